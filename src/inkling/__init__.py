@@ -1,0 +1,86 @@
+"""Inkling trains, examines and ships neural-network image classifiers, with every number on the table."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from inkling.diagnosis.accuracy import Evaluation, evaluate, evaluate_predictions
+    from inkling.diagnosis.overfitting import diagnose_overfitting
+    from inkling.errors import InklingError
+    from inkling.images.augment import Augmentation
+    from inkling.images.dataset import ImageDataset, Splits
+    from inkling.images.sources import load
+    from inkling.networks.base import Network
+    from inkling.networks.optimizers import OptimizerSettings
+    from inkling.networks.perceptron import Perceptron
+    from inkling.runs.run import Run
+    from inkling.study import Study, run_study
+    from inkling.training.recipes import recipe
+    from inkling.training.schedules import ScheduleSettings
+    from inkling.training.settings import TrainingSettings
+    from inkling.training.train import EpochRecord, TrainingState, train
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Augmentation": "inkling.images.augment",
+    "EpochRecord": "inkling.training.train",
+    "Evaluation": "inkling.diagnosis.accuracy",
+    "ImageDataset": "inkling.images.dataset",
+    "InklingError": "inkling.errors",
+    "Network": "inkling.networks.base",
+    "OptimizerSettings": "inkling.networks.optimizers",
+    "Perceptron": "inkling.networks.perceptron",
+    "Run": "inkling.runs.run",
+    "ScheduleSettings": "inkling.training.schedules",
+    "Splits": "inkling.images.dataset",
+    "Study": "inkling.study",
+    "TrainingSettings": "inkling.training.settings",
+    "TrainingState": "inkling.training.train",
+    "diagnose_overfitting": "inkling.diagnosis.overfitting",
+    "evaluate": "inkling.diagnosis.accuracy",
+    "evaluate_predictions": "inkling.diagnosis.accuracy",
+    "load": "inkling.images.sources",
+    "recipe": "inkling.training.recipes",
+    "run_study": "inkling.study",
+    "train": "inkling.training.train",
+}
+
+__all__ = [
+    "Augmentation",
+    "EpochRecord",
+    "Evaluation",
+    "ImageDataset",
+    "InklingError",
+    "Network",
+    "OptimizerSettings",
+    "Perceptron",
+    "Run",
+    "ScheduleSettings",
+    "Splits",
+    "Study",
+    "TrainingSettings",
+    "TrainingState",
+    "diagnose_overfitting",
+    "evaluate",
+    "evaluate_predictions",
+    "load",
+    "recipe",
+    "run_study",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home when it is first asked for, so that `import inkling` stays light."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'inkling' has no attribute '{name}'")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,99 @@
+"""`inkling data`: what images there are, what they look like, and fetching them."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from inkling.cli import choices
+from inkling.cli.console import Json, Output, Quiet, table
+
+app = typer.Typer(help="List, look at, and fetch images.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command("list")
+def list_sources(quiet: Quiet = False, json: Json = False) -> None:
+    """List the data sets known by name, and whether they are here."""
+    from inkling.images.catalogue import NAMED_SETS, data_folder, find
+
+    output = Output(quiet, json)
+    rows = table("name", "here", "what", "licence", "source")
+    for column in rows.columns:
+        column.justify = "left"
+    rows.add_row("digits", "bundled", "handwritten digits, 8x8 grey", "CC BY 4.0", "Alpaydin, Kaynak (1998), UCI")
+    values: list[dict[str, Any]] = [{"name": "digits", "here": True}]
+    for entry in NAMED_SETS.values():
+        here = len(find(entry, data_folder() / entry.name, verify=False)) == len(entry.digests)
+        rows.add_row(entry.name, "yes" if here else "no", entry.title, entry.licence, entry.source)
+        values.append({"name": entry.name, "here": here})
+    output.result({"folder": str(data_folder()), "sets": values}, rows, f"Named sets live in {data_folder()}")
+
+
+@app.command()
+def show(
+    source: choices.Source,
+    out: Annotated[
+        Path | None, typer.Option(help="The contact sheet to write.  [default: NAME-contact-sheet.png]")
+    ] = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Print shapes, class counts, pixel statistics and the fingerprint; draw a contact sheet."""
+    from inkling.cli.downloads import load_with_progress
+    from inkling.images.statistics import pixel_statistics
+    from inkling.views.pictures import save_contact_sheet
+
+    output = Output(quiet, json)
+    splits = load_with_progress(source, output)
+    sheet = out or Path(f"{splits.name}-contact-sheet.png")
+    save_contact_sheet(splits.train, sheet, title=splits.name)
+    values: dict[str, Any] = {"name": splits.name, "fingerprint": splits.fingerprint, "contact_sheet": str(sheet)}
+    rows = table("split", "images", "shape", "pixel mean", "pixel sd")
+    counts = table("class", *(split for split, _ in splits.items()))
+    for split, dataset in splits.items():
+        mean, sd = pixel_statistics(dataset.images)
+        shape = "x".join(map(str, dataset.image_shape))
+        rows.add_row(split, f"{len(dataset):,}", shape, f"{mean:.2f}", f"{sd:.2f}")
+        values[split] = {
+            "n": len(dataset), "image_shape": dataset.image_shape, "class_counts": dataset.class_counts,
+            "pixel_mean": mean, "pixel_sd": sd, "fingerprint": dataset.fingerprint,
+        }  # fmt: skip
+    for name in splits.train.class_names:
+        counts.add_row(name, *(f"{dataset.class_counts[name]:,}" for _, dataset in splits.items()))
+    output.result(
+        values,
+        rows,
+        "",
+        counts,
+        "",
+        f"pixels are 0..255; fingerprint {splits.fingerprint[:16]}…; contact sheet: {sheet}",
+    )
+
+
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="mnist, fashion-mnist or kmnist.")],
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Download a named data set and verify every byte of it."""
+    from inkling.errors import UnknownSourceError, did_you_mean
+    from inkling.images.catalogue import NAMED_SETS, data_folder
+    from inkling.images.catalogue import fetch as fetch_files
+
+    output = Output(quiet, json)
+    if name not in NAMED_SETS:
+        raise UnknownSourceError(
+            f"no data set is called '{name}'{did_you_mean(name, NAMED_SETS)}: there is {', '.join(NAMED_SETS)}"
+        )
+    with ExitStack() as stack:
+        from inkling.cli.downloads import download_meter
+
+        files = fetch_files(NAMED_SETS[name], data_folder() / name, download_meter(output, stack))
+    output.result(
+        {"name": name, "files": [str(path) for path in files.values()]},
+        f"{name}: {len(files)} files, every checksum right, in {data_folder() / name}",
+    )

@@ -1,0 +1,38 @@
+"""`inkling demo`: the whole study on images that come with the program, and its report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inkling.cli.console import Json, Output, Quiet
+from inkling.cli.study import carry_out, study_table
+
+
+def demo(
+    out: Annotated[
+        Path, typer.Option(help="Folder for the study; started again, it does only what is missing.")
+    ] = Path("demo"),
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Run the whole study on the bundled digits: two training sizes, three seeds, and the report."""
+    from dataclasses import replace
+
+    from inkling.reporting import write_report
+    from inkling.study import StudyPlan
+    from inkling.training.recipes import recipe
+
+    output = Output(quiet, json)
+    # The digits are a fiftieth of MNIST: more epochs give the network as many steps as the study's own.
+    plan = StudyPlan("digits", ("perceptron",), (200, 1077), (0, 1, 2), replace(recipe("reference"), epochs=400))
+    done = carry_out(plan, out, 1, output)
+    report = write_report(out)
+    output.result(
+        {**done.to_json(), "report": str(report)},
+        study_table(done),
+        "Mean ± standard deviation over 3 seeds.",
+        f"The report is {report.resolve()} - open it in a browser.",
+    )

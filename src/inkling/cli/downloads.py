@@ -1,0 +1,29 @@
+"""Loading a source with its download, if there is one, on screen."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from inkling.cli.console import Meter, Output
+from inkling.images.catalogue import Progress
+from inkling.images.dataset import Splits
+from inkling.images.sources import load
+
+
+def load_with_progress(source: str, output: Output) -> Splits:
+    """Return the splits of a source; a download shows how many megabytes have come."""
+    with ExitStack() as stack:
+        return load(source, download_meter(output, stack))
+
+
+def download_meter(output: Output, stack: ExitStack) -> Progress:
+    """Return what `load` and `fetch` call during a download; each file gets a meter of its own."""
+    meters: dict[str, Meter] = {}
+
+    def show(name: str, done: int, total: int) -> None:
+        if name not in meters:
+            meters[name] = stack.enter_context(output.progress(100, name))
+        if total:
+            meters[name].update(min(100, 100 * done // total), f"% of {total / 1e6:.1f} MB")
+
+    return show

@@ -1,0 +1,24 @@
+"""`inkling report`: one HTML file about a run or a study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inkling.cli.console import Json, Output, Quiet
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="Run or study folder.", metavar="RUN-or-STUDY")],
+    out: Annotated[Path | None, typer.Option(help="The file to write.  [default: report.html in the folder]")] = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Write the report: one HTML file that needs nothing else."""
+    from inkling.reporting import write_report
+
+    output = Output(quiet, json)
+    path = write_report(folder, out)
+    output.result({"report": str(path), "bytes": path.stat().st_size}, f"{path}  ({path.stat().st_size / 1e6:.1f} MB)")

@@ -1,0 +1,103 @@
+"""`inkling study`: a grid of runs, and one table of what they say."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inkling.cli import choices
+from inkling.cli.console import Json, Output, Quiet, table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from inkling.study import Study, StudyPlan
+
+
+def study(
+    source: choices.Source,
+    train_sizes: Annotated[str, typer.Option(help="Training sizes, with commas between.")],
+    out: Annotated[Path, typer.Option(help="Folder for the study; started again, it does only what is missing.")],
+    networks: Annotated[str, typer.Option(help="Networks, with commas between.")] = "perceptron",
+    seeds: Annotated[str, typer.Option(help="Seeds, with commas between.")] = "0,1,2",
+    recipe: choices.Recipe = "reference",
+    epochs: choices.Epochs = None,
+    batch_size: choices.BatchSize = None,
+    learning_rate: choices.LearningRate = None,
+    jobs: Annotated[int, typer.Option(help="Runs at a time; the results do not depend on it.")] = 1,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Run every network at every training size with every seed: mean and spread of each."""
+    from inkling.cli.downloads import load_with_progress
+    from inkling.study import StudyPlan
+
+    output = Output(quiet, json)
+    plan = StudyPlan(
+        source=source,
+        networks=tuple(networks.split(",")),
+        train_sizes=choices.numbers(train_sizes, "--train-sizes"),
+        seeds=choices.numbers(seeds, "--seeds"),
+        settings=choices.settings_from(
+            recipe, 0, {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+        ),
+    )
+    load_with_progress(source, output)  # a download is shown; the study itself then finds the files
+    done = carry_out(plan, out, jobs, output)
+    output.result(
+        done.to_json(),
+        study_table(done),
+        f"Over {len(plan.seeds)} seeds: accuracy as mean ± standard deviation, seconds of training as mean.",
+        f"The study is in {out}. Next: inkling report {shlex.quote(str(out))}",
+    )
+
+
+def carry_out(plan: StudyPlan, out: Path, jobs: int, output: Output) -> Study:
+    """Do the missing runs with their progress on screen, and return the study."""
+    from inkling.study import read_study, study_progress
+
+    command = shlex.join(["inkling", *sys.argv[1:]])
+    total = len(list(plan.cells()))
+    try:
+        with (
+            output.progress(total, "runs done") as meter,
+            closing(study_progress(plan, out, jobs, command)) as progress,
+        ):
+            for at in progress:
+                what = f"{at.plan.network}, {at.plan.train_size:,} images, seed {at.plan.settings.seed}"
+                if at.record:
+                    part = at.record.epoch / at.plan.settings.epochs
+                    meter.update(
+                        round(at.done + min(part, 0.99), 2),
+                        f"{what}: epoch {at.record.epoch}, validation {at.record.validation_accuracy:.4f}",
+                    )
+                else:
+                    meter.update(at.done, f"{what}: done")
+    except KeyboardInterrupt:
+        sys.stderr.write(f"inkling: interrupted; every finished epoch is saved. Go on with:\n  {command}\n")
+        raise
+    return read_study(out)
+
+
+def study_table(done: Study) -> Table:
+    """Return the table of a study, a row for each network and training size."""
+    first = done.cells[0]
+    rows = table(
+        "network", "training images", "train", f"validation (n = {first.n_validation:,})",
+        f"test (n = {first.n_test:,})", "seconds",
+    )  # fmt: skip
+    for cell in done.cells:
+        rows.add_row(
+            cell.network,
+            f"{cell.train_size:,}",
+            str(cell.train_accuracy),
+            str(cell.validation_accuracy),
+            str(cell.test_accuracy),
+            f"{cell.train_seconds.mean:.2f}",
+        )
+    return rows

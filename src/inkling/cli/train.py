@@ -1,0 +1,86 @@
+"""`inkling train`: one run, into a folder."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inkling.cli import choices
+from inkling.cli.console import Json, Output, Quiet, table
+
+
+def train(
+    source: choices.Source,
+    out: Annotated[Path, typer.Option(help="Folder for the run; new, or with --resume one begun by this command.")],
+    network: Annotated[str, typer.Option(help="Which network.")] = "perceptron",
+    train_size: Annotated[int | None, typer.Option(help="Training images, drawn by class.  [default: all]")] = None,
+    recipe: choices.Recipe = "reference",
+    epochs: choices.Epochs = None,
+    batch_size: choices.BatchSize = None,
+    learning_rate: choices.LearningRate = None,
+    momentum: choices.Momentum = None,
+    weight_decay: choices.WeightDecay = None,
+    patience: choices.Patience = None,
+    balance_classes: choices.BalanceClasses = False,
+    seed: Annotated[int, typer.Option(help="Fixes every random choice.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, if there is one.")] = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Train a network and keep everything about it in a folder."""
+    from inkling.cli.downloads import load_with_progress
+    from inkling.runs.execute import Plan, execute, summary
+    from inkling.runs.run import Run
+
+    output = Output(quiet, json)
+    changes = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "momentum": momentum,
+        "weight_decay": weight_decay,
+        "patience": patience,
+        "balance_classes": balance_classes,
+    }
+    plan = Plan(source, network, choices.settings_from(recipe, seed, changes), train_size)
+    splits = load_with_progress(source, output)
+    command = ["inkling", *(word for word in sys.argv[1:] if word != "--resume")]
+    finished_epochs = 0
+    try:
+        with (
+            output.progress(plan.settings.epochs, "epoch") as meter,
+            closing(execute(plan, splits, out, resume, command)) as records,
+        ):
+            for record in records:
+                finished_epochs = record.epoch
+                meter.update(
+                    record.epoch,
+                    f"loss {record.train_loss:.4f}  train {record.train_accuracy:.4f}  "
+                    f"validation {record.validation_accuracy:.4f}",
+                )
+    except KeyboardInterrupt:
+        resume_with = shlex.join([*command, "--resume"])
+        sys.stderr.write(f"inkling: interrupted after epoch {finished_epochs}; all of it is saved. Go on with:\n")
+        sys.stderr.write(f"  {resume_with}\n")
+        raise
+    run = Run(out)
+    values = summary(run)
+    from inkling.diagnosis.accuracy import wilson_interval
+
+    rows = table("", "accuracy", "95% interval", "n")
+    for split, n in (("train", run.data.train), ("validation", run.data.validation)):
+        accuracy = values[f"{split}_accuracy"]
+        rows.add_row(split, f"{accuracy:.4f}", str(wilson_interval(round(accuracy * n), n)), f"{n:,}")
+    output.result(
+        values,
+        f"{network} on {run.data.train:,} images of {run.data.name}: epoch {values['best_epoch']} of "
+        f"{values['epochs']} is kept, validation accuracy {values['validation_accuracy']:.4f}, "
+        f"{values['train_seconds']:.1f} s of training",
+        rows,
+        f"The run is in {out}. Next: inkling evaluate {shlex.quote(str(out))}",
+    )

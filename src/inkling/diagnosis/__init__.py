@@ -1,0 +1,1 @@
+"""Evidence: pure functions from labels, probabilities and histories to plain results."""

@@ -1,0 +1,1 @@
+"""Labelled images: where they come from, what they must be, and how they reach a network."""

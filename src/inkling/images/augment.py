@@ -1,0 +1,104 @@
+"""Random affine changes of images: what a picture may look like without becoming another class.
+
+One map an image, all images of a batch at once: each output pixel asks where it came from and reads there with
+bilinear interpolation; what lies outside the picture is black. (Affine augmentation of digits: Simard, Steinkraus
+and Platt, 2003, "Best practices for convolutional neural networks applied to visual document analysis".)
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far an image may be changed; each amount is drawn uniformly, for every image anew.
+
+    Nothing is mirrored: a mirrored digit is another sign, or none.
+    """
+
+    shift: float = 0.0  # pixels, either way, along each axis
+    rotation: float = 0.0  # degrees, either way
+    scale: float = 0.0  # fraction: sizes from 1 - scale to 1 + scale
+    shear: float = 0.0  # degrees of slant, either way
+
+    def __bool__(self) -> bool:
+        return any(asdict(self).values())
+
+    def problems(self) -> list[str]:
+        """Return one sentence for each amount that is out of range."""
+        limits = {"shift": 1024.0, "rotation": 180.0, "scale": 0.9, "shear": 60.0}
+        return [
+            f"augmentation {name} must lie in 0..{limit:g}, found {getattr(self, name)}"
+            for name, limit in limits.items()
+            if not 0 <= getattr(self, name) <= limit
+        ]
+
+
+def augment(images: NDArray[np.uint8], amounts: Augmentation, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Return randomly changed copies of the images.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (N, H, W, C)
+        Not changed.
+    amounts : Augmentation
+    rng : numpy.random.Generator
+        Source of every random number; the same state gives the same pictures.
+
+    Returns
+    -------
+    ndarray of uint8, shape (N, H, W, C)
+    """
+    n, height, width, channels = images.shape
+    to_source, shift = _random_maps(n, amounts, rng)
+    rows = np.arange(height, dtype=np.float32)[:, np.newaxis] - np.float32((height - 1) / 2)  # (H, 1)
+    columns = np.arange(width, dtype=np.float32) - np.float32((width - 1) / 2)  # (W,)
+    a, b, c, d = (to_source[:, i, j, np.newaxis, np.newaxis] for i in (0, 1) for j in (0, 1))  # each (N, 1, 1)
+    # The border of zeros around every image is what lies outside; clipping sends far places onto it.
+    y = np.clip(a * rows + b * columns + (shift[:, 0, None, None] + (height + 1) / 2), 0, height + 0.999)  # (N, H, W)
+    x = np.clip(c * rows + d * columns + (shift[:, 1, None, None] + (width + 1) / 2), 0, width + 0.999)
+    top, left = y.astype(np.int32), x.astype(np.int32)
+    y -= top
+    x -= left
+    padded = np.zeros((n, height + 2, width + 2, channels), np.uint8)
+    padded[:, 1:-1, 1:-1] = images
+    across = width + 2
+    first = np.arange(n, dtype=np.int32)[:, None, None] * np.int32((height + 2) * across)
+    start = (first + top * np.int32(across) + left).ravel()
+    y, x = y.reshape(-1, 1), x.reshape(-1, 1)
+    pixels = padded.reshape(-1, channels)
+    upper_left, upper_right, lower_left, lower_right = (
+        np.take(pixels, start + offset, axis=0, mode="clip").astype(np.float32)
+        for offset in (np.int32(0), np.int32(1), np.int32(across), np.int32(across + 1))
+    )
+    upper_right -= upper_left
+    upper_right *= x
+    upper_right += upper_left
+    lower_right -= lower_left
+    lower_right *= x
+    lower_right += lower_left
+    lower_right -= upper_right
+    lower_right *= y
+    lower_right += upper_right
+    lower_right += np.float32(0.5)
+    changed: NDArray[np.uint8] = lower_right.astype(np.uint8).reshape(images.shape)
+    return changed
+
+
+def _random_maps(
+    n: int, amounts: Augmentation, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return maps from output to source places about the centre: matrices (N, 2, 2) and (row, column) shifts (N, 2)."""
+    rotation, shear, scale, down, right = rng.uniform(-1, 1, (5, n))
+    angle = np.radians(amounts.rotation) * rotation
+    slant = np.tan(np.radians(amounts.shear) * shear)
+    size = 1 / (1 + amounts.scale * scale)
+    cos, sin = np.cos(angle), np.sin(angle)
+    matrix = np.empty((n, 2, 2))
+    matrix[:, 0, 0], matrix[:, 0, 1] = size * cos, size * sin
+    matrix[:, 1, 0], matrix[:, 1, 1] = size * (slant * cos - sin), size * (slant * sin + cos)
+    return matrix.astype(np.float32), (amounts.shift * np.stack([down, right], axis=1)).astype(np.float32)

@@ -1,0 +1,268 @@
+"""Data sets known by name: where they are published, how their bytes are verified, and how they are fetched."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urljoin
+
+import platformdirs
+import pooch
+import requests
+
+from inkling.errors import DataError, DownloadError
+
+Progress = Callable[[str, int, int], None]
+"""Called with (file name, bytes so far, bytes in all or 0 where the server does not say)."""
+
+
+@dataclass(frozen=True)
+class Digest:
+    """SHA-256 (hex) that a file must have.
+
+    `of` is "content" for the uncompressed bytes, whatever compression they come in, or "archive" for the
+    published .gz file itself, where its authors record no other.
+    """
+
+    sha256: str
+    of: str = "content"
+
+
+@dataclass(frozen=True)
+class NamedSet:
+    """One published data set in MNIST's four files."""
+
+    name: str
+    title: str
+    licence: str
+    source: str
+    class_names: tuple[str, ...]
+    mirrors: tuple[str, ...]
+    digests: dict[str, Digest]
+
+    @property
+    def file_names(self) -> tuple[str, ...]:
+        """The four .gz file names."""
+        return tuple(self.digests)
+
+
+def _four(of: str, train_images: str, train_labels: str, test_images: str, test_labels: str) -> dict[str, Digest]:
+    names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+    hashes = (train_images, train_labels, test_images, test_labels)
+    return {f"{name}-ubyte.gz": Digest(sha256, of) for name, sha256 in zip(names, hashes, strict=True)}
+
+
+NAMED_SETS = {
+    entry.name: entry
+    for entry in (
+        NamedSet(
+            name="mnist",
+            title="MNIST handwritten digits, 28x28 grey",
+            licence="CC BY-SA 3.0",
+            source="LeCun, Cortes, Burges (1998)",
+            class_names=tuple("0123456789"),
+            mirrors=(
+                "https://ossci-datasets.s3.amazonaws.com/mnist/",
+                "https://storage.googleapis.com/cvdf-datasets/mnist/",
+                "https://raw.githubusercontent.com/fgnt/mnist/master/",
+            ),
+            digests=_four(
+                "content",
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+            ),
+        ),
+        # The digests of the next two are of the published archives: no digest of their content is on record.
+        NamedSet(
+            name="fashion-mnist",
+            title="Fashion-MNIST, pictures of clothes, 28x28 grey",
+            licence="MIT",
+            source="Xiao, Rasul, Vollgraf (2017), arXiv 1708.07747",
+            class_names=(
+                "T-shirt/top",
+                "Trouser",
+                "Pullover",
+                "Dress",
+                "Coat",
+                "Sandal",
+                "Shirt",
+                "Sneaker",
+                "Bag",
+                "Ankle boot",
+            ),
+            mirrors=(
+                "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+                "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+                "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+            ),
+            digests=_four(
+                "archive",
+                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+                "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+                "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+            ),
+        ),
+        NamedSet(
+            name="kmnist",
+            title="Kuzushiji-MNIST, cursive Japanese characters, 28x28 grey",
+            licence="CC BY-SA 4.0",
+            source="Clanuwat et al. (2018), arXiv 1812.01718",
+            class_names=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+            mirrors=(
+                "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+                "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+            ),
+            digests=_four(
+                "archive",
+                "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
+                "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
+                "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
+                "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
+            ),
+        ),
+    )
+}
+
+
+def data_folder() -> Path:
+    """Where named sets live: `INKLING_DATA`, or else the user's cache folder."""
+    return Path(os.environ.get("INKLING_DATA") or platformdirs.user_cache_dir("inkling"))
+
+
+def find(entry: NamedSet, folder: Path, *, verify: bool = True) -> dict[str, Path]:
+    """Map each of the set's file names to the file in `folder` (raw or .gz) that holds it; absent ones are left out.
+
+    Raises
+    ------
+    DataError
+        If `verify` and a file that is there does not have the right SHA-256.
+    """
+    present = {}
+    for name, digest in entry.digests.items():
+        candidates = [folder / name]
+        if digest.of == "content":
+            candidates.append(folder / name.removesuffix(".gz"))
+        for path in candidates:
+            if path.is_file():
+                if verify:
+                    check_digest(path, digest)
+                present[name] = path
+                break
+    return present
+
+
+def check_digest(path: Path, digest: Digest) -> None:
+    """Raise DataError unless the file has the SHA-256 it must have."""
+    found = hashlib.sha256()
+    try:
+        with open(path, "rb") as raw:
+            compressed = raw.read(2) == b"\x1f\x8b"
+        unpack = compressed and digest.of == "content"
+        with gzip.open(path, "rb") if unpack else open(path, "rb") as file:
+            while block := file.read(1 << 20):
+                found.update(block)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: truncated or damaged ({error}): delete it and fetch it again") from None
+    if found.hexdigest() != digest.sha256:
+        raise DataError(
+            f"{path}: expected SHA-256 {digest.sha256[:16]}… of its {digest.of}, found {found.hexdigest()[:16]}…: "
+            "delete it and fetch it again"
+        )
+
+
+def fetch(entry: NamedSet, folder: Path, progress: Progress | None = None) -> dict[str, Path]:
+    """Return the set's four verified files in `folder`, downloading those that are not there.
+
+    Each mirror is tried in turn, each twice. `INKLING_MIRROR` (a base address) replaces the public mirrors. A
+    file appears under its name only after its SHA-256 has been found right.
+
+    Raises
+    ------
+    DownloadError
+        If no mirror gives the right bytes; the message says where to put the files by hand.
+    DataError
+        If a file that is already there is not right, or the folder cannot be written.
+    """
+    files = find(entry, folder)
+    own_mirror = os.environ.get("INKLING_MIRROR")
+    mirrors = (own_mirror.rstrip("/") + "/",) if own_mirror else entry.mirrors
+    for name, digest in entry.digests.items():
+        if name not in files:
+            files[name] = _download(entry, name, digest, mirrors, folder, progress)
+    return files
+
+
+def _download(
+    entry: NamedSet, name: str, digest: Digest, mirrors: tuple[str, ...], folder: Path, progress: Progress | None
+) -> Path:
+    pooch.get_logger().setLevel("ERROR")
+    partial = folder / f"{name}.part"
+    failures = []
+    for mirror in mirrors:
+        downloads = pooch.create(
+            folder,
+            mirror,
+            registry={partial.name: None},
+            urls={partial.name: urljoin(mirror, name)},
+            retry_if_failed=1,
+        )
+        try:
+            downloads.fetch(
+                partial.name,
+                downloader=pooch.HTTPDownloader(timeout=30, progressbar=_PoochProgress(name, progress)),
+            )
+            check_digest(partial, digest)
+            partial.replace(folder / name)
+            return folder / name
+        except PermissionError as error:
+            raise DataError(
+                f"{folder}: cannot be written ({error.strerror}): set INKLING_DATA to a folder that can be"
+            ) from None
+        except (requests.RequestException, OSError, DataError, ValueError) as error:
+            failures.append(f"{mirror} {_reason(error)}")
+        finally:
+            partial.unlink(missing_ok=True)
+    raise DownloadError(
+        f"no mirror gave {name}: {'; '.join(failures)}. Download the four files of {entry.name} "
+        f"({', '.join(entry.file_names)}) by hand into {folder} and run the command again"
+    )
+
+
+def _reason(error: Exception) -> str:
+    """Say in a few words what went wrong with a mirror."""
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return f"answered {error.response.status_code}"
+    if isinstance(error, requests.Timeout):
+        return "did not answer in time"
+    if isinstance(error, requests.ConnectionError):
+        return "cannot be reached"
+    if isinstance(error, DataError):
+        return "sent other bytes than those with the right SHA-256"
+    return f"failed ({error})"
+
+
+class _PoochProgress:
+    """What pooch wants of a progress display: `total`, update, reset, close."""
+
+    def __init__(self, name: str, progress: Progress | None) -> None:
+        self.name, self.progress = name, progress
+        self.total, self.done = 0, 0
+
+    def update(self, size: int) -> None:
+        self.done += size
+        if self.progress:
+            self.progress(self.name, self.done, int(self.total or 0))
+
+    def reset(self) -> None:
+        self.done = 0
+
+    def close(self) -> None:
+        pass

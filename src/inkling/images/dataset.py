@@ -1,0 +1,220 @@
+"""Labelled images as immutable arrays, and the three splits that every honest evaluation needs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkling.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class ImageDataset:
+    """Labelled images: never changed after construction, and never the caller's own writable arrays.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (N, H, W, C) or (N, H, W)
+        Pixels 0..255; C is 1 (grey) or 3 (RGB). May be memory-mapped.
+    labels : ndarray of integers, shape (N,)
+        Class of each image, 0..K-1. Kept as int64.
+    class_names : sequence of str, length K
+        One distinct, non-empty name a class.
+
+    Raises
+    ------
+    DataError
+        If shapes, dtypes, labels or names do not fit together.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    class_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        images = np.asanyarray(self.images)
+        labels = np.asarray(self.labels)
+        names = tuple(str(name) for name in self.class_names)
+        if images.ndim == 3:
+            images = images[..., np.newaxis]
+        if images.dtype != np.uint8:
+            raise DataError(
+                f"images must be uint8 (0..255), found {images.dtype}: multiply floats in 0..1 by 255 and round"
+            )
+        if images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape[1:]:
+            raise DataError(
+                f"images must have shape (N, H, W, C) with C 1 or 3, found {images.shape}: grey or RGB pictures fit"
+            )
+        if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+            raise DataError(f"labels must be integers of shape (N,), found {labels.dtype} of shape {labels.shape}")
+        if len(labels) != len(images):
+            raise DataError(f"{len(images)} images but {len(labels)} labels: each image needs exactly one label")
+        if len(set(names)) != len(names) or "" in names:
+            raise DataError("class names must be distinct and not empty")
+        if len(labels) and (labels.min() < 0 or labels.max() >= len(names)):
+            raise DataError(
+                f"labels must lie in 0..{len(names) - 1} for {len(names)} classes, "
+                f"found {labels.min()}..{labels.max()}: check the label file"
+            )
+        object.__setattr__(self, "images", _read_only(images, self.images))
+        object.__setattr__(self, "labels", _read_only(labels.astype(np.int64), None))
+        object.__setattr__(self, "class_names", names)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __repr__(self) -> str:
+        h, w, c = self.image_shape
+        return f"ImageDataset({len(self):,} images of {h}x{w}x{c}, {self.n_classes} classes)"
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of one image."""
+        h, w, c = self.images.shape[1:]
+        return int(h), int(w), int(c)
+
+    @property
+    def n_classes(self) -> int:
+        """K, the number of classes (also those without an image here)."""
+        return len(self.class_names)
+
+    @property
+    def class_counts(self) -> dict[str, int]:
+        """Number of images of each class, by name."""
+        counts = np.bincount(self.labels, minlength=self.n_classes)
+        return {name: int(count) for name, count in zip(self.class_names, counts, strict=True)}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of shape, labels, class names and every pixel: equal content, equal fingerprint."""
+        digest = hashlib.sha256()
+        digest.update(repr((self.images.shape, self.class_names)).encode())
+        digest.update(np.ascontiguousarray(self.labels).tobytes())
+        for start in range(0, len(self), 8192):
+            digest.update(np.ascontiguousarray(self.images[start : start + 8192]).data)
+        return digest.hexdigest()
+
+    def subset(self, indices: Any) -> ImageDataset:
+        """Return the images at `indices` (integers or a boolean mask), in that order."""
+        return ImageDataset(self.images[indices], self.labels[indices], self.class_names)
+
+    def check_size(self, size: int) -> None:
+        """Raise DataError unless a subset of `size` images can hold every class."""
+        if size > len(self):
+            raise DataError(f"a training size of {size:,} was asked for, but there are {len(self):,} training images")
+        if size < self.n_classes:
+            raise DataError(
+                f"a training size of {size:,} is smaller than the {self.n_classes} classes: "
+                f"use at least {self.n_classes}, one image a class"
+            )
+
+    def stratified_subset(self, size: int, seed: int) -> ImageDataset:
+        """Return `size` images with the class proportions of the whole.
+
+        Subsets of one seed are nested: the 2,000-image subset is contained in the 50,000-image one, so that a
+        comparison of sizes adds images and changes nothing else. Every class that has an image keeps at least one.
+
+        Raises
+        ------
+        DataError
+            If `size` is larger than the data set or smaller than its number of classes.
+        """
+        self.check_size(size)
+        return self.subset(np.sort(stratified_order(self.labels, seed)[:size]))
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Three disjoint sets of one kind of image: to fit, to choose, and to judge.
+
+    Parameters
+    ----------
+    train, validation, test : ImageDataset
+        Same image shape and class names.
+    name : str
+        What the data is called in run folders and reports.
+
+    Raises
+    ------
+    DataError
+        If shapes or class names differ, or a split is empty.
+    """
+
+    train: ImageDataset
+    validation: ImageDataset
+    test: ImageDataset
+    name: str = "images"
+
+    def __post_init__(self) -> None:
+        for split, dataset in self.items():
+            if len(dataset) == 0:
+                raise DataError(f"the {split} split is empty: at least one image is needed")
+            if dataset.image_shape != self.train.image_shape:
+                raise DataError(
+                    f"the {split} images are {dataset.image_shape}, the training images {self.train.image_shape}"
+                )
+            if dataset.class_names != self.train.class_names:
+                raise DataError(f"the {split} split has other class names than the training split")
+
+    def items(self) -> Iterator[tuple[str, ImageDataset]]:
+        """Yield (split name, data set): train, validation, test."""
+        yield "train", self.train
+        yield "validation", self.validation
+        yield "test", self.test
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over the fingerprints of the three splits."""
+        return hashlib.sha256("".join(dataset.fingerprint for _, dataset in self.items()).encode()).hexdigest()
+
+    def with_train_size(self, size: int, seed: int) -> Splits:
+        """Return the same splits with a stratified, seeded, nested training subset of `size` images."""
+        return Splits(self.train.stratified_subset(size, seed), self.validation, self.test, self.name)
+
+
+def stratified_order(labels: NDArray[np.int64], seed: int) -> NDArray[np.intp]:
+    """Return a seeded permutation of which every prefix holds the classes in proportion.
+
+    Parameters
+    ----------
+    labels : ndarray of int64, shape (N,)
+    seed : int
+
+    Returns
+    -------
+    ndarray of intp, shape (N,)
+        First one image of each class, then the classes interleaved evenly: the image of rank r among the c images
+        of its class stands at (r + 1/2) / c of the way.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
+    shuffled = rng.permutation(len(labels))
+    place = np.empty(len(labels))
+    for label in np.unique(labels):
+        members = shuffled[labels[shuffled] == label]
+        place[members] = (np.arange(len(members)) + 0.5) / len(members)
+        place[members[0]] = -1.0
+    return shuffled[np.argsort(place[shuffled], kind="stable")]
+
+
+def split_stratified(dataset: ImageDataset, sizes: Sequence[int], seed: int = 0) -> list[ImageDataset]:
+    """Cut a data set into disjoint stratified parts of the given sizes, which must sum to its length."""
+    if sum(sizes) != len(dataset):
+        raise DataError(f"parts of {list(sizes)} images do not sum to the {len(dataset)} there are")
+    order = stratified_order(dataset.labels, seed)
+    # A prefix of the order is stratified and so is every later slice, but for the one image a class at its start.
+    return [dataset.subset(np.sort(part)) for part in np.split(order, np.cumsum(sizes)[:-1])]
+
+
+def _read_only(array: NDArray[Any], callers: Any) -> NDArray[Any]:
+    """A read-only view; a copy first where the caller holds the same memory and could write to it."""
+    if isinstance(callers, np.ndarray) and callers.flags.writeable and np.shares_memory(array, callers):
+        array = array.copy()
+    view = array.view()
+    view.flags.writeable = False
+    return view

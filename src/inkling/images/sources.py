@@ -1,0 +1,65 @@
+"""From what a user types to images: a name, or a path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from inkling.errors import UnknownSourceError, did_you_mean
+from inkling.images.catalogue import NAMED_SETS, Progress, data_folder, fetch
+from inkling.images.dataset import Splits
+from inkling.images.idx import find_pairs, load_idx_folder
+
+BUNDLED = "digits"
+
+
+def source_names() -> list[str]:
+    """Return every name that `load` knows."""
+    return [BUNDLED, *NAMED_SETS]
+
+
+def load(source: str | Path, progress: Progress | None = None) -> Splits:
+    """Load labelled images, already split into training, validation and test images.
+
+    Parameters
+    ----------
+    source : str or Path
+        "digits" (bundled, 8x8); "mnist", "fashion-mnist" or "kmnist" (from `INKLING_DATA` or the cache, else
+        downloaded and verified); or a folder of IDX files.
+    progress : callable, optional
+        Called during a download with (file name, bytes so far, bytes in all).
+
+    Returns
+    -------
+    Splits
+
+    Raises
+    ------
+    UnknownSourceError
+        If there is no such name, folder or file.
+    DataError
+        If files are damaged, do not fit together, or cannot be downloaded.
+    """
+    name = str(source)
+    if name == BUNDLED:
+        # Imported here because scikit-learn costs a second that no other source needs.
+        from inkling.images.digits import load_digits
+
+        return load_digits()
+    if name in NAMED_SETS:
+        entry = NAMED_SETS[name]
+        folder = data_folder() / name
+        fetch(entry, folder, progress)
+        return load_idx_folder(folder, name, entry.class_names)
+    path = Path(source).expanduser()
+    if path.is_dir() and find_pairs(path):
+        return load_idx_folder(path, path.resolve().name)
+    if path.exists():
+        raise UnknownSourceError(
+            f"{path}: no images that can be read: expected a folder of IDX files (train-images-idx3-ubyte and "
+            "train-labels-idx1-ubyte, raw or .gz)"
+        )
+    names = source_names()
+    raise UnknownSourceError(
+        f"no data set, folder or file is called '{name}'{did_you_mean(name, names)}: "
+        f"use {', '.join(names)}, or the path of a folder of IDX files"
+    )

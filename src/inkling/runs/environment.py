@@ -1,0 +1,41 @@
+"""What a run was computed with: versions, processor, threads. Recorded because equal bits are promised only there."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that a result can depend on, where installed."""
+    found = {"python": platform.python_version()}
+    for package in ("inkling", "numpy", "scipy", "scikit-learn", "torch"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """Return the operating system, processor, cores, and threads and libraries of linear algebra."""
+    from threadpoolctl import threadpool_info
+
+    pools = [
+        {key: pool.get(key) for key in ("internal_api", "version", "num_threads", "architecture")}
+        for pool in threadpool_info()
+    ]
+    return {"system": f"{platform.system()} {platform.machine()}", "processor": _processor(),
+            "cores": os.cpu_count(), "threads": pools}  # fmt: skip
+
+
+def _processor() -> str:
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or "unknown"

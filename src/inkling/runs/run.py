@@ -1,0 +1,286 @@
+"""One run folder: the only place that knows its files.
+
+run.json                    source, data, network, settings, versions, machine, times, results
+history.jsonl               a line an epoch
+weights.safetensors         the best epoch; class names, image shape and network in its metadata
+checkpoint.safetensors      the last epoch, to resume from; checkpoint.json says the same in words
+predictions.safetensors     labels and probabilities on validation and test, of the best epoch
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from inkling.errors import NetworkError, RunError, SettingsError
+from inkling.images.dataset import Splits
+from inkling.networks.base import Network
+from inkling.networks.catalogue import rebuild
+from inkling.runs.atomic import cannot_write, write_atomically
+from inkling.training.settings import TrainingSettings
+from inkling.training.train import EpochRecord, TrainingState
+
+FORMAT = 1
+_BEST = "best."
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """The data of a run, enough to recognise it and to label its results."""
+
+    source: str  # what `load` was given
+    name: str
+    fingerprint: str  # SHA-256 of the three splits as trained on
+    image_shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+    train: int  # images in each split
+    validation: int
+    test: int
+
+    @classmethod
+    def of(cls, source: str, splits: Splits) -> DataInfo:
+        """Describe splits."""
+        return cls(
+            source, splits.name, splits.fingerprint, splits.train.image_shape, splits.train.class_names,
+            len(splits.train), len(splits.validation), len(splits.test),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Labels (N,) and probabilities (N, K) of one split."""
+
+    labels: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+
+
+class Run:
+    """A run folder that exists.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Raises
+    ------
+    RunError
+        If the folder is not a run, or its run.json is damaged.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        if not (self.folder / "run.json").is_file():
+            found = "no run.json in it" if self.folder.is_dir() else "no such folder"
+            raise RunError(f"{self.folder}: not a run folder ({found}): give the folder that 'inkling train' wrote")
+        self.info = self._read_json("run.json")
+        try:
+            if self.info["format"] != FORMAT:
+                raise RunError(
+                    f"{self.folder}: run.json has format {self.info['format']}, this version reads {FORMAT}: "
+                    "use the version that wrote it"
+                )
+            values = dict(self.info["data"])
+            values["image_shape"] = tuple(int(length) for length in values["image_shape"])
+            values["class_names"] = tuple(str(name) for name in values["class_names"])
+            self.data = DataInfo(**values)
+            self.settings = TrainingSettings.from_json(self.info["settings"])
+            self.network_name = str(self.info["network"]["network"])
+            self.results: dict[str, Any] | None = self.info["results"]
+        except (KeyError, TypeError, ValueError, SettingsError) as error:
+            raise RunError(f"{self.folder / 'run.json'}: damaged ({error}): train again into another folder") from None
+
+    @classmethod
+    def create(cls, folder: Path, info: Mapping[str, Any]) -> Run:
+        """Make a new run folder.
+
+        Raises
+        ------
+        RunError
+            If the folder holds anything already, or cannot be written.
+        """
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            what = "holds a run already" if (folder / "run.json").exists() else "is not empty and not a run"
+            raise RunError(f"{folder}: {what}: choose another --out, or add --resume to go on with a run of yours")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(folder, error) from None
+        write_atomically(folder / "run.json", _json({"format": FORMAT, **info}))
+        return cls(folder)
+
+    @property
+    def finished(self) -> bool:
+        """Whether training ran to its end."""
+        return self.results is not None
+
+    @property
+    def train_size(self) -> int:
+        """Number of training images."""
+        return self.data.train
+
+    def finish(self, results: Mapping[str, Any], finished: str) -> None:
+        """Write down the results; the run is then finished."""
+        self.results = dict(results)
+        self.info.update(results=self.results, finished=finished)
+        write_atomically(self.folder / "run.json", _json(self.info))
+
+    # --- history -----------------------------------------------------------------------------------------------
+
+    def append_history(self, record: EpochRecord) -> None:
+        """Add an epoch's line."""
+        path = self.folder / "history.jsonl"
+        try:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(record.to_json()) + "\n")
+        except OSError as error:
+            raise cannot_write(path, error) from None
+
+    def history(self) -> list[dict[str, Any]]:
+        """Return one mapping an epoch. A torn last line, which a kill can leave, is passed over."""
+        path = self.folder / "history.jsonl"
+        if not path.is_file():
+            raise RunError(f"{path}: missing: the run has not finished an epoch, or the file was removed")
+        lines = path.read_text(encoding="utf-8").splitlines()
+        epochs = []
+        for number, line in enumerate(lines, 1):
+            try:
+                epoch = json.loads(line)
+                if epoch["epoch"] != number:
+                    raise ValueError(f"epoch {epoch['epoch']} where {number} belongs")
+                epochs.append(epoch)
+            except (ValueError, KeyError, TypeError) as error:
+                if number == len(lines):
+                    break
+                raise RunError(f"{path}: line {number} is damaged ({error}): train again into another folder") from None
+        return epochs
+
+    def cut_history(self, epochs: int) -> None:
+        """Forget the epochs after a checkpoint; they will be trained again."""
+        kept = self.history()[:epochs]
+        write_atomically(self.folder / "history.jsonl", "".join(json.dumps(epoch) + "\n" for epoch in kept))
+
+    # --- weights -----------------------------------------------------------------------------------------------
+
+    def save_weights(self, state: TrainingState) -> None:
+        """Write the weights of the best epoch."""
+        metadata = {
+            "class_names": json.dumps(self.data.class_names),
+            "image_shape": json.dumps(self.data.image_shape),
+            "network": json.dumps(self.info["network"]),
+            "epoch": str(state.best_epoch),
+        }
+        _save_arrays(self.folder / "weights.safetensors", state.best, metadata)
+
+    def network(self) -> Network:
+        """Return the network with the weights of its best epoch.
+
+        Raises
+        ------
+        RunError
+            If the file is missing or damaged, or its weights do not fit the network of run.json.
+        """
+        arrays, _ = _load_arrays(self.folder / "weights.safetensors")
+        try:
+            network = rebuild(self.info["network"])
+            network.load_state(arrays)
+        except NetworkError as error:
+            raise RunError(f"{self.folder / 'weights.safetensors'}: {error}") from None
+        return network
+
+    # --- checkpoint --------------------------------------------------------------------------------------------
+
+    def save_checkpoint(self, state: TrainingState) -> None:
+        """Write all that resuming needs. The one file is whole by itself; the JSON beside it is for people."""
+        values = {name: value for name, value in asdict(state).items() if name not in ("network", "best")}
+        arrays = {**state.network, **{_BEST + name: array for name, array in state.best.items()}}
+        _save_arrays(self.folder / "checkpoint.safetensors", arrays, {"training": json.dumps(values)})
+        write_atomically(self.folder / "checkpoint.json", _json(values))
+
+    def checkpoint(self) -> TrainingState | None:
+        """Return the state to resume from, or None where no epoch was finished."""
+        path = self.folder / "checkpoint.safetensors"
+        if not path.exists():
+            return None
+        arrays, metadata = _load_arrays(path)
+        try:
+            values = json.loads(metadata["training"])
+            best = {name.removeprefix(_BEST): array for name, array in arrays.items() if name.startswith(_BEST)}
+            network = {name: array for name, array in arrays.items() if not name.startswith(_BEST)}
+            return TrainingState(network=network, best=best, **values)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(f"{path}: damaged ({error}): train again into another folder") from None
+
+    # --- predictions -------------------------------------------------------------------------------------------
+
+    def save_predictions(self, predictions: Mapping[str, Predictions]) -> None:
+        """Write labels and probabilities, by split."""
+        arrays: dict[str, NDArray[Any]] = {}
+        for split, of_split in predictions.items():
+            arrays[f"{split}.labels"] = of_split.labels
+            arrays[f"{split}.probabilities"] = of_split.probabilities
+        _save_arrays(self.folder / "predictions.safetensors", arrays, {"fingerprint": self.data.fingerprint})
+
+    def predictions(self, split: str) -> Predictions:
+        """Return the labels and probabilities of "validation" or "test".
+
+        Raises
+        ------
+        RunError
+            If the run is not finished, or the file is missing, damaged, or of other data.
+        """
+        path = self.folder / "predictions.safetensors"
+        if not self.finished and not path.exists():
+            raise RunError(f"{self.folder}: the run is not finished: go on with it by 'inkling train … --resume'")
+        arrays, metadata = _load_arrays(path)
+        labels, probabilities = arrays.get(f"{split}.labels"), arrays.get(f"{split}.probabilities")
+        expected = (getattr(self.data, split), len(self.data.class_names))
+        if labels is None or probabilities is None or metadata.get("fingerprint") != self.data.fingerprint:
+            raise RunError(f"{path}: holds no {split} predictions of this run: train again into another folder")
+        if probabilities.shape != expected or labels.shape != expected[:1] or not np.isfinite(probabilities).all():
+            raise RunError(f"{path}: expected {split} probabilities of shape {expected}, found {probabilities.shape}")
+        return Predictions(labels, probabilities)
+
+    def _read_json(self, name: str) -> dict[str, Any]:
+        path = self.folder / name
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path}: damaged ({error}): train again into another folder") from None
+        if not isinstance(values, dict):
+            raise RunError(f"{path}: damaged (expected an object): train again into another folder")
+        return values
+
+
+def _json(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+
+
+def _save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: dict[str, str]) -> None:
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    content = safetensors.numpy.save(contiguous, metadata)
+    # safetensors writes metadata in an order that changes from process to process; equal runs shall be equal bytes.
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    ordered = json.dumps(header, separators=(",", ":")).encode()
+    ordered += b" " * (-len(ordered) % 8)
+    write_atomically(path, len(ordered).to_bytes(8, "little") + ordered + content[8 + length :])
+
+
+def _load_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    if not path.is_file():
+        raise RunError(f"{path}: missing: the run is damaged or not finished")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            names = list(file.keys())
+            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise RunError(f"{path}: damaged ({error}): train again into another folder") from None

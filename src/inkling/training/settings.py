@@ -1,0 +1,78 @@
+"""Everything that decides how a network is trained, as frozen values that travel through JSON unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from typing import Any
+
+from inkling.errors import SettingsError, did_you_mean
+from inkling.images.augment import Augmentation
+from inkling.networks.optimizers import OptimizerSettings
+from inkling.training.schedules import ScheduleSettings
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """One training run, but for its data and its network."""
+
+    recipe: str = "custom"  # name of the recipe these came from; says nothing to the loop
+    epochs: int = 30  # passes over the training images
+    batch_size: int = 256  # images a step; the last batch of an epoch may be smaller
+    seed: int = 0  # initial weights, training subset, order and augmentation all follow from it
+    patience: int | None = None  # epochs without a better validation accuracy before stopping; None: never stop
+    balance_classes: bool = False  # weight images so that every class counts the same
+    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def problems(self) -> list[str]:
+        """Return one sentence for each setting that is out of range."""
+        found = [
+            f"{name.replace('_', ' ')} must be 1 or more, found {getattr(self, name)}"
+            for name in ("epochs", "batch_size")
+            if getattr(self, name) < 1
+        ]
+        if self.seed < 0:
+            found.append(f"seed must be 0 or more, found {self.seed}")
+        if self.patience is not None and self.patience < 1:
+            found.append(f"patience must be 1 epoch or more, found {self.patience}")
+        return found + self.schedule.problems() + self.optimizer.problems() + self.augmentation.problems()
+
+    def check(self) -> TrainingSettings:
+        """Return these settings, or raise SettingsError with every one that is out of range."""
+        problems = self.problems()
+        if problems:
+            raise SettingsError(problems)
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> TrainingSettings:
+        """Return the settings that `to_json` wrote.
+
+        Raises
+        ------
+        SettingsError
+            If a name is unknown or a value is out of range.
+        """
+        settings: TrainingSettings = _from_json(cls, values, "")
+        return settings.check()
+
+
+def _from_json(cls: Any, values: Any, where: str) -> Any:
+    if not isinstance(values, Mapping):
+        raise SettingsError([f"{where or 'settings'} must be an object, found {type(values).__name__}"])
+    known = {f.name: f for f in fields(cls)}
+    unknown = [name for name in values if name not in known]
+    if unknown:
+        raise SettingsError(f"unknown setting '{where}{name}'{did_you_mean(name, known)}" for name in unknown)
+    defaults = cls()
+    arguments = {}
+    for name, value in values.items():
+        default = getattr(defaults, name)
+        arguments[name] = _from_json(type(default), value, f"{where}{name}.") if is_dataclass(default) else value
+    return cls(**arguments)

@@ -1,0 +1,1 @@
+"""Drawing results: figures and the report. Draws, never computes."""
