@@ -22,13 +22,18 @@ if TYPE_CHECKING:
 def study(
     source: choices.Source,
     train_sizes: Annotated[str, typer.Option(help="Training sizes, with commas between.")],
-    out: Annotated[Path, typer.Option(help="Folder for the study; started again, it does only what is missing.")],
     networks: Annotated[str, typer.Option(help="Networks, with commas between.")] = "perceptron",
     seeds: Annotated[str, typer.Option(help="Seeds, with commas between.")] = "0,1,2",
     recipe: choices.Recipe = "reference",
     epochs: choices.Epochs = None,
     batch_size: choices.BatchSize = None,
     learning_rate: choices.LearningRate = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder; started again, only what is missing is done.  [default: runs/study-SOURCE-RECIPE]"
+        ),
+    ] = None,
     jobs: Annotated[int, typer.Option(help="Runs at a time; the results do not depend on it.")] = 1,
     quiet: Quiet = False,
     json: Json = False,
@@ -47,7 +52,8 @@ def study(
             recipe, 0, {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
         ),
     )
-    load_with_progress(source, output)  # a download is shown; the study itself then finds the files
+    splits = load_with_progress(source, output)  # a download is shown; the study itself then finds the files
+    out = out or Path("runs") / f"study-{splits.name}-{recipe}"
     done = carry_out(plan, out, jobs, output)
     output.result(
         done.to_json(),

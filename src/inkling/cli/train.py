@@ -16,7 +16,6 @@ from inkling.cli.console import Json, Output, Quiet, table
 
 def train(
     source: choices.Source,
-    out: Annotated[Path, typer.Option(help="Folder for the run; new, or with --resume one begun by this command.")],
     network: Annotated[str, typer.Option(help="Which network.")] = "perceptron",
     train_size: Annotated[int | None, typer.Option(help="Training images, drawn by class.  [default: all]")] = None,
     recipe: choices.Recipe = "reference",
@@ -28,6 +27,9 @@ def train(
     patience: choices.Patience = None,
     balance_classes: choices.BalanceClasses = False,
     seed: Annotated[int, typer.Option(help="Fixes every random choice.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the run.  [default: runs/SOURCE-NETWORK-SIZE-seedSEED]")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, if there is one.")] = False,
     quiet: Quiet = False,
     json: Json = False,
@@ -49,6 +51,7 @@ def train(
     }
     plan = Plan(source, network, choices.settings_from(recipe, seed, changes), train_size)
     splits = load_with_progress(source, output)
+    out = out or Path("runs") / f"{splits.name}-{network}-{train_size or 'all'}-seed{seed}"
     command = ["inkling", *(word for word in sys.argv[1:] if word != "--resume")]
     finished_epochs = 0
     try:

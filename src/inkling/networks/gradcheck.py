@@ -60,9 +60,7 @@ class GradientCheck:
         return self.difference_error <= TOLERANCE and all(error <= TORCH_TOLERANCE for error in exact)
 
 
-def check_gradients(
-    network: Perceptron, images: NDArray[np.uint8], labels: NDArray[np.integer[Any]]
-) -> list[GradientCheck]:
+def check_gradients(network: Perceptron, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> list[GradientCheck]:
     """Check the six Jacobians, every gradient of `walk` (both at the first image) and the batched gradients.
 
     Parameters
@@ -70,7 +68,7 @@ def check_gradients(
     network : Perceptron
         Not changed. One of float32 is checked as its float64 twin with the same weights.
     images : ndarray of uint8, shape (N, H, W, C)
-    labels : ndarray of integers, shape (N,)
+    labels : ndarray of int64, shape (N,)
 
     Returns
     -------
@@ -91,7 +89,7 @@ def check_gradients(
         )
     if labels.min() < 0 or labels.max() >= network.n_classes:
         raise NetworkError(f"labels must lie in 0..{network.n_classes - 1}, found {labels.min()}..{labels.max()}")
-    network, labels = _double(network), labels.astype(np.int64)
+    network = _double(network)
     first, label = images[0], int(labels[0])
     jacobians, walk = network.jacobians(first), network.walk(first, label)
     _, single = network.gradients(images[:1], labels[:1])

@@ -22,13 +22,21 @@ RECIPES: dict[str, TrainingSettings] = {
         optimizer=OptimizerSettings(),
         augmentation=Augmentation(),
     ),
+    # Best accuracy of the same network for some minutes of training. Evidence: validation accuracy of the best epoch on
+    # MNIST, seed 0, batch 128, rate 0.3 and decay 1e-5 unless said:
+    # augmentation, 50,000 images, 50 epochs: shifts alone 0.9826; 0.7 px, 5 degrees, 5% 0.9833; 1 px, 8, 8% 0.9847;
+    #   1.5 px, 10, 10% 0.9840. 2,000 images, 400 epochs: shifts alone 0.9489; 1.5 px, 10, 10% 0.9662.
+    # rate, 50 epochs: 0.1 0.9803; 0.3 0.9847; 0.6 0.9838, and in batches of 64 0.9853 for the same time.
+    # epochs, 50,000 images: 50 0.9838; 200 0.9875 (rate 0.6); 300 0.9891 (batch 64, rate 0.5, 1.2 px, 10 degrees, 10%);
+    #   400 with 1.5 px, 12 degrees, 12% 0.9870: the network of 64 units is then too small for its task.
+    # decay: 3e-5 0.9851 against 1e-5 0.9847 (50,000 images, 50 epochs); on 2,000 images 1e-4 gained 0.003 more.
     "strong": TrainingSettings(
         recipe="strong",
-        epochs=100,
-        batch_size=128,
-        schedule=ScheduleSettings("cosine", learning_rate=0.3, warmup_epochs=1),
-        optimizer=OptimizerSettings(momentum=0.9, nesterov=True, weight_decay=1e-5),
-        augmentation=Augmentation(shift=1.0, rotation=8.0, scale=0.08, shear=8.0),
+        epochs=400,
+        batch_size=64,
+        schedule=ScheduleSettings("cosine", learning_rate=0.5, warmup_epochs=1),
+        optimizer=OptimizerSettings(momentum=0.9, nesterov=True, weight_decay=3e-5),
+        augmentation=Augmentation(shift=1.2, rotation=10.0, scale=0.1, shear=10.0),
     ),
 }
 

@@ -1,0 +1,69 @@
+"""Small data for every test, and the files to keep it in."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from numpy.typing import NDArray
+
+from inkling.errors import DataError
+from inkling.images.catalogue import NAMED_SETS, data_folder, find
+from inkling.images.dataset import ImageDataset, Splits
+from inkling.images.idx import load_idx_folder
+
+# A shared machine is slow at times; that is no failure.
+settings.register_profile("inkling", deadline=None)
+settings.load_profile("inkling")
+
+WriteIdx = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def tiny_splits() -> Splits:
+    """60 + 30 + 30 images of 4x4 pixels and three classes: a bright row each, in noise."""
+    rng = np.random.default_rng(0)
+
+    def part(n: int) -> ImageDataset:
+        labels = np.arange(n) % 3
+        images = rng.integers(0, 120, (n, 4, 4, 1), dtype=np.uint8)
+        images[np.arange(n), labels] += 100
+        return ImageDataset(images, labels, ("top", "upper", "lower"))
+
+    return Splits(part(60), part(30), part(30), "tiny")
+
+
+@pytest.fixture
+def write_idx() -> WriteIdx:
+    """write_idx(path, array, compress=False): an IDX file of unsigned bytes, its folder made where missing."""
+
+    def write(path: Path, array: NDArray[np.uint8], compress: bool = False) -> Path:
+        content = idx_bytes(array)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress(content, 1, mtime=0) if compress else content)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def mnist() -> Splits:
+    """MNIST from `INKLING_DATA`; skips where it is not there, and never downloads."""
+    entry = NAMED_SETS["mnist"]
+    folder = data_folder() / "mnist"
+    try:
+        files = find(entry, folder)
+    except DataError as error:
+        pytest.skip(f"MNIST is damaged: {error}")
+    if len(files) < len(entry.file_names):
+        pytest.skip(f"MNIST is not in {folder}: set INKLING_DATA, or run `inkling data fetch mnist`")
+    return load_idx_folder(folder, "mnist", entry.class_names)
+
+
+def idx_bytes(array: NDArray[np.uint8]) -> bytes:
+    header = bytes([0, 0, 8, array.ndim]) + b"".join(length.to_bytes(4, "big") for length in array.shape)
+    return header + array.tobytes()

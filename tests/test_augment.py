@@ -1,0 +1,98 @@
+"""Random affine changes against SciPy's own, image by image."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.ndimage import affine_transform
+
+from inkling.images import augment as module
+from inkling.images.augment import Augmentation, augment
+
+shapes = st.tuples(st.integers(1, 5), st.integers(2, 12), st.integers(2, 12), st.sampled_from([1, 3]))
+amounts = st.builds(
+    Augmentation,
+    shift=st.floats(0, 20),
+    rotation=st.floats(0, 180),
+    scale=st.floats(0, 0.5),
+    shear=st.floats(0, 40),
+)
+
+
+def pictures(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+@given(shapes)
+def test_zero_amounts_change_nothing(shape: tuple[int, ...]) -> None:
+    images = pictures(shape)
+    np.testing.assert_array_equal(augment(images, Augmentation(), np.random.default_rng(0)), images)
+
+
+@pytest.mark.parametrize("down", [-2, 0, 3])
+@pytest.mark.parametrize("right", [-1, 0, 4])
+def test_whole_pixel_shifts_are_exact(down: int, right: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    maps = np.tile(np.eye(2, dtype=np.float32), (3, 1, 1)), np.tile(np.float32([-down, -right]), (3, 1))
+    monkeypatch.setattr(module, "_random_maps", lambda n, amounts, rng: maps)
+    images = pictures((3, 9, 7, 3))
+    expected = np.zeros_like(images)
+    to = slice(max(down, 0), 9 + min(down, 0)), slice(max(right, 0), 7 + min(right, 0))
+    source = slice(max(-down, 0), 9 + min(-down, 0)), slice(max(-right, 0), 7 + min(-right, 0))
+    expected[:, to[0], to[1]] = images[:, source[0], source[1]]
+    np.testing.assert_array_equal(augment(images, Augmentation(shift=1), np.random.default_rng(0)), expected)
+
+
+@given(shapes, amounts, st.integers(0, 1000))
+def test_equals_scipy(shape: tuple[int, ...], amount: Augmentation, seed: int) -> None:
+    images = pictures(shape, seed)
+    changed = augment(images, amount, np.random.default_rng(seed))
+    matrices, shifts = module._random_maps(len(images), amount, np.random.default_rng(seed))
+    centre = (np.array(shape[1:3]) - 1) / 2
+    for image, found, matrix, shift in zip(images, changed, matrices.astype(float), shifts.astype(float), strict=True):
+        for channel in range(shape[3]):
+            # A border of zeros lets SciPy, too, fade to black within a pixel of the edge.
+            padded = np.pad(image[..., channel].astype(float), 1)
+            offset = centre + 1 + shift - matrix @ (centre + 1)
+            expected = affine_transform(padded, matrix, offset, order=1, mode="constant", cval=0)[1:-1, 1:-1]
+            assert np.abs(found[..., channel] - expected).max() <= 1
+
+
+@given(shapes, amounts, st.integers(0, 1000))
+def test_seeded_and_shaped(shape: tuple[int, ...], amount: Augmentation, seed: int) -> None:
+    images = pictures(shape)
+    before = images.copy()
+    first = augment(images, amount, np.random.default_rng(seed))
+    assert first.shape == shape
+    assert first.dtype == np.uint8
+    np.testing.assert_array_equal(first, augment(images, amount, np.random.default_rng(seed)))
+    np.testing.assert_array_equal(images, before)
+
+
+def test_every_image_is_changed_in_its_own_way() -> None:
+    images = np.repeat(pictures((1, 8, 8, 1)), 4, axis=0)
+    changed = augment(images, Augmentation(shift=2), np.random.default_rng(0))
+    assert len({image.tobytes() for image in changed}) == 4
+
+
+def test_amounts_bound_the_maps() -> None:
+    matrices, shifts = module._random_maps(2000, Augmentation(shift=3), np.random.default_rng(0))
+    np.testing.assert_allclose(matrices, np.tile(np.eye(2), (2000, 1, 1)))
+    assert 2.9 < np.abs(shifts).max() <= 3
+    matrices, shifts = module._random_maps(2000, Augmentation(rotation=30, scale=0.2), np.random.default_rng(0))
+    assert not shifts.any()
+    sizes = np.sqrt(np.linalg.det(matrices.astype(float)))
+    assert 1 / 1.2 <= sizes.min() < 1 / 1.19
+    assert 1 / 0.81 < sizes.max() <= 1 / 0.8 + 1e-6
+    angles = np.degrees(np.arcsin(matrices[:, 0, 1] / sizes))
+    assert 29 < np.abs(angles).max() <= 30 + 1e-3
+
+
+def test_problems_are_all_named() -> None:
+    assert Augmentation().problems() == []
+    assert not Augmentation()
+    assert Augmentation(shear=0.5)
+    found = Augmentation(shift=-1, rotation=200, scale=1, shear=float("nan")).problems()
+    assert len(found) == 4
+    assert "augmentation rotation must lie in 0..180, found 200" in found
