@@ -106,8 +106,8 @@ def test_unknown_or_impossible_choices(words: tuple[str, ...], expected: str, tm
 
 def test_all_settings_out_of_range_are_reported_at_once(tmp_path: Path) -> None:
     done = inkling(
-        "train", "digits", "--epochs", 0, "--batch-size", 0, "--learning-rate", -1, "--momentum", 1, "--weight-decay", 5,
-        "--patience", 0, "--out", tmp_path / "run",
+        "train", "digits", "--epochs", 0, "--batch-size", 0, "--learning-rate", -1, "--momentum", 1,
+        "--weight-decay", 5, "--patience", 0, "--out", tmp_path / "run",
     )  # fmt: skip
     assert_refused(done, "epochs", "batch size", "learning rate", "momentum", "weight decay", "patience")
 

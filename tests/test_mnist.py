@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import inkling, last_json
 
+from command_line import inkling, last_json
 from inkling import Perceptron, Splits, evaluate, recipe, train
 from inkling.images.catalogue import data_folder
 

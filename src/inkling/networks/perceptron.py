@@ -127,7 +127,7 @@ class Perceptron:
             )
         if self.dtype not in (np.float32, np.float64):
             raise NetworkError(f"a perceptron computes in float32 or float64, found {self.dtype}")
-        self.pixel_scale: Any = self.dtype.type(1 / 255)
+        self.pixel_scale: Any = np.asarray(1 / 255, self.dtype)[()]
         rng = np.random.default_rng(seed)
         inputs = int(np.prod(self._image_shape))
         self.parameters: dict[str, Array] = {
