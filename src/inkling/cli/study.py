@@ -30,9 +30,7 @@ def study(
     learning_rate: choices.LearningRate = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder; started again, only what is missing is done.  [default: runs/study-SOURCE-RECIPE]"
-        ),
+        typer.Option(help="Folder; started again, only what is missing is done.  [default: runs/study-SOURCE-RECIPE]"),
     ] = None,
     jobs: Annotated[int, typer.Option(help="Runs at a time; the results do not depend on it.")] = 1,
     quiet: Quiet = False,

@@ -1,0 +1,243 @@
+"""From a run or study folder to its report: gathers the evidence, and leaves every picture to `views`."""
+
+from __future__ import annotations
+
+import json
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkling.diagnosis.accuracy import evaluate_predictions, wilson_interval
+from inkling.diagnosis.class_misses import misses_per_class
+from inkling.diagnosis.data_size import DataSizeEffect, compare_sizes
+from inkling.diagnosis.mistakes import worst_mistakes
+from inkling.diagnosis.overfitting import diagnose_overfitting
+from inkling.diagnosis.spread import spread
+from inkling.errors import DataError, InklingError
+from inkling.images.catalogue import NAMED_SETS, data_folder, find
+from inkling.images.dataset import ImageDataset, Splits
+from inkling.images.sources import load
+from inkling.runs.atomic import write_atomically
+from inkling.runs.execute import Plan
+from inkling.runs.run import DataInfo, Run
+from inkling.runs.study_folder import StudyFolder, load_runs
+from inkling.views.report import render_report
+from inkling.views.report_content import Accuracy, CellContent, PicturedMistake, ReportContent, RunContent, Timing
+
+MISTAKES = 24
+"""Mistakes shown as pictures, at most."""
+
+
+def write_report(folder: Path, out: Path | None = None) -> Path:
+    """Write the report of a run or study folder and return its path.
+
+    Parameters
+    ----------
+    folder : Path
+    out : Path, optional
+        The file to write; report.html in the folder by default.
+
+    Raises
+    ------
+    RunError
+        If the folder holds no finished run, is damaged, or the file cannot be written.
+    """
+    path = Path(folder) / "report.html" if out is None else Path(out)
+    write_atomically(path, build_report(folder))
+    return path
+
+
+def build_report(folder: Path) -> str:
+    """Return the report of a run or study folder as one HTML page.
+
+    Raises
+    ------
+    RunError
+        If the folder holds no finished run, or is damaged.
+    """
+    return render_report(gather(folder))
+
+
+def gather(folder: Path) -> ReportContent:
+    """Return everything that a report shows."""
+    folder = Path(folder)
+    runs = load_runs(folder)
+    test, missing = _test_images(runs[0])
+    cells = tuple(
+        _cell(list(group), test) for _, group in groupby(runs, key=lambda run: (run.network_name, run.train_size))
+    )
+    first = runs[0].data
+    return ReportContent(
+        name=folder.resolve().name,
+        data_name=first.name,
+        image_shape=first.image_shape,
+        class_names=first.class_names,
+        n_validation=first.validation,
+        n_test=first.test,
+        cells=cells,
+        chosen=max(cells, key=lambda cell: cell.validation_accuracy.mean),
+        size_effects=_size_effects(cells),
+        pictures_missing=missing,
+        facts=tuple(_facts(runs)),
+        fingerprints=tuple(_fingerprints(runs)),
+        study_command=_study_command(folder),
+    )
+
+
+def _cell(runs: list[Run], test: ImageDataset | None) -> CellContent:
+    contents = tuple(_run(run) for run in runs)
+    predictions = runs[0].predictions("test")
+    mistakes = worst_mistakes(predictions.labels, predictions.probabilities, MISTAKES)
+    return CellContent(
+        network=runs[0].network_name,
+        train_size=runs[0].train_size,
+        runs=contents,
+        train_accuracy=spread([run.train.value for run in contents]),
+        validation_accuracy=spread([run.validation.value for run in contents]),
+        test_accuracy=spread([run.test.value for run in contents]),
+        misses=misses_per_class([run.evaluation for run in contents]),
+        mistakes=tuple(PicturedMistake(m, None if test is None else test.images[m.index]) for m in mistakes),
+        first_layer=_first_layer(runs[0]),
+    )
+
+
+def _run(run: Run) -> RunContent:
+    history, data = tuple(run.history()), run.data
+    predictions = run.predictions("test")
+    evaluation = evaluate_predictions(predictions.labels, predictions.probabilities, data.class_names)
+    overfitting = diagnose_overfitting(history, data.train, data.validation)
+    seconds = [float(epoch["train_seconds"]) for epoch in history]
+    return RunContent(
+        seed=run.settings.seed,
+        history=history,
+        best_epoch=overfitting.kept_epoch,
+        train=_accuracy(overfitting.train_accuracy, data.train),
+        validation=_accuracy(overfitting.validation_accuracy, data.validation),
+        test=Accuracy(evaluation.accuracy, evaluation.n, evaluation.accuracy_interval),
+        evaluation=evaluation,
+        overfitting=overfitting,
+        timing=Timing(
+            training=sum(seconds),
+            per_epoch=sum(seconds) / len(seconds),
+            to_best=sum(seconds[: overfitting.kept_epoch]),
+            whole=sum(seconds) + sum(float(epoch["evaluation_seconds"]) for epoch in history),
+        ),
+        command=str(run.info.get("command", "")),
+    )
+
+
+def _accuracy(value: float, n: int) -> Accuracy:
+    return Accuracy(value, n, wilson_interval(round(value * n), n))
+
+
+def _first_layer(run: Run) -> NDArray[np.floating[Any]] | None:
+    """Weights W1 as pictures, (units, H, W, C), of a network that has such."""
+    w1 = run.network().state().get("W1")
+    if w1 is None or w1.ndim != 2 or w1.shape[0] != int(np.prod(run.data.image_shape)):
+        return None
+    return w1.T.reshape(-1, *run.data.image_shape)
+
+
+def _test_images(run: Run) -> tuple[ImageDataset | None, str | None]:
+    """The test images that the run was judged on, or None and why they are not here."""
+    source = run.data.source
+    named = NAMED_SETS.get(source)
+    # A report is about what is here: it does not start a download.
+    if named and len(find(named, data_folder() / source, verify=False)) < len(named.digests):
+        return None, f"{source} is not on this machine ('inkling data fetch {source}' brings it)"
+    try:
+        return _same_splits(run, load(source)).test, None
+    except InklingError as error:
+        return None, str(error)
+
+
+def _same_splits(run: Run, whole: Splits) -> Splits:
+    """The splits that the run was trained on; raises DataError if the source holds other images now."""
+    size = run.train_size if run.train_size < len(whole.train) else None
+    splits = Plan(run.data.source, run.network_name, run.settings, size).splits(whole)
+    if DataInfo.of(run.data.source, splits).fingerprint != run.data.fingerprint:
+        raise DataError(f"'{run.data.source}' no longer holds the images that the run was trained on")
+    return splits
+
+
+def _size_effects(cells: tuple[CellContent, ...]) -> dict[str, DataSizeEffect]:
+    effects = {}
+    for network, group in groupby(cells, key=lambda cell: cell.network):
+        sizes = list(group)
+        if len(sizes) > 1:
+            small, large = sizes[0], sizes[-1]
+            effects[network] = compare_sizes(
+                small.train_size, small.first.evaluation, large.train_size, large.first.evaluation
+            )
+    return effects
+
+
+def _facts(runs: list[Run]) -> list[tuple[str, str]]:
+    """Name and value of all that a reader needs to judge and repeat the runs, beside the commands."""
+    first = runs[0]
+    data, info = first.data, first.info
+    height, width, channels = data.image_shape
+    kind = "grey" if channels == 1 else "RGB"
+    facts = [
+        ("Data", f"{data.name}, from source '{data.source}'"),
+        ("Images", f"{height}×{width} pixels, {kind}, {len(data.class_names)} classes"),
+        ("Splits", f"{data.validation:,} validation and {data.test:,} test images, the same in every run"),
+    ]
+    for network, group in groupby(runs, key=lambda run: run.network_name):
+        described = _flat(next(group).info.get("network", {}))
+        facts.append((f"Network {network}", "; ".join(f"{name} {value}" for name, value in described)))
+    settings = [[line for line in _flat(run.settings.to_json()) if line[0] != "seed"] for run in runs]
+    facts.append(("Settings", "; ".join(f"{name} {value}" for name, value in settings[0])))
+    if any(other != settings[0] for other in settings):
+        facts.append(("Settings of other runs", "differ from these: see the run.json of each"))
+    facts.append(("Seeds", ", ".join(str(seed) for seed in sorted({run.settings.seed for run in runs}))))
+    facts += _environment(info)
+    times = [str(run.info.get(moment)) for run in runs for moment in ("started", "finished")]
+    facts.append(("Trained", f"{min(times)} to {max(times)}"))
+    return facts
+
+
+def _fingerprints(runs: list[Run]) -> list[tuple[str, str]]:
+    """Which training images, and the fingerprint of the splits with them; equal ones once."""
+    seeds: dict[tuple[int, str], set[int]] = {}
+    for run in runs:
+        seeds.setdefault((run.train_size, run.data.fingerprint), set()).add(run.settings.seed)
+    return [
+        (f"{size:,} for training, seed{'s' * (len(of) > 1)} {', '.join(map(str, sorted(of)))}", digest)
+        for (size, digest), of in seeds.items()
+    ]
+
+
+def _environment(info: dict[str, Any]) -> list[tuple[str, str]]:
+    machine = info.get("machine", {})
+    libraries = [
+        f"{pool.get('internal_api')} {pool.get('version') or ''}".strip() for pool in machine.get("threads", ())
+    ]
+    processor = f"{machine.get('processor', 'unknown')}, {machine.get('cores', '?')} cores, {machine.get('system', '')}"
+    return [
+        ("Versions", ", ".join(f"{name} {value}" for name, value in info.get("versions", {}).items())),
+        ("Machine", processor),
+        ("Linear algebra", ", ".join(dict.fromkeys(libraries)) or "unknown"),
+    ]
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested JSON values as lines of name and value."""
+    lines: list[tuple[str, str]] = []
+    for name, value in values.items():
+        label = prefix + name.replace("_", " ")
+        if isinstance(value, dict):
+            lines += _flat(value, f"{label}: ")
+        else:
+            text = "none" if value is None else value if isinstance(value, str) else json.dumps(value)
+            lines.append((label, text))
+    return lines
+
+
+def _study_command(folder: Path) -> str:
+    if not (folder / "study.json").is_file():
+        return ""
+    return str(StudyFolder(folder).info.get("command", ""))

@@ -1,0 +1,15 @@
+"""All displays in one place: each is made by `from_…` from plain results, then drawn by `.plot(ax)`."""
+
+from inkling.views.counts import ConfusionMatrixDisplay, MissesDisplay
+from inkling.views.curves import LearningCurvesDisplay, shared_limits
+from inkling.views.pictures import ContactSheetDisplay, MistakesDisplay, WeightsDisplay
+
+__all__ = [
+    "ConfusionMatrixDisplay",
+    "ContactSheetDisplay",
+    "LearningCurvesDisplay",
+    "MissesDisplay",
+    "MistakesDisplay",
+    "WeightsDisplay",
+    "shared_limits",
+]

@@ -1,0 +1,233 @@
+"""Pictures made of pixels: images, weight vectors and galleries, never blurred by upscaling."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+from inkling.diagnosis.mistakes import Mistake
+from inkling.images.dataset import ImageDataset
+from inkling.views.style import INK, MUTED, WEIGHT_MAP, figure_of, shorten
+from inkling.views.svg import save
+
+_DPI = 100
+_SHADES = 63  # odd, so that one shade is the white of zero; few, so that the files are small
+
+
+def png_uri(pixels: NDArray[np.uint8]) -> str:
+    """Return an image, uint8 (H, W, C) with C 1 or 3, as a data URI of its exact pixels."""
+    return _uri(Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))
+
+
+def weight_png_uri(weights: NDArray[np.floating[Any]], limit: float) -> str:
+    """Return one weight vector, (H, W, C), as a data URI; `limit` is the weight of the strongest colour."""
+    if weights.shape[-1] == 3:
+        return png_uri(_weight_pixels(weights, limit))
+    shades = np.round((np.clip(weights[..., 0] / limit, -1, 1) + 1) / 2 * (_SHADES - 1)).astype(np.uint8)
+    image = Image.fromarray(shades)
+    image.putpalette((WEIGHT_MAP(np.linspace(0, 1, _SHADES))[:, :3] * 255).round().astype(np.uint8).tobytes())
+    return _uri(image)
+
+
+def weight_limit(weights: Sequence[NDArray[np.floating[Any]]]) -> float:
+    """Return the weight that gets the strongest colour: one in a thousand lies beyond it."""
+    return float(np.quantile(np.abs(np.concatenate([w.ravel() for w in weights])), 0.999)) or 1.0
+
+
+def _weight_pixels(weights: NDArray[np.floating[Any]], limit: float) -> NDArray[np.uint8]:
+    """Colours of (..., C) weights. With three channels each is drawn in its own colour, zero being mid-grey."""
+    scaled = (np.clip(weights / limit, -1, 1) + 1) / 2
+    colours = scaled if weights.shape[-1] == 3 else WEIGHT_MAP(scaled[..., 0])[..., :3]
+    pixels: NDArray[np.uint8] = np.round(255 * colours).astype(np.uint8)
+    return pixels
+
+
+def _uri(image: Image.Image) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, "png", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _mosaic(pictures: NDArray[np.uint8], columns: int, gap: tuple[int, int]) -> NDArray[np.uint8]:
+    """Lay (N, H, W, C) pictures out in rows, with transparent gaps (below, right) in pixels: (H', W', 4)."""
+    n, h, w, c = pictures.shape
+    rows = -(-n // columns)
+    down, across = h + gap[0], w + gap[1]
+    canvas = np.zeros((rows * down - gap[0], columns * across - gap[1], 4), np.uint8)
+    for place, picture in enumerate(pictures):
+        y, x = place // columns * down, place % columns * across
+        canvas[y : y + h, x : x + w, :3] = np.broadcast_to(picture, (h, w, 3)) if c == 1 else picture
+        canvas[y : y + h, x : x + w, 3] = 255
+    return canvas
+
+
+def _pixel_axes(canvas: NDArray[np.uint8], scale: int, left: int = 8, top: int = 8, bottom: int = 8) -> Axes:
+    """Axes in a new figure on which each pixel of the canvas covers exactly `scale` x `scale` pixels."""
+    height, width = scale * canvas.shape[0], scale * canvas.shape[1]
+    whole_width, whole_height = width + left + 8, height + top + bottom
+    figure = Figure(figsize=(whole_width / _DPI, whole_height / _DPI), dpi=_DPI)
+    return figure.add_axes((left / whole_width, bottom / whole_height, width / whole_width, height / whole_height))
+
+
+def _show(ax: Axes, canvas: NDArray[np.uint8], title: str) -> Figure:
+    ax.imshow(canvas, interpolation="nearest", extent=(0, canvas.shape[1], canvas.shape[0], 0))
+    ax.tick_params(length=0)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    if title:
+        ax.set_title(title, loc="left", fontsize=11, color=INK, parse_math=False)
+    return figure_of(ax)
+
+
+@dataclass(frozen=True, eq=False)
+class WeightsDisplay:
+    """First-layer weight vectors as pictures: one a hidden unit, one colour scale centred on zero for all.
+
+    Attributes
+    ----------
+    vectors : ndarray of float, shape (units, H, W, C)
+    limit : float
+        The weight of the strongest colour.
+    """
+
+    vectors: NDArray[np.floating[Any]]
+    limit: float
+
+    @classmethod
+    def from_weights(
+        cls, w1: NDArray[np.floating[Any]], image_shape: tuple[int, int, int], limit: float | None = None
+    ) -> WeightsDisplay:
+        """Make the display from W1, shape (H * W * C, units); `limit` can be shared among panels."""
+        vectors = w1.T.reshape(-1, *image_shape)
+        return cls(vectors, weight_limit([vectors]) if limit is None else limit)
+
+    def plot(self, ax: Axes | None = None, title: str = "", columns: int = 16) -> Figure:
+        """Draw, into `ax` or a new figure."""
+        canvas = _mosaic(_weight_pixels(self.vectors, self.limit), min(columns, len(self.vectors)), (1, 1))
+        if ax is None:
+            ax = _pixel_axes(canvas, max(2, 900 // canvas.shape[1]), left=24, top=30 if title else 8, bottom=40)
+        figure = _show(ax, canvas, title)
+        if self.vectors.shape[-1] == 1:
+            scale = _colour_scale(self.limit)
+            bar = figure.colorbar(
+                scale, ax=ax, orientation="horizontal", cax=ax.inset_axes((0, -0.06, 0.3, 0.02)), ticks=[
+                    -self.limit, 0, self.limit
+                ], format="%.2g",
+            )  # fmt: skip
+            bar.outline.set_visible(False)
+            bar.ax.tick_params(length=0, labelsize=9, colors=MUTED)
+        return figure
+
+
+def _colour_scale(limit: float) -> Any:
+    from matplotlib.cm import ScalarMappable
+
+    return ScalarMappable(Normalize(-limit, limit), WEIGHT_MAP)
+
+
+@dataclass(frozen=True, eq=False)
+class ContactSheetDisplay:
+    """The first images of each class: a row a class.
+
+    Attributes
+    ----------
+    rows : tuple of ndarray of uint8, shape (n, H, W, C)
+    labels : tuple of str
+    """
+
+    rows: tuple[NDArray[np.uint8], ...]
+    labels: tuple[str, ...]
+
+    @classmethod
+    def from_dataset(cls, dataset: ImageDataset, columns: int = 16) -> ContactSheetDisplay:
+        """Take up to `columns` images of each class."""
+        found = tuple(np.flatnonzero(dataset.labels == k)[:columns] for k in range(dataset.n_classes))
+        labels = tuple(f"{name}  {count:,}" for name, count in dataset.class_counts.items())
+        return cls(tuple(np.asarray(dataset.images[indices]) for indices in found), labels)
+
+    def plot(self, ax: Axes | None = None, title: str = "") -> Figure:
+        """Draw, into `ax` or a new figure."""
+        columns = max(1, *(len(row) for row in self.rows))
+        h, w = self.rows[0].shape[1:3]
+        gap = max(1, h // 14)
+        canvas = np.zeros((len(self.rows) * (h + gap) - gap, columns * (w + gap) - gap, 4), np.uint8)
+        for place, row in enumerate(self.rows):
+            if len(row):
+                strip = _mosaic(row, len(row), (gap, gap))
+                canvas[place * (h + gap) : place * (h + gap) + h, : strip.shape[1]] = strip
+        labels = [shorten(label, 28) for label in self.labels]
+        if ax is None:
+            scale = max(1, round(44 / h))
+            ax = _pixel_axes(canvas, scale, left=24 + 8 * max(map(len, labels)), top=34 if title else 8)
+        figure = _show(ax, canvas, title)
+        ax.set_yticks(
+            [place * (h + gap) + h / 2 for place in range(len(labels))], labels, fontsize=10, color=INK,
+            parse_math=False,
+        )  # fmt: skip
+        return figure
+
+
+def save_contact_sheet(dataset: ImageDataset, path: Path, title: str = "") -> None:
+    """Write a contact sheet of a data set as PNG: up to 16 images of each class, and how many there are."""
+    sheet = ContactSheetDisplay.from_dataset(dataset)
+    h, w, _ = dataset.image_shape
+    heading = f"{title}: {len(dataset):,} training images of {h}×{w} pixels; class and count at the left"
+    save(sheet.plot(title=heading if title else ""), path, "png", dpi=_DPI, facecolor="white")
+
+
+@dataclass(frozen=True, eq=False)
+class MistakesDisplay:
+    """Misclassified images, with the true label, the predicted label and its probability under each.
+
+    Attributes
+    ----------
+    pictures : ndarray of uint8, shape (N, H, W, C)
+    captions : tuple of tuple of str
+        For each picture its lines of text.
+    """
+
+    pictures: NDArray[np.uint8]
+    captions: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def from_mistakes(cls, mistakes: Sequence[Mistake], dataset: ImageDataset) -> MistakesDisplay:
+        """Make the display from `diagnosis.mistakes.worst_mistakes` and the split that was judged."""
+        names = dataset.class_names
+        return cls(
+            np.asarray(dataset.images[[mistake.index for mistake in mistakes]]),
+            tuple(
+                (f"true {shorten(names[m.label], 14)}", f"{shorten(names[m.predicted], 14)} {m.probability:.1%}")
+                for m in mistakes
+            ),
+        )
+
+    def plot(self, ax: Axes | None = None, title: str = "", columns: int = 8) -> Figure:
+        """Draw, into `ax` or a new figure."""
+        _, h, w, _ = self.pictures.shape
+        scale = max(1, round(84 / w))
+        below, right = -(-40 // scale), max(1, 24 // scale)
+        columns = min(columns, len(self.captions))
+        canvas = _mosaic(self.pictures, columns, (below, right))
+        if ax is None:
+            ax = _pixel_axes(canvas, scale, top=34 if title else 8, bottom=44)
+        figure = _show(ax, canvas, title)
+        for place, lines in enumerate(self.captions):
+            x, y = place % columns * (w + right), place // columns * (h + below) + h
+            ax.annotate(
+                "\n".join(lines), (x, y), (0, -3), textcoords="offset points", fontsize=8.5, color=INK, va="top",
+                annotation_clip=False, parse_math=False,
+            )  # fmt: skip
+        return figure

@@ -1,0 +1,129 @@
+"""The report: one HTML page that needs nothing else, from `ReportContent`."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from matplotlib.colors import to_hex
+
+from inkling.views import wording
+from inkling.views.counts import ConfusionMatrixDisplay, MissesDisplay
+from inkling.views.curves import LearningCurvesDisplay, Measure, shared_limits
+from inkling.views.pictures import png_uri, weight_limit, weight_png_uri
+from inkling.views.report_content import CellContent, ReportContent
+from inkling.views.style import WEIGHT_MAP, network_colour, variables
+from inkling.views.svg import to_svg
+
+UNITS = 64
+"""Hidden units shown as pictures, at most."""
+
+
+def render_report(content: ReportContent) -> str:
+    """Return the report as a self-contained HTML page: no request leaves it, and it runs no script."""
+    figures = _Figures(content)
+    return _environment().get_template("report.html.j2").render(
+        content=content,
+        words=wording,
+        light=variables(dark=False),
+        dark=variables(dark=True),
+        error_curves={name: figures.curves(name, "error") for name in content.networks},
+        loss_curves={name: figures.curves(name, "loss") for name in content.networks},
+        best_cells=figures.best_cells,
+        confusions=[figures.confusion(cell) for cell in figures.best_cells],
+        misses=figures.misses(),
+        galleries=[(cell, figures.gallery(cell)) for cell in figures.best_cells if cell.mistakes],
+        weights=figures.weights(),
+        gradient=_gradient(),
+    )  # fmt: skip
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("inkling.views"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(percent=wording.percent, interval=wording.interval, seconds=wording.seconds)
+    return environment
+
+
+class _Figures:
+    """Draws the figures of one report, on shared scales and each with an id of its own."""
+
+    def __init__(self, content: ReportContent) -> None:
+        self.content = content
+        self.colours = {name: network_colour(i) for i, name in enumerate(content.networks)}
+        self.best_cells = [
+            max(content.cells_of(name), key=lambda cell: cell.validation_accuracy.mean) for name in content.networks
+        ]
+        self.drawn = 0
+
+    def curves(self, network: str, measure: Measure) -> list[Markup]:
+        """One panel a training size; all panels of the report share their scales."""
+        displays = {id(cell): self._curves_of(cell, measure) for cell in self.content.cells}
+        limits = shared_limits(list(displays.values()))
+        epochs = max(display.epochs for display in displays.values())
+        panels = []
+        for cell in self.content.cells_of(network):
+            title = wording.images(cell.train_size)
+            figure = displays[id(cell)].plot(title=title, limits=limits, epochs=epochs)
+            label = f"{measure} of the {network} by epoch, {title}, training solid and validation dashed"
+            panels.append(to_svg(figure, self._key(), label))
+        return panels
+
+    def _curves_of(self, cell: CellContent, measure: Measure) -> LearningCurvesDisplay:
+        histories, overfitting = [run.history for run in cell.runs], cell.first.overfitting
+        colour = self.colours[cell.network]
+        if measure == "loss":
+            return LearningCurvesDisplay.from_histories(
+                histories, "loss", overfitting.lowest_loss_epoch, "lowest", colour
+            )
+        return LearningCurvesDisplay.from_histories(histories, "error", overfitting.kept_epoch, "best", colour)
+
+    def confusion(self, cell: CellContent) -> Markup:
+        """The confusion matrix of a cell's first run."""
+        display = ConfusionMatrixDisplay.from_evaluation(cell.first.evaluation)
+        label = f"Confusion matrix of the {cell.network} on {cell.first.evaluation.n:,} test images"
+        return to_svg(display.plot(), self._key(), label)
+
+    def misses(self) -> list[Markup]:
+        """Misses per class: a panel a cell, all on one scale."""
+        displays = [MissesDisplay.from_misses(cell.misses, self.colours[cell.network]) for cell in self.content.cells]
+        limit = max(display.limit for display in displays)
+        panels = []
+        for cell, display in zip(self.content.cells, displays, strict=True):
+            title = f"{cell.network}, {wording.images(cell.train_size)}"
+            panels.append(to_svg(display.plot(title=title, limit=limit), self._key(), f"Misses per class: {title}"))
+        return panels
+
+    def gallery(self, cell: CellContent) -> list[str]:
+        """Data URIs of a cell's mistakes; empty where the images could not be loaded."""
+        return [png_uri(found.picture) for found in cell.mistakes if found.picture is not None]
+
+    def weights(self) -> list[tuple[str, float, list[tuple[CellContent, int, list[str]]]]]:
+        """For each network with first-layer weights: its colour limit, and the pictures of each training size."""
+        found = []
+        for network in self.content.networks:
+            cells = [cell for cell in self.content.cells_of(network) if cell.first_layer is not None]
+            layers = [cell.first_layer for cell in cells if cell.first_layer is not None]
+            if layers:
+                limit = weight_limit(layers)
+                pictures = [[weight_png_uri(unit, limit) for unit in layer[:UNITS]] for layer in layers]
+                panels = [(c, len(layer), uris) for c, layer, uris in zip(cells, layers, pictures, strict=True)]
+                found.append((network, limit, panels))
+        return found
+
+    def _key(self) -> str:
+        self.drawn += 1
+        return f"f{self.drawn}"
+
+
+def _gradient() -> str:
+    stops = (to_hex(WEIGHT_MAP(x)) for x in np.linspace(0, 1, 9))
+    return f"linear-gradient(to right, {', '.join(stops)})"

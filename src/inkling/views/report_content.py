@@ -1,0 +1,108 @@
+"""What a report is made of: plain results, gathered by `inkling.reporting`, drawn by `views.report`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkling.diagnosis.accuracy import Evaluation, Interval
+from inkling.diagnosis.class_misses import ClassMisses
+from inkling.diagnosis.data_size import DataSizeEffect
+from inkling.diagnosis.mistakes import Mistake
+from inkling.diagnosis.overfitting import Overfitting
+from inkling.diagnosis.spread import Spread
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """A fraction of n images, with its 95% Wilson interval."""
+
+    value: float
+    n: int
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one run."""
+
+    training: float  # training steps alone
+    per_epoch: float  # of those, mean over epochs
+    to_best: float  # of those, up to the end of the best validation epoch
+    whole: float  # with measuring after every epoch
+
+
+@dataclass(frozen=True, eq=False)
+class RunContent:
+    """One run: a network, a training size, a seed."""
+
+    seed: int
+    history: tuple[Mapping[str, Any], ...]
+    best_epoch: int
+    train: Accuracy  # at the best epoch, as all that follows
+    validation: Accuracy
+    test: Accuracy
+    evaluation: Evaluation  # on the test images
+    overfitting: Overfitting
+    timing: Timing
+    command: str
+
+
+@dataclass(frozen=True, eq=False)
+class PicturedMistake:
+    """A mistake and, where the images could be loaded, its picture (uint8, (H, W, C))."""
+
+    mistake: Mistake
+    picture: NDArray[np.uint8] | None
+
+
+@dataclass(frozen=True, eq=False)
+class CellContent:
+    """The runs of one network and training size, over seeds. Pictures and confusions are of the first run."""
+
+    network: str
+    train_size: int
+    runs: tuple[RunContent, ...]
+    train_accuracy: Spread
+    validation_accuracy: Spread
+    test_accuracy: Spread
+    misses: tuple[ClassMisses, ...]
+    mistakes: tuple[PicturedMistake, ...]
+    first_layer: NDArray[np.floating[Any]] | None  # (units, H, W, C); None for networks without such weights
+
+    @property
+    def first(self) -> RunContent:
+        """The run that pictures and confusions are of."""
+        return self.runs[0]
+
+
+@dataclass(frozen=True, eq=False)
+class ReportContent:
+    """Everything in a report."""
+
+    name: str  # of the folder
+    data_name: str
+    image_shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+    n_validation: int
+    n_test: int
+    cells: tuple[CellContent, ...]  # by network, then training size
+    chosen: CellContent  # the one of the highest mean validation accuracy
+    size_effects: Mapping[str, DataSizeEffect]  # by network; only those of two sizes or more
+    pictures_missing: str | None  # why the images could not be shown
+    facts: tuple[tuple[str, str], ...]  # how it was made: name and value
+    fingerprints: tuple[tuple[str, str], ...]  # which training images, and SHA-256 of the splits with them
+    study_command: str  # empty for a single run
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Names of the networks, in order."""
+        return tuple(dict.fromkeys(cell.network for cell in self.cells))
+
+    def cells_of(self, network: str) -> tuple[CellContent, ...]:
+        """Return the cells of one network, small training sizes first."""
+        return tuple(cell for cell in self.cells if cell.network == network)

@@ -1,0 +1,170 @@
+"""Sentences from plain results: each says the finding, with its n and its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from inkling.diagnosis.data_size import DataSizeEffect
+from inkling.diagnosis.spread import Spread
+from inkling.views.report_content import Accuracy, CellContent, PicturedMistake, ReportContent
+
+
+def percent(value: float, n: int, sign: str = "%") -> str:
+    """Return a fraction of n images in percent, with the digits that n carries."""
+    return f"{100 * value:.{2 if n >= 2000 else 1}f}{sign}"
+
+
+def interval(accuracy: Accuracy) -> str:
+    """Return the interval of an accuracy in percent."""
+    return f"{percent(accuracy.interval.low, accuracy.n, '')}–{percent(accuracy.interval.high, accuracy.n)}"
+
+
+def mean_sd(values: Spread, n: int) -> str:
+    """Return mean ± standard deviation of accuracies on n images, in percent."""
+    mean = percent(values.mean, n, "")
+    return f"{mean}%" if values.sd is None else f"{mean} ± {percent(values.sd, n)}"
+
+
+def seconds(value: float) -> str:
+    """Return a duration with three digits and its unit."""
+    amount, unit = value / 3600, "h"
+    for below, part, name in ((1.0, 0.001, "ms"), (120.0, 1.0, "s"), (7200.0, 60.0, "min")):
+        if value < below:
+            amount, unit = value / part, name
+            break
+    return f"{amount:#.3g}".rstrip(".") + f" {unit}"
+
+
+def images(n: int) -> str:
+    """Return a number of training images in words."""
+    return f"{n:,} training images"
+
+
+def seeds(cell: CellContent) -> str:
+    """Return which seeds there are, in words."""
+    found = [str(run.seed) for run in cell.runs]
+    return f"seed {found[0]}" if len(found) == 1 else f"seeds {', '.join(found[:-1])} and {found[-1]}"
+
+
+def and_list(parts: Sequence[str]) -> str:
+    """Join parts by commas and a last "and"."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def headline(content: ReportContent) -> str:
+    """Return the title of the report."""
+    best = content.chosen
+    right = percent(best.test_accuracy.mean, content.n_test)
+    return f"The {best.network} names {right} of {content.data_name} test images right"
+
+
+def how_well(content: ReportContent) -> str:
+    """Return how accurate the chosen network is on test images."""
+    best, first = content.chosen, content.chosen.first
+    of_test = f"of {content.n_test:,} test images right"
+    if len(best.runs) == 1:
+        right = percent(first.test.value, content.n_test)
+        text = (
+            f"Trained on {best.train_size:,} images, the {best.network} names {right} {of_test} "
+            f"(95% Wilson interval {interval(first.test)})."
+        )
+    else:
+        text = (
+            f"Trained on {best.train_size:,} images, the {best.network} names "
+            f"{mean_sd(best.test_accuracy, content.n_test)} {of_test} (mean ± standard deviation over "
+            f"{len(best.runs)} seeds; seed {first.seed}: {percent(first.test.value, content.n_test)}, 95% Wilson "
+            f"interval {interval(first.test)})."
+        )
+    if len(content.cells) > 1:
+        text += " Of all that were trained it did best on validation images, which alone decided the choice."
+    return text
+
+
+def size_effect(effect: DataSizeEffect, network: str, n_test: int, seed: int) -> str:
+    """Return what more training images changed."""
+    low, high = 100 * effect.gain_interval.low, 100 * effect.gain_interval.high
+    numbers = (
+        f"the {network}'s test error goes from {percent(1 - effect.small_accuracy, n_test)} to "
+        f"{percent(1 - effect.large_accuracy, n_test)} (seed {seed}, n = {n_test:,})"
+    )
+    change = f"{100 * effect.gain:+.1f} points of accuracy, 95% interval {low:+.1f} to {high:+.1f}"
+    start = f"From {effect.small:,} to {images(effect.large)}, {numbers}: {change}"
+    return f"{start}." if effect.shown else f"{start}, which chance alone could explain."
+
+
+def most_confused(cell: CellContent, count: int = 3) -> str:
+    """Return which classes are taken for which most often."""
+    evaluation = cell.first.evaluation
+    wrong = evaluation.n - evaluation.correct
+    if not wrong:
+        return f"None of the {evaluation.n:,} test images is misclassified."
+    pairs = [
+        f"{pair.label} for {pair.predicted} ({pair.count:,}{' images' if place == 0 and pair.count > 1 else ''})"
+        for place, pair in enumerate(evaluation.most_confused[:count])
+    ]
+    return f"Of {wrong:,} {'mistake' if wrong == 1 else 'mistakes'}, it most often takes {and_list(pairs)}."
+
+
+def time_taken(content: ReportContent) -> str:
+    """Return how long training took."""
+    best = content.chosen
+    timing = best.first.timing
+    text = (
+        f"Training on {best.train_size:,} images took {seconds(timing.training)} for {len(best.first.history)} epochs "
+        f"(seed {best.first.seed}), {seconds(timing.to_best)} up to its best epoch, {best.first.best_epoch}."
+    )
+    runs = [run for cell in content.cells for run in cell.runs]
+    if len(runs) > 1:
+        whole = sum(run.timing.whole for run in runs)
+        text += f" All {len(runs)} runs together took {seconds(whole)}, measuring after every epoch included."
+    return text
+
+
+def curves_title(cells: Sequence[CellContent], n_validation: int) -> str:
+    """Return what the learning curves of one network show."""
+    small, large = cells[0], cells[-1]
+    of_small, of_large = (1 - cell.validation_accuracy.mean for cell in (small, large))
+    if len(cells) == 1:
+        where = f" at epoch {small.first.best_epoch}" if len(small.runs) == 1 else ""
+        return f"Validation error of the {small.network} comes down to {percent(of_small, n_validation)}{where}"
+    verb = "lower" if of_large < of_small else "do not lower"
+    return (
+        f"More training images {verb} the {small.network}'s validation error: {percent(of_small, n_validation)} at "
+        f"{small.train_size:,}, {percent(of_large, n_validation)} at {large.train_size:,}"
+    )
+
+
+def overfitting_title(cells: Sequence[CellContent]) -> str:
+    """Return the gaps between training and validation in one line."""
+    gaps = [f"{100 * cell.first.overfitting.gap:.1f} points at {cell.train_size:,}" for cell in cells]
+    return f"Gap between training and validation accuracy of the {cells[0].network}: {and_list(gaps)} images"
+
+
+def confusion_title(cell: CellContent) -> str:
+    """Return the most frequent confusion."""
+    evaluation = cell.first.evaluation
+    if not evaluation.most_confused:
+        return f"The {cell.network} confuses no test images"
+    pair = evaluation.most_confused[0]
+    return f"The {cell.network} most often takes {pair.label} for {pair.predicted}: {pair.count:,} times"
+
+
+def misses_title(cell: CellContent) -> str:
+    """Return the class with the largest share of misses."""
+    present = [of_class for of_class in cell.misses if of_class.images]
+    worst = max(present, key=lambda of_class: of_class.counts[0] / of_class.images)
+    if not worst.counts[0]:
+        return f"The {cell.network} misses no class"
+    return (
+        f"{worst.name} is hardest: the {cell.network} misses {worst.counts[0]:,} of {worst.images:,}, or "
+        f"{worst.counts[0] / worst.images:.1%}"
+    )
+
+
+def mistakes_title(mistakes: Sequence[PicturedMistake], class_names: tuple[str, ...]) -> str:
+    """Return the worst mistake."""
+    worst = mistakes[0].mistake
+    return (
+        f"Its worst mistake: {class_names[worst.label]} taken for {class_names[worst.predicted]}, "
+        f"{worst.probability:.1%} sure"
+    )

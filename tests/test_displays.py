@@ -1,0 +1,207 @@
+"""Displays: built from plain results, drawn without any global state, true to their numbers."""
+
+from __future__ import annotations
+
+import base64
+import io
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from inkling.diagnosis.accuracy import Evaluation, evaluate_predictions
+from inkling.diagnosis.class_misses import misses_per_class
+from inkling.diagnosis.mistakes import worst_mistakes
+from inkling.images.dataset import ImageDataset
+from inkling.views.displays import (
+    ConfusionMatrixDisplay,
+    ContactSheetDisplay,
+    LearningCurvesDisplay,
+    MissesDisplay,
+    MistakesDisplay,
+    WeightsDisplay,
+    shared_limits,
+)
+from inkling.views.pictures import png_uri, save_contact_sheet, weight_png_uri
+from inkling.views.svg import to_svg
+
+
+def history(start: float, epochs: int = 4) -> list[dict[str, float]]:
+    return [
+        {
+            "train_accuracy": 1 - start / 2**epoch,
+            "validation_accuracy": 1 - start / 1.5**epoch,
+            "train_loss": start / 2**epoch,
+            "validation_loss": start / 1.5**epoch,
+        }
+        for epoch in range(epochs)
+    ]
+
+
+def evaluation(k: int = 3, seed: int = 0, names: tuple[str, ...] = ()) -> Evaluation:
+    rng = np.random.default_rng(seed)
+    probabilities = rng.dirichlet(np.ones(k), 60).astype(np.float32)
+    return evaluate_predictions(rng.integers(0, k, 60), probabilities, names or tuple(f"class {i}" for i in range(k)))
+
+
+def texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.axes[0].texts]
+
+
+def decoded(uri: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))).convert("RGB"))
+
+
+def test_learning_curves_show_error_on_a_log_axis_solid_and_dashed() -> None:
+    display = LearningCurvesDisplay.from_histories([history(0.4), history(0.6)], marked_epoch=4)
+    assert display.training[0] == pytest.approx((0.4, 0.2, 0.1, 0.05))
+    ax = display.plot(title="2,000 training images").axes[0]
+    assert ax.get_yscale() == "log"
+    curves = [line for line in ax.lines if len(line.get_xdata()) == 4]
+    assert [line.get_linestyle() for line in curves] == ["-", "-", "--", "--"]
+    assert curves[0].get_linewidth() > curves[1].get_linewidth()
+    np.testing.assert_allclose(curves[3].get_ydata(), display.validation[1])
+    labels = texts(ax.figure)
+    assert {"training", "validation"} <= set(labels)
+    assert any(label.startswith("best: epoch 4") for label in labels)
+
+
+def test_learning_curves_share_a_scale_and_survive_an_error_of_zero() -> None:
+    perfect = [{**epoch, "train_accuracy": 1.0} for epoch in history(0.4)]
+    displays = [LearningCurvesDisplay.from_histories([h]) for h in (history(0.8), perfect)]
+    limits = shared_limits(displays)
+    axes = [display.plot(limits=limits, epochs=9).axes[0] for display in displays]
+    assert axes[0].get_ylim() == axes[1].get_ylim() == pytest.approx(limits)
+    assert axes[0].get_xlim() == (1, 9)
+    assert limits[0] > 0
+    assert min(axes[1].lines[0].get_ydata()) == pytest.approx(limits[0])
+
+
+def test_loss_curves() -> None:
+    display = LearningCurvesDisplay.from_histories([history(2.0)], "loss")
+    assert display.validation[0][0] == 2.0
+    assert any("nats" in text for text in texts(display.plot()))
+
+
+def test_one_epoch_is_enough() -> None:
+    LearningCurvesDisplay.from_histories([history(0.5, epochs=1)], marked_epoch=1).plot().canvas.draw()
+
+
+@pytest.mark.parametrize("k", [2, 10, 47])
+def test_confusion_matrix_writes_every_count_and_colours_only_mistakes(k: int) -> None:
+    found = evaluation(k)
+    ax = ConfusionMatrixDisplay.from_evaluation(found).plot().axes[0]
+    matrix = np.array(found.confusion)
+    assert sorted(int(text.get_text()) for text in ax.texts) == sorted(matrix[matrix > 0])
+    assert len(ax.patches) == np.count_nonzero(matrix - np.diag(np.diag(matrix)))
+
+
+def test_misses_are_means_with_their_range() -> None:
+    found = misses_per_class([evaluation(seed=0), evaluation(seed=0), evaluation(seed=0)])
+    display = MissesDisplay.from_misses(found)
+    ax = display.plot(limit=100).axes[0]
+    assert [bar.get_width() for bar in ax.patches] == [of_class.mean for of_class in found]
+    assert ax.get_xlim() == (0, 100)
+    assert texts(ax.figure)[0] == f"{found[0].mean:.0f} ({found[0].low}–{found[0].high})"
+    assert sum(of_class.counts[0] for of_class in found) == 60 - evaluation(seed=0).correct
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_weights_are_reshaped_as_the_network_reads_pixels(channels: int) -> None:
+    shape = (4, 5, channels)
+    w1 = np.zeros((20 * channels, 6), np.float32)
+    w1[np.ravel_multi_index((1, 2, 0), shape), 3] = 1
+    display = WeightsDisplay.from_weights(w1, shape, limit=1.0)
+    assert display.vectors.shape == (6, *shape)
+    assert display.vectors[3, 1, 2, 0] == 1
+    display.plot(title="weights").canvas.draw()
+    pixels = decoded(weight_png_uri(display.vectors[3], 1.0)).astype(int)
+    assert pixels[1, 2, 0] > pixels[1, 2, 1]
+    zero = pixels[0, 0]
+    assert np.ptp(zero) <= 2
+    np.testing.assert_array_equal(pixels[3, 4], zero)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_are_the_exact_pixels(channels: int) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (7, 9, channels)).astype(np.uint8)
+    np.testing.assert_array_equal(decoded(png_uri(image)), np.broadcast_to(image, (7, 9, 3)))
+
+
+@pytest.fixture
+def dataset() -> ImageDataset:
+    rng = np.random.default_rng(1)
+    return ImageDataset(rng.integers(0, 256, (30, 8, 8, 1)).astype(np.uint8), np.arange(30) % 3, ("a", "b$x$", "空"))
+
+
+def test_a_contact_sheet_has_a_row_a_class_and_crisp_pixels(dataset: ImageDataset, tmp_path: Path) -> None:
+    display = ContactSheetDisplay.from_dataset(dataset, columns=4)
+    assert [len(row) for row in display.rows] == [4, 4, 4]
+    np.testing.assert_array_equal(display.rows[1][0], dataset.images[1])
+    labels = [label.get_text() for label in display.plot().axes[0].get_yticklabels()]
+    assert labels == ["a  10", "b$x$  10", "空  10"]
+    save_contact_sheet(dataset, tmp_path / "sheet.png", title="noise $")
+    sheet = np.asarray(Image.open(tmp_path / "sheet.png").convert("L"))
+    scale = round(44 / 8)
+    first = np.kron(dataset.images[0, :, :, 0], np.ones((scale, scale), np.uint8))
+    windows = np.lib.stride_tricks.sliding_window_view(sheet, first.shape)
+    assert (windows == first).all(axis=(2, 3)).any()
+
+
+def test_a_class_without_images_leaves_its_row_empty(tmp_path: Path) -> None:
+    lonely = ImageDataset(np.zeros((2, 8, 8, 1), np.uint8), np.array([0, 2]), ("a", "b", "c"))
+    save_contact_sheet(lonely, tmp_path / "sheet.png")
+    assert (tmp_path / "sheet.png").stat().st_size > 0
+
+
+def test_mistakes_carry_true_label_predicted_label_and_probability(dataset: ImageDataset) -> None:
+    probabilities = np.random.default_rng(2).dirichlet(np.ones(3), 30).astype(np.float32)
+    found = worst_mistakes(dataset.labels, probabilities, 5)
+    display = MistakesDisplay.from_mistakes(found, dataset)
+    assert len(display.captions) == len(found)
+    names = dataset.class_names
+    assert display.captions[0] == (
+        f"true {names[found[0].label]}",
+        f"{names[found[0].predicted]} {found[0].probability:.1%}",
+    )
+    assert texts(display.plot())[0] == "\n".join(display.captions[0])
+
+
+def test_displays_draw_into_axes_of_the_caller() -> None:
+    figure = Figure()
+    first, second = figure.subplots(1, 2)
+    assert LearningCurvesDisplay.from_histories([history(0.4)]).plot(first) is figure
+    assert ConfusionMatrixDisplay.from_evaluation(evaluation()).plot(second) is figure
+
+
+def test_svg_escapes_names_keeps_text_and_makes_ids_its_own() -> None:
+    hostile = "<script>1</script>"
+    figure = ConfusionMatrixDisplay.from_evaluation(evaluation(2, names=(hostile, 'a$\\frac"#0072b2'))).plot()
+    svg = to_svg(figure, "k7", f'"{hostile}')
+    assert "<script" not in svg
+    assert "&lt;script&gt;" in svg
+    assert 'a$\\frac"#0072b2' in svg
+    assert "currentColor" not in svg or "<text" in svg
+    ids = [part.partition('"')[0] for part in svg.split(' id="')[1:]]
+    assert ids == [name for name in ids if name.startswith("k7-")]
+    assert len(set(ids)) == len(ids)
+    assert "<metadata" not in svg
+    assert "<style" not in svg
+
+
+def test_figures_can_be_made_in_threads() -> None:
+    made: list[str] = []
+
+    def draw() -> None:
+        made.append(to_svg(LearningCurvesDisplay.from_histories([history(0.4)]).plot(), "f1", "curves"))
+
+    threads = [threading.Thread(target=draw) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 3
+    assert len(set(made)) == 1
