@@ -6,6 +6,7 @@ import gzip
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +151,18 @@ def test_a_folder_of_idx_files_is_a_source(tmp_path: Path) -> None:
     done = inkling("train", tmp_path, "--epochs", 200, "--batch-size", 10, "--out", out, "--json")
     assert last_json(done)["train_size"] == 50
     assert last_json(inkling("evaluate", out, "--json"))["n"] == 20
+
+
+def test_a_source_given_by_a_relative_path_is_found_from_anywhere(
+    tmp_path: Path, write_idx: Callable[..., Path]
+) -> None:
+    labels = np.arange(60, dtype=np.uint8) % 3
+    write_idx(tmp_path / "shapes/train-images-idx3-ubyte", np.repeat(labels, 16).reshape(60, 4, 4) * 100)
+    write_idx(tmp_path / "shapes/train-labels-idx1-ubyte", labels)
+    assert inkling("train", "shapes", "--epochs", 2, "--out", "run", cwd=tmp_path).returncode == 0
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert last_json(inkling("evaluate", "../run", "--json", cwd=elsewhere))["n"] == 10
 
 
 def test_study_is_resumable_and_does_only_what_is_missing(tmp_path: Path) -> None:

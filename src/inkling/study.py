@@ -14,7 +14,7 @@ from inkling.diagnosis.accuracy import evaluate_predictions
 from inkling.diagnosis.spread import Spread, spread
 from inkling.errors import NetworkError, RunError, SettingsError, did_you_mean
 from inkling.images.dataset import Splits
-from inkling.images.sources import load
+from inkling.images.sources import canonical, load
 from inkling.networks.catalogue import NETWORKS
 from inkling.runs.execute import Plan, execute
 from inkling.runs.run import Run
@@ -193,13 +193,13 @@ def _open_study(plan: StudyPlan, folder: Path, command: str) -> StudyFolder:
     settings = {name: value for name, value in plan.settings.to_json().items() if name != "seed"}
     if (folder / "study.json").exists():
         old = StudyFolder(folder).info
-        for name, new in (("source", plan.source), ("settings", settings)):
+        for name, new in (("source", canonical(plan.source)), ("settings", settings)):
             if old.get(name) != new:
                 raise RunError(f"{folder}: holds a study with another {name}: choose another --out")
         asked = {
             name: old.get(name, []) + [v for v in new if v not in old.get(name, [])] for name, new in asked.items()
         }
-    info = {"source": plan.source, "settings": settings, **asked, "command": command}
+    info = {"source": canonical(plan.source), "settings": settings, **asked, "command": command}
     return StudyFolder.write(folder, info)
 
 

@@ -17,6 +17,12 @@ def source_names() -> list[str]:
     return [BUNDLED, *NAMED_SETS]
 
 
+def canonical(source: str | Path) -> str:
+    """Return a source as it is written down: names as they are, paths absolute, to be found from any folder."""
+    name = str(source)
+    return name if name in source_names() else str(Path(source).expanduser().resolve())
+
+
 def load(source: str | Path, progress: Progress | None = None) -> Splits:
     """Load labelled images, already split into training, validation and test images.
 

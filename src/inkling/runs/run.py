@@ -22,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 
 from inkling.errors import NetworkError, RunError, SettingsError
 from inkling.images.dataset import Splits
+from inkling.images.sources import canonical
 from inkling.networks.base import Network
 from inkling.networks.catalogue import rebuild
 from inkling.runs.atomic import cannot_write, write_atomically
@@ -49,7 +50,7 @@ class DataInfo:
     def of(cls, source: str, splits: Splits) -> DataInfo:
         """Describe splits."""
         return cls(
-            source, splits.name, splits.fingerprint, splits.train.image_shape, splits.train.class_names,
+            canonical(source), splits.name, splits.fingerprint, splits.train.image_shape, splits.train.class_names,
             len(splits.train), len(splits.validation), len(splits.test),
         )  # fmt: skip
 
