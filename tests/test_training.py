@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from inkling.errors import SettingsError, TrainingError
 from inkling.images.augment import Augmentation
-from inkling.images.batches import epoch_batches
+from inkling.images.batches import epoch_batches, one_ahead
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.networks.base import Network, State, weights_only
 from inkling.networks.optimizers import OptimizerSettings
@@ -292,3 +292,17 @@ def test_batches_hold_every_image_once(n: int, size: int, seed: int, epoch: int)
     assert all(len(batch) == size for batch in batches[:-1])
     again = list(epoch_batches(n, size, seed, epoch))
     assert all(np.array_equal(a, b) for a, b in zip(batches, again, strict=True))
+
+
+def test_batches_prepared_ahead_are_the_same_in_the_same_order_and_errors_come_through() -> None:
+    assert list(one_ahead(iter([1, 2, 3]))) == [1, 2, 3]
+    assert list(one_ahead(iter(()))) == []
+
+    def fails() -> Iterator[int]:
+        yield 1
+        raise ValueError("broken")
+
+    ahead = one_ahead(fails())
+    assert next(ahead) == 1
+    with pytest.raises(ValueError, match="broken"):
+        next(ahead)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 _ORDER, _AUGMENTATION = 1, 2
+Item = TypeVar("Item")
 
 
 def epoch_batches(n: int, batch_size: int, seed: int, epoch: int) -> Iterator[NDArray[np.intp]]:
@@ -28,6 +31,15 @@ def epoch_batches(n: int, batch_size: int, seed: int, epoch: int) -> Iterator[ND
     order = generator(_ORDER, seed, epoch).permutation(n)
     for start in range(0, n, batch_size):
         yield order[start : start + batch_size]
+
+
+def one_ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """Yield the same items in the same order, each prepared by another thread while the one before it is used."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item
 
 
 def augmentation_generator(seed: int, epoch: int) -> np.random.Generator:
