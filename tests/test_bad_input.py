@@ -192,6 +192,12 @@ def test_a_folder_that_cannot_be_written() -> None:
     )
 
 
+def test_a_contact_sheet_or_report_that_cannot_be_written(trained: Path, tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    assert_refused(inkling("data", "show", "digits", "--out", missing / "sheet.png"), "cannot be written")
+    assert_refused(inkling("report", trained, "--out", missing / "report.html"), "cannot be written")
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
 def test_a_read_only_folder(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)

@@ -18,6 +18,7 @@ from PIL import Image
 
 from inkling.diagnosis.mistakes import Mistake
 from inkling.images.dataset import ImageDataset
+from inkling.runs.atomic import write_atomically
 from inkling.views.style import INK, MUTED, WEIGHT_MAP, figure_of, shorten
 from inkling.views.svg import save
 
@@ -181,11 +182,19 @@ class ContactSheetDisplay:
 
 
 def save_contact_sheet(dataset: ImageDataset, path: Path, title: str = "") -> None:
-    """Write a contact sheet of a data set as PNG: up to 16 images of each class, and how many there are."""
+    """Write a contact sheet of a data set as PNG: up to 16 images of each class, and how many there are.
+
+    Raises
+    ------
+    RunError
+        If the file cannot be written; nothing is then left of it.
+    """
     sheet = ContactSheetDisplay.from_dataset(dataset)
     h, w, _ = dataset.image_shape
     heading = f"{title}: {len(dataset):,} training images of {h}×{w} pixels; class and count at the left"
-    save(sheet.plot(title=heading if title else ""), path, "png", dpi=_DPI, facecolor="white")
+    drawn = io.BytesIO()
+    save(sheet.plot(title=heading if title else ""), drawn, "png", dpi=_DPI, facecolor="white")
+    write_atomically(path, drawn.getvalue())
 
 
 @dataclass(frozen=True, eq=False)
