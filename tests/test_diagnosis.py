@@ -94,6 +94,14 @@ def test_equal_accuracies_show_no_overfitting() -> None:
     assert "still falling" in found.verdict
 
 
+def test_easier_validation_images_are_called_so_and_one_epoch_says_little() -> None:
+    found = diagnose_overfitting(epochs([0.90], [0.95], [0.3]), 50000, 10000)
+    assert found.gap_interval.high < 0
+    assert "validation images are the easier ones" in found.verdict
+    assert "chance" not in found.verdict
+    assert "still falling" not in found.verdict
+
+
 def test_a_small_gap_on_many_images_is_slight() -> None:
     found = diagnose_overfitting(epochs([0.985, 0.986], [0.98, 0.9805], [0.07, 0.071]), 50000, 10000)
     assert found.level == "slight"

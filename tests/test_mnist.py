@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from command_line import inkling, last_json
-from inkling import Perceptron, Splits, evaluate, recipe, train
+from inkling import Perceptron, Splits, evaluate, load, recipe, train
 from inkling.images.catalogue import data_folder
 
 
@@ -60,6 +60,16 @@ def test_download_from_a_mirror_and_look(mirror: str, tmp_path: Path) -> None:
     mean = (5 * shown["train"]["pixel_mean"] + shown["validation"]["pixel_mean"]) / 6
     assert mean == pytest.approx(33.318, abs=0.001)
     assert shown["train"]["pixel_sd"] == pytest.approx(78.567, abs=0.1)
+
+
+def test_only_the_verified_files_are_read(mnist: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    for path in (data_folder() / "mnist").glob("*.gz"):
+        (folder / path.name).symlink_to(path.resolve())
+    (folder / "t10k-labels-idx1-ubyte").write_bytes(b"\x00\x00\x08\x01\x00\x00\x27\x10" + bytes(10_000))
+    monkeypatch.setenv("INKLING_DATA", str(tmp_path))
+    assert load("mnist").fingerprint == mnist.fingerprint
 
 
 def test_the_reference_recipe_learns_the_digits(mnist: Splits) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -58,6 +59,30 @@ def test_a_stopped_run_resumes_to_identical_weights(how: signal.Signals, uninter
         for folder in (out, uninterrupted)
     ]
     assert losses[0] == losses[1]
+
+
+def test_ctrl_c_ends_a_study_of_several_jobs_and_it_goes_on(tmp_path: Path) -> None:
+    out = tmp_path / "study"
+    words = ["study", "digits", "--train-sizes", "100,200", "--seeds", "0,1", "--jobs", "2", "--out", str(out)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "inkling", *words, "--epochs", "1000000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and len(list(out.glob("runs/*/checkpoint.json"))) < 2:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    runs = list(out.glob("runs/*"))
+    assert len(runs) == 2  # the two that were under way; none was begun after the signal
+    for run in runs:
+        saved = json.loads((run / "checkpoint.json").read_text())["epoch"]
+        assert saved == len((run / "history.jsonl").read_text().splitlines())
 
 
 def test_resuming_a_finished_run_changes_nothing(uninterrupted: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,6 +77,76 @@ def test_leaving_the_loop_early_saves_every_finished_epoch(tmp_path: Path) -> No
         run.predictions("test")
     with pytest.raises(RunError, match="no finished run"):
         load_runs(run.folder)
+
+
+def test_a_run_stopped_between_checkpoint_and_weights_gets_its_weights(run: Run) -> None:
+    before = (run.folder / "weights.safetensors").read_bytes()
+    for name in ("weights.safetensors", "predictions.safetensors"):
+        (run.folder / name).unlink()
+    info = {**run.info, "results": None, "finished": None}
+    (run.folder / "run.json").write_text(json.dumps(info))
+    assert list(execute(PLAN, load_digits(), run.folder, resume=True)) == []
+    assert (run.folder / "weights.safetensors").read_bytes() == before
+    assert Run(run.folder).finished
+
+
+def test_what_a_kill_leaves_at_the_very_start_is_no_obstacle(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / ".run.json.abcd").write_text("{")
+    for _ in execute(PLAN, load_digits(), folder, resume=True):
+        pass
+    assert Run(folder).finished
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        b"",
+        b"\xff\xfe\n",
+        b'{"epoch": 1}\n',
+        b'{"epoch": 1, "train_loss": 1, "train_accuracy": 7.5, "validation_loss": 1, "validation_accuracy": 0.5, '
+        b'"train_seconds": 1, "evaluation_seconds": 1}\n',
+        b'{"epoch": 1, "train_loss": NaN, "train_accuracy": 0.5, "validation_loss": 1, "validation_accuracy": 0.5, '
+        b'"train_seconds": 1, "evaluation_seconds": 1}\n',
+    ],
+)
+def test_a_damaged_history_is_refused(run: Run, history: bytes) -> None:
+    (run.folder / "history.jsonl").write_bytes(history)
+    with pytest.raises(RunError, match=r"history\.jsonl"):
+        run.history()
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("data", "train"), "many"),
+        (("data", "source"), 5),
+        (("settings", "seed"), 1.5),
+        (("machine",), [1]),
+        (("machine", "threads"), [1]),
+        (("results",), {}),
+        (("results",), [1]),
+    ],
+)
+def test_a_run_json_with_other_values_than_a_run_writes_is_refused(
+    run: Run, where: tuple[str, ...], value: Any
+) -> None:
+    info = json.loads((run.folder / "run.json").read_text())
+    at = info
+    for key in where[:-1]:
+        at = at[key]
+    at[where[-1]] = value
+    (run.folder / "run.json").write_text(json.dumps(info))
+    with pytest.raises(RunError, match=r"run\.json"):
+        Run(run.folder)
+
+
+def test_a_checkpoint_ahead_of_its_history_is_refused_at_once(run: Run) -> None:
+    (run.folder / "history.jsonl").write_text("".join((run.folder / "history.jsonl").read_text().splitlines(True)[:3]))
+    (run.folder / "run.json").write_text(json.dumps({**run.info, "results": None, "finished": None}))
+    with pytest.raises(RunError, match="holds 3 epochs, the checkpoint 5"):
+        next(execute(PLAN, load_digits(), run.folder, resume=True))
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

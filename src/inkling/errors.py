@@ -52,6 +52,9 @@ class SettingsError(InklingError):
         self.problems = tuple(problems)
         super().__init__("settings out of range: " + "; ".join(self.problems))
 
+    def __reduce__(self) -> tuple[type[SettingsError], tuple[tuple[str, ...]]]:
+        return SettingsError, (self.problems,)
+
 
 class TrainingError(InklingError):
     """Training cannot go on."""

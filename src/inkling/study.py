@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby, product
 from multiprocessing import get_context
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from inkling.networks.catalogue import NETWORKS
 from inkling.runs.execute import Plan, execute
 from inkling.runs.run import Run
 from inkling.runs.study_folder import StudyFolder, load_runs
+from inkling.training.recipes import RECIPES
 from inkling.training.settings import TrainingSettings
 from inkling.training.train import EpochRecord
 
@@ -139,7 +143,9 @@ def study_progress(
                 yield StudyProgress(done, len(cells), cell, record)
             yield StudyProgress(done + 1, len(cells), cell, None)
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    stop = context.Event()
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(stop,)) as pool:
         futures = {
             pool.submit(_do_run, cell, run_folder): cell for cell, run_folder in zip(cells, folders, strict=True)
         }
@@ -148,6 +154,7 @@ def study_progress(
                 future.result()
                 yield StudyProgress(done, len(cells), futures[future], None)
         finally:
+            stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -181,10 +188,24 @@ def _test_accuracy(run: Run) -> float:
     return evaluate_predictions(found.labels, found.probabilities, run.data.class_names).accuracy
 
 
+def _start_worker(stop: Event) -> None:
+    """Let a process leave Ctrl-C to its parent, which says by `stop` when it is time to end."""
+    global _stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _stop = stop
+
+
+_stop: Event | None = None
+
+
 def _do_run(plan: Plan, folder: Path) -> None:
-    """Do one run in a process of its own."""
-    for _ in execute(plan, load(plan.source), folder, resume=True, command=_command(plan)):
-        pass
+    """Do one run in a process of its own; told to stop, keep every finished epoch."""
+    if _stop is None or _stop.is_set():
+        return
+    with closing(execute(plan, load(plan.source), folder, resume=True, command=_command(plan))) as records:
+        for _ in records:
+            if _stop.is_set():
+                return
 
 
 def _open_study(plan: StudyPlan, folder: Path, command: str) -> StudyFolder:
@@ -204,8 +225,25 @@ def _open_study(plan: StudyPlan, folder: Path, command: str) -> StudyFolder:
 
 
 def _command(plan: Plan) -> list[str]:
-    """The command that repeats one run by itself."""
+    """The command that repeats one run by itself; empty where the settings are not a recipe with options changed."""
     settings = plan.settings
+    base = RECIPES.get(settings.recipe)
+    if base is None:
+        return []
     words = ["inkling", "train", plan.source, "--network", plan.network, "--train-size", str(plan.train_size)]
-    words += ["--recipe", settings.recipe, "--epochs", str(settings.epochs), "--seed", str(settings.seed)]
-    return [*words, "--out", "RUN"]
+    words += ["--recipe", settings.recipe, "--epochs", str(settings.epochs)]
+    changed = {
+        "--batch-size": (settings.batch_size, base.batch_size),
+        "--learning-rate": (settings.schedule.learning_rate, base.schedule.learning_rate),
+    }
+    for option, (value, usual) in changed.items():
+        if value != usual:
+            words += [option, str(value)]
+    repeated = replace(
+        base,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+        schedule=replace(base.schedule, learning_rate=settings.schedule.learning_rate),
+    )
+    return [*words, "--seed", str(settings.seed), "--out", "RUN"] if repeated == settings else []

@@ -29,15 +29,20 @@ def evaluate(
     opened = Run(run)
     network = opened.network()
     splits = load_with_progress(data or opened.data.source, output)
-    if data is None and split == "train":
+    if data is None:
         splits = splits.with_train_size(opened.data.train, opened.settings.seed)
+        if splits.fingerprint != opened.data.fingerprint:
+            raise DataError(
+                f"{opened.data.source}: now holds other images than the run was trained on: "
+                "bring them back, or say --data to evaluate on what is there"
+            )
     datasets = dict(splits.items())
     if split not in datasets:
         raise DataError(f"no split is called '{split}'{did_you_mean(split, datasets)}: use train, validation or test")
     dataset = datasets[split]
     if dataset.class_names != opened.data.class_names:
         raise DataError(
-            f"{data}: its classes {list(dataset.class_names)[:12]} are not those of the run, "
+            f"{data or opened.data.source}: its classes {list(dataset.class_names)[:12]} are not those of the run, "
             f"{list(opened.data.class_names)[:12]}"
         )
     found = judge(network, dataset, split)

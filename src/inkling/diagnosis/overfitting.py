@@ -37,16 +37,19 @@ class Overfitting:
             f"{self.train_accuracy:.2%} on training images against {self.validation_accuracy:.2%} on validation "
             f"images at epoch {self.kept_epoch}, a gap of {points:.1f} points [{low:.1f}, {high:.1f}]"
         )
-        first = (
-            f"No overfitting is shown: {gap}, which chance alone could explain."
-            if self.level == "none shown"
-            else f"It overfits {_ADVERBS[self.level]}: {gap}."
-        )
+        if self.level != "none shown":
+            first = f"It overfits {_ADVERBS[self.level]}: {gap}."
+        elif self.gap_interval.high < 0:
+            first = f"No overfitting is shown: {gap}; the validation images are the easier ones."
+        else:
+            first = f"No overfitting is shown: {gap}, which chance alone could explain."
         if self.loss_turned_up:
             return (
                 f"{first} The validation loss turned up after epoch {self.lowest_loss_epoch} and ended "
                 f"{self.loss_rise:.0%} above its lowest: training longer makes its probabilities worse."
             )
+        if self.epochs == 1:
+            return f"{first} One epoch says nothing of what training longer would do."
         if self.lowest_loss_epoch == self.epochs:
             return f"{first} The validation loss was still falling at the last epoch: training longer may help."
         return f"{first} The validation loss flattened out and did not turn up."

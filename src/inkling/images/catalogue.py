@@ -204,6 +204,10 @@ def _download(
     entry: NamedSet, name: str, digest: Digest, mirrors: tuple[str, ...], folder: Path, progress: Progress | None
 ) -> Path:
     pooch.get_logger().setLevel("ERROR")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(folder, error) from None
     partial = folder / f"{name}.part"
     failures = []
     for mirror in mirrors:
@@ -222,18 +226,20 @@ def _download(
             check_digest(partial, digest)
             partial.replace(folder / name)
             return folder / name
-        except PermissionError as error:
-            raise DataError(
-                f"{folder}: cannot be written ({error.strerror}): set INKLING_DATA to a folder that can be"
-            ) from None
-        except (requests.RequestException, OSError, DataError, ValueError) as error:
+        except (requests.RequestException, DataError, ValueError) as error:  # a RequestException is an OSError too
             failures.append(f"{mirror} {_reason(error)}")
+        except OSError as error:
+            raise _cannot_write(folder, error) from None
         finally:
             partial.unlink(missing_ok=True)
     raise DownloadError(
         f"no mirror gave {name}: {'; '.join(failures)}. Download the four files of {entry.name} "
         f"({', '.join(entry.file_names)}) by hand into {folder} and run the command again"
     )
+
+
+def _cannot_write(folder: Path, error: OSError) -> DataError:
+    return DataError(f"{folder}: cannot be written ({error.strerror}): set INKLING_DATA to a folder that can be")
 
 
 def _reason(error: Exception) -> str:

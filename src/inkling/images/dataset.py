@@ -213,7 +213,10 @@ def split_stratified(dataset: ImageDataset, sizes: Sequence[int], seed: int = 0)
 
 def _read_only(array: NDArray[Any], callers: Any) -> NDArray[Any]:
     """A read-only view; a copy first where the caller holds the same memory and could write to it."""
-    if isinstance(callers, np.ndarray) and callers.flags.writeable and np.shares_memory(array, callers):
+    owner = array
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    if callers is not None and (owner.flags.writeable or array.flags.writeable):
         array = array.copy()
     view = array.view()
     view.flags.writeable = False

@@ -139,7 +139,13 @@ def load_idx_folder(folder: Path, name: str, class_names: tuple[str, ...] | None
     DataError
         If there is no training pair, or any file is not right.
     """
-    pairs = find_pairs(folder)
+    return load_idx_pairs(find_pairs(folder), folder, name, class_names)
+
+
+def load_idx_pairs(
+    pairs: dict[str, tuple[Path, Path]], folder: Path, name: str, class_names: tuple[str, ...] | None = None
+) -> Splits:
+    """Load the (image file, label file) of each split; what `load_idx_folder` says of missing splits holds."""
     if "train" not in pairs:
         raise DataError(
             f"{folder}: no IDX training files: expected train-images-idx3-ubyte and train-labels-idx1-ubyte "

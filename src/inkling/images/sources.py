@@ -7,7 +7,7 @@ from pathlib import Path
 from inkling.errors import UnknownSourceError, did_you_mean
 from inkling.images.catalogue import NAMED_SETS, Progress, data_folder, fetch
 from inkling.images.dataset import Splits
-from inkling.images.idx import find_pairs, load_idx_folder
+from inkling.images.idx import find_pairs, load_idx_folder, load_idx_pairs
 
 BUNDLED = "digits"
 
@@ -54,8 +54,11 @@ def load(source: str | Path, progress: Progress | None = None) -> Splits:
     if name in NAMED_SETS:
         entry = NAMED_SETS[name]
         folder = data_folder() / name
-        fetch(entry, folder, progress)
-        return load_idx_folder(folder, name, entry.class_names)
+        # The very files that were verified, whatever else lies beside them.
+        files = fetch(entry, folder, progress)
+        train_images, train_labels, test_images, test_labels = (files[file] for file in entry.file_names)
+        pairs = {"train": (train_images, train_labels), "test": (test_images, test_labels)}
+        return load_idx_pairs(pairs, folder, name, entry.class_names)
     path = Path(source).expanduser()
     if path.is_dir() and find_pairs(path):
         return load_idx_folder(path, path.resolve().name)

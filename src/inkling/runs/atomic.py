@@ -40,6 +40,11 @@ def write_atomically(path: Path, content: bytes | str) -> None:
             Path(temporary).unlink(missing_ok=True)
 
 
+def is_temporary(path: Path) -> bool:
+    """Whether a file is what a killed `write_atomically` left."""
+    return path.name.startswith(".") and path.is_file()
+
+
 def cannot_write(path: Path, error: OSError) -> RunError:
     """Return the error to raise when a path cannot be written."""
     return RunError(f"{path}: cannot be written ({error.strerror}): free some space or choose another folder")

@@ -63,6 +63,14 @@ def execute(
     RunError
         If the folder holds another run or cannot be written.
     """
+    # One thread: a second gains 7% on matrices of this size, and results would depend on the number of cores.
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield from _execute(plan, whole, folder, resume, command)
+
+
+def _execute(
+    plan: Plan, whole: Splits, folder: Path, resume: bool, command: Sequence[str]
+) -> Generator[EpochRecord, None, None]:
     plan.settings.check()
     splits = plan.splits(whole)
     network = build(plan.network, splits.train.image_shape, splits.train.n_classes, plan.settings.seed)
@@ -91,23 +99,25 @@ def execute(
             (folder / "history.jsonl").unlink(missing_ok=True)
     else:
         run = Run.create(folder, info)
-    latest: EpochRecord | None = None
+    recorded: EpochRecord | None = None
     saved_epoch, saved_best, saved_at = 0, 0, 0.0
     try:
-        # One thread: a second gains 7% on matrices of this size, and results would depend on the number of cores.
-        with threadpool_limits(limits=1, user_api="blas"):
-            for latest in train(network, splits, plan.settings, start):
-                run.append_history(latest)
-                if time.monotonic() - saved_at >= CHECKPOINT_SECONDS or saved_epoch == 0:
-                    saved_best = _save(run, latest, saved_best)
-                    saved_epoch, saved_at = latest.epoch, time.monotonic()
-                yield latest
+        for record in train(network, splits, plan.settings, start):
+            run.append_history(record)
+            recorded = record
+            if time.monotonic() - saved_at >= CHECKPOINT_SECONDS or saved_epoch == 0:
+                saved_best = _save(run, record, saved_best)
+                saved_epoch, saved_at = record.epoch, time.monotonic()
+            yield record
     finally:
-        if latest and latest.epoch != saved_epoch:
-            saved_best = _save(run, latest, saved_best)
-    state = latest.state if latest else start
+        if recorded and recorded.epoch != saved_epoch:
+            saved_best = _save(run, recorded, saved_best)
+    state = recorded.state if recorded else start
     if state is None:
         raise RunError(f"{folder}: no epoch was trained")
+    if state.best_epoch != saved_best:
+        # A run that was stopped after its last checkpoint and before its weights were written.
+        run.save_weights(state)
     run.save_predictions(
         {
             split: Predictions(dataset.labels, network.predict_proba(dataset.images))
@@ -145,6 +155,7 @@ def summary(run: Run) -> dict[str, Any]:
 
 def _save(run: Run, record: EpochRecord, saved_best: int) -> int:
     """Write checkpoint and, if it changed, the best weights; return the epoch of the best weights on disk."""
+    run.sync_history()
     run.save_checkpoint(record.state)
     if record.state.best_epoch != saved_best:
         run.save_weights(record.state)

@@ -10,6 +10,8 @@ predictions.safetensors     labels and probabilities on validation and test, of 
 from __future__ import annotations
 
 import json
+import math
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,7 +27,7 @@ from inkling.images.dataset import Splits
 from inkling.images.sources import canonical
 from inkling.networks.base import Network
 from inkling.networks.catalogue import rebuild
-from inkling.runs.atomic import cannot_write, write_atomically
+from inkling.runs.atomic import cannot_write, is_temporary, write_atomically
 from inkling.training.settings import TrainingSettings
 from inkling.training.train import EpochRecord, TrainingState
 
@@ -95,6 +97,7 @@ class Run:
             self.settings = TrainingSettings.from_json(self.info["settings"])
             self.network_name = str(self.info["network"]["network"])
             self.results: dict[str, Any] | None = self.info["results"]
+            _check_types(self)
         except (KeyError, TypeError, ValueError, SettingsError) as error:
             raise RunError(f"{self.folder / 'run.json'}: damaged ({error}): train again into another folder") from None
 
@@ -107,7 +110,8 @@ class Run:
         RunError
             If the folder holds anything already, or cannot be written.
         """
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        # What a kill can leave of a run that had just begun is no obstacle to beginning it again.
+        if folder.exists() and (not folder.is_dir() or any(not is_temporary(path) for path in folder.iterdir())):
             what = "holds a run already" if (folder / "run.json").exists() else "is not empty and not a run"
             raise RunError(f"{folder}: {what}: choose another --out, or add --resume to go on with a run of yours")
         try:
@@ -149,23 +153,38 @@ class Run:
         path = self.folder / "history.jsonl"
         if not path.is_file():
             raise RunError(f"{path}: missing: the run has not finished an epoch, or the file was removed")
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_bytes().splitlines()
         epochs = []
         for number, line in enumerate(lines, 1):
             try:
                 epoch = json.loads(line)
-                if epoch["epoch"] != number:
-                    raise ValueError(f"epoch {epoch['epoch']} where {number} belongs")
+                _check_epoch(epoch, number)
                 epochs.append(epoch)
             except (ValueError, KeyError, TypeError) as error:
-                if number == len(lines):
+                if number == len(lines) > 1:
                     break
                 raise RunError(f"{path}: line {number} is damaged ({error}): train again into another folder") from None
+        if not epochs:
+            raise RunError(f"{path}: empty: train again into another folder")
         return epochs
+
+    def sync_history(self) -> None:
+        """Have the history on disk before a checkpoint that counts on it."""
+        path = self.folder / "history.jsonl"
+        try:
+            with open(path, "rb+") as file:
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise cannot_write(path, error) from None
 
     def cut_history(self, epochs: int) -> None:
         """Forget the epochs after a checkpoint; they will be trained again."""
         kept = self.history()[:epochs]
+        if len(kept) < epochs:
+            raise RunError(
+                f"{self.folder / 'history.jsonl'}: holds {len(kept)} epochs, the checkpoint {epochs}: "
+                "train again into another folder"
+            )
         write_atomically(self.folder / "history.jsonl", "".join(json.dumps(epoch) + "\n" for epoch in kept))
 
     # --- weights -----------------------------------------------------------------------------------------------
@@ -192,7 +211,7 @@ class Run:
         try:
             network = rebuild(self.info["network"])
             network.load_state(arrays)
-        except NetworkError as error:
+        except (NetworkError, MemoryError) as error:
             raise RunError(f"{self.folder / 'weights.safetensors'}: {error}") from None
         return network
 
@@ -245,8 +264,12 @@ class Run:
         expected = (getattr(self.data, split), len(self.data.class_names))
         if labels is None or probabilities is None or metadata.get("fingerprint") != self.data.fingerprint:
             raise RunError(f"{path}: holds no {split} predictions of this run: train again into another folder")
-        if probabilities.shape != expected or labels.shape != expected[:1] or not np.isfinite(probabilities).all():
+        if probabilities.shape != expected or labels.shape != expected[:1]:
             raise RunError(f"{path}: expected {split} probabilities of shape {expected}, found {probabilities.shape}")
+        if not (np.isfinite(probabilities).all() and (probabilities >= 0).all()):
+            raise RunError(f"{path}: holds {split} probabilities that are none: train again into another folder")
+        if labels.dtype != np.int64 or (len(labels) and not 0 <= labels.min() <= labels.max() < expected[1]):
+            raise RunError(f"{path}: holds {split} labels of other classes: train again into another folder")
         return Predictions(labels, probabilities)
 
     def _read_json(self, name: str) -> dict[str, Any]:
@@ -258,6 +281,49 @@ class Run:
         if not isinstance(values, dict):
             raise RunError(f"{path}: damaged (expected an object): train again into another folder")
         return values
+
+
+_RESULTS = (
+    "epochs", "best_epoch", "train_seconds", "seconds", "train_accuracy", "train_loss", "validation_accuracy",
+    "validation_loss",
+)  # fmt: skip
+_EPOCH = (
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "train_seconds",
+    "evaluation_seconds",
+)
+
+
+def _check_types(run: Run) -> None:
+    """Raise ValueError where run.json holds values that no run writes."""
+    sizes = (run.data.train, run.data.validation, run.data.test)
+    if not all(type(size) is int and size > 0 for size in sizes):
+        raise ValueError(f"expected numbers of images, found {sizes}")
+    texts = (run.data.source, run.data.name, run.data.fingerprint, run.info["command"])
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("source, name, fingerprint and command must be texts")
+    threads = run.info["machine"]["threads"]
+    if not (isinstance(run.info["versions"], dict) and all(isinstance(pool, dict) for pool in threads)):
+        raise ValueError("versions and machine are not as a run writes them")
+    if run.results is not None:
+        _check_numbers(run.results, _RESULTS)
+
+
+def _check_epoch(epoch: Any, number: int) -> None:
+    """Raise ValueError, KeyError or TypeError unless a line of the history is what training writes."""
+    if epoch["epoch"] != number:
+        raise ValueError(f"epoch {epoch['epoch']} where {number} belongs")
+    _check_numbers(epoch, _EPOCH)
+
+
+def _check_numbers(values: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    for name in names:
+        value = values[name]
+        if not math.isfinite(value) or value < 0 or (name.endswith("accuracy") and value > 1):
+            raise ValueError(f"{name} is {value}")
 
 
 def _json(values: Mapping[str, Any]) -> str:

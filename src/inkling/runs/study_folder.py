@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from inkling.errors import RunError
-from inkling.runs.atomic import cannot_write, write_atomically
+from inkling.runs.atomic import cannot_write, is_temporary, write_atomically
 from inkling.runs.run import Run
 
 FORMAT = 1
@@ -48,10 +48,11 @@ class StudyFolder:
         RunError
             If the folder holds something else, or cannot be written.
         """
-        if folder.exists() and not (folder / "study.json").exists() and (not folder.is_dir() or any(folder.iterdir())):
+        foreign = folder.exists() and (not folder.is_dir() or any(not is_temporary(path) for path in folder.iterdir()))
+        if foreign and not (folder / "study.json").exists():
             raise RunError(f"{folder}: is not empty and not a study: choose another --out")
         try:
-            (folder / "runs").mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_write(folder, error) from None
         write_atomically(folder / "study.json", json.dumps({"format": FORMAT, **info}, indent=2) + "\n")

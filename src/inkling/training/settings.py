@@ -33,6 +33,15 @@ class TrainingSettings:
             for name in ("epochs", "batch_size")
             if getattr(self, name) < 1
         ]
+        whole = {
+            "epochs": self.epochs,
+            "batch size": self.batch_size,
+            "seed": self.seed,
+            "patience": self.patience or 1,
+        }
+        found += [
+            f"{name} must be a whole number, found {value}" for name, value in whole.items() if type(value) is not int
+        ]
         if self.seed < 0:
             found.append(f"seed must be 0 or more, found {self.seed}")
         if self.patience is not None and self.patience < 1:

@@ -102,8 +102,11 @@ def train(
         began = time.perf_counter()
         running_loss, rate = _train_epoch(network, splits.train, settings, epoch, image_weights)
         stepped = time.perf_counter()
-        train_loss, train_accuracy = measure(network, splits.train)
-        loss, accuracy = measure(network, splits.validation)
+        with np.errstate(over="ignore", invalid="ignore"):
+            train_loss, train_accuracy = measure(network, splits.train)
+            loss, accuracy = measure(network, splits.validation)
+        if not (math.isfinite(train_loss) and math.isfinite(loss)):
+            raise TrainingError(_diverged(epoch, f"at its end, at learning rate {rate:g}"))
         current = network.state()
         best = state is None or (accuracy, -loss) > (state.best_accuracy, -state.best_loss)
         if best or state is None:
@@ -148,12 +151,16 @@ def _train_epoch(
         with np.errstate(over="ignore", invalid="ignore"):
             loss = network.train_step(images, labels, rate, weights)
         if not math.isfinite(loss):
-            raise TrainingError(
-                f"the loss is no longer a number in epoch {epoch}, step {step + 1}, at learning rate {rate:g}: "
-                "try a lower learning rate; every epoch before this one is kept"
-            )
+            raise TrainingError(_diverged(epoch, f"step {step + 1}, at learning rate {rate:g}"))
         losses += loss * len(labels)
     return losses / len(dataset), rate
+
+
+def _diverged(epoch: int, where: str) -> str:
+    return (
+        f"the loss is no longer a number in epoch {epoch}, {where}: "
+        "try a lower learning rate; every epoch before this one is kept"
+    )
 
 
 def _prepared_batches(
