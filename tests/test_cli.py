@@ -184,6 +184,16 @@ def test_study_is_resumable_and_does_only_what_is_missing(tmp_path: Path) -> Non
     assert "another settings" in other.stderr
 
 
+def test_the_report_of_a_study_says_which_runs_are_missing(tmp_path: Path) -> None:
+    out = tmp_path / "study"
+    inkling("study", "digits", "--train-sizes", "50", "--epochs", 3, "--seeds", "0,1", "--out", out)
+    assert "not finished" not in Path(last_json(inkling("report", out, "--json"))["report"]).read_text()
+    (out / "runs/perceptron-50-seed1/run.json").unlink()
+    page = Path(last_json(inkling("report", out, "--json"))["report"]).read_text()
+    assert "1 of the study&#39;s runs is not finished" in page or "1 of the study's runs is not finished" in page
+    assert "perceptron-50-seed1" in page
+
+
 def test_demo_runs_the_study_and_writes_the_report(tmp_path: Path) -> None:
     done = inkling("demo", "--out", tmp_path / "demo", "--json")
     assert done.returncode == 0, done.stderr

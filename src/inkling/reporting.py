@@ -84,6 +84,7 @@ def gather(folder: Path) -> ReportContent:
         facts=tuple(_facts(runs)),
         fingerprints=tuple(_fingerprints(runs)),
         study_command=_study_command(folder),
+        unfinished=tuple(StudyFolder(folder).unfinished_runs()) if (folder / "study.json").is_file() else (),
     )
 
 

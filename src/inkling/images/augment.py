@@ -67,13 +67,15 @@ def augment(images: NDArray[np.uint8], amounts: Augmentation, rng: np.random.Gen
     padded = np.zeros((n, height + 2, width + 2, channels), np.uint8)
     padded[:, 1:-1, 1:-1] = images
     across = width + 2
-    first = np.arange(n, dtype=np.int32)[:, None, None] * np.int32((height + 2) * across)
-    start = (first + top * np.int32(across) + left).ravel()
+    # Narrow integers are faster, where they can count the pixels.
+    index = np.int32 if padded.size < 2**31 else np.int64
+    first = np.arange(n, dtype=index)[:, None, None] * index((height + 2) * across)
+    start = (first + top * index(across) + left).ravel()
     y, x = y.reshape(-1, 1), x.reshape(-1, 1)
     pixels = padded.reshape(-1, channels)
     upper_left, upper_right, lower_left, lower_right = (
         np.take(pixels, start + offset, axis=0, mode="clip").astype(np.float32)
-        for offset in (np.int32(0), np.int32(1), np.int32(across), np.int32(across + 1))
+        for offset in (index(0), index(1), index(across), index(across + 1))
     )
     upper_right -= upper_left
     upper_right *= x

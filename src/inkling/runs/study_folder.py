@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,12 @@ class StudyFolder:
         runs = [Run(path.parent) for path in sorted(self.folder.glob("runs/*/run.json"))]
         done = [run for run in runs if run.finished]
         return sorted(done, key=lambda run: (run.network_name, run.train_size, run.settings.seed))
+
+    def unfinished_runs(self) -> list[str]:
+        """Return the names of the run folders that the study asks for and that are not finished."""
+        done = {run.folder.name for run in self.finished_runs()}
+        grid = product(*(self.info.get(name, []) for name in ("networks", "train_sizes", "seeds")))
+        return [name for cell in grid if (name := self.run_folder(*cell).name) not in done]
 
 
 def load_runs(folder: Path | str) -> list[Run]:

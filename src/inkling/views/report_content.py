@@ -97,6 +97,7 @@ class ReportContent:
     facts: tuple[tuple[str, str], ...]  # how it was made: name and value
     fingerprints: tuple[tuple[str, str], ...]  # which training images, and SHA-256 of the splits with them
     study_command: str  # empty for a single run
+    unfinished: tuple[str, ...] = ()  # runs that the study asks for and that are not in the report
 
     @property
     def networks(self) -> tuple[str, ...]:
