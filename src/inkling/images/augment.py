@@ -8,6 +8,7 @@ and Platt, 2003, "Best practices for convolutional neural networks applied to vi
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +69,7 @@ def augment(images: NDArray[np.uint8], amounts: Augmentation, rng: np.random.Gen
     padded[:, 1:-1, 1:-1] = images
     across = width + 2
     # Narrow integers are faster, where they can count the pixels.
-    index = np.int32 if padded.size < 2**31 else np.int64
+    index: Any = np.int32 if padded.size < 2**31 else np.int64
     first = np.arange(n, dtype=index)[:, None, None] * index((height + 2) * across)
     start = (first + top * index(across) + left).ravel()
     y, x = y.reshape(-1, 1), x.reshape(-1, 1)
