@@ -76,7 +76,9 @@ def epochs(train: list[float], validation: list[float], losses: list[float]) -> 
 
 
 def test_a_network_that_learns_its_images_by_heart_overfits_strongly() -> None:
-    found = diagnose_overfitting(epochs([0.8, 0.95, 1.0], [0.8, 0.9, 0.89], [0.6, 0.4, 0.7]), 2000, 10000)
+    found = diagnose_overfitting(
+        epochs([0.8, 0.95, 1.0, 1.0, 1.0], [0.8, 0.9, 0.89, 0.89, 0.89], [0.6, 0.4, 0.7, 0.8, 0.7]), 2000, 10000
+    )
     assert found.level == "strong"
     assert (found.kept_epoch, found.lowest_loss_epoch) == (2, 2)
     assert found.loss_turned_up
@@ -102,8 +104,19 @@ def test_easier_validation_images_are_called_so_and_one_epoch_says_little() -> N
     assert "still falling" not in found.verdict
 
 
+def test_one_bad_epoch_at_the_end_is_no_turn_of_the_loss() -> None:
+    found = diagnose_overfitting(epochs([0.8] * 6, [0.8] * 6, [0.6, 0.5, 0.45, 0.42, 0.4, 0.6]), 2000, 10000)
+    assert not found.loss_turned_up
+    assert "lowest at epoch 5, too near the end" in found.verdict
+    later = diagnose_overfitting(epochs([0.8] * 8, [0.8] * 8, [0.6, 0.5, 0.4, 0.41, 0.4, 0.41, 0.6, 0.41]), 2000, 10000)
+    assert not later.loss_turned_up
+    assert "flattened out" in later.verdict
+
+
 def test_a_small_gap_on_many_images_is_slight() -> None:
-    found = diagnose_overfitting(epochs([0.985, 0.986], [0.98, 0.9805], [0.07, 0.071]), 50000, 10000)
+    found = diagnose_overfitting(
+        epochs([0.985] + [0.986] * 4, [0.98] + [0.9805] * 4, [0.07, 0.071, 0.071, 0.071, 0.072]), 50000, 10000
+    )
     assert found.level == "slight"
     assert not found.loss_turned_up
     assert "flattened out" in found.verdict

@@ -11,7 +11,12 @@ from inkling.diagnosis.accuracy import Interval, wilson_interval
 SLIGHT_GAP, STRONG_GAP = 0.01, 0.03
 """Gaps (fractions) below the first are called slight, above the second strong: conventions, not laws."""
 TURNED_UP = 0.05
-"""The validation loss has turned up when it ends more than this fraction above its lowest value."""
+"""The validation loss has turned up when all its last epochs lie more than this fraction above its lowest value."""
+
+
+def last_epochs(epochs: int) -> int:
+    """Return how many epochs count as the last: a tenth, at least 3, so that one bad epoch is no trend."""
+    return max(3, epochs // 10)
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Overfitting:
     gap: float  # train - validation, fraction
     gap_interval: Interval
     lowest_loss_epoch: int  # of the validation loss
-    loss_rise: float  # validation loss at the end over its lowest value, minus 1
+    loss_rise: float  # lowest validation loss of the last epochs over the lowest of all, minus 1
     loss_turned_up: bool
 
     @property
@@ -52,6 +57,11 @@ class Overfitting:
             return f"{first} One epoch says nothing of what training longer would do."
         if self.lowest_loss_epoch == self.epochs:
             return f"{first} The validation loss was still falling at the last epoch: training longer may help."
+        if self.lowest_loss_epoch > self.epochs - last_epochs(self.epochs):
+            return (
+                f"{first} The validation loss was lowest at epoch {self.lowest_loss_epoch}, too near the end to say "
+                "whether it turns up."
+            )
         return f"{first} The validation loss flattened out and did not turn up."
 
     def to_json(self) -> dict[str, Any]:
@@ -90,7 +100,7 @@ def diagnose_overfitting(history: Sequence[Mapping[str, Any]], n_train: int, n_v
         level = "none shown"
     else:
         level = "slight" if gap < SLIGHT_GAP else "moderate" if gap < STRONG_GAP else "strong"
-    rise = losses[-1] / losses[lowest] - 1 if losses[lowest] > 0 else 0.0
+    rise = min(losses[-last_epochs(len(losses)) :]) / losses[lowest] - 1 if losses[lowest] > 0 else 0.0
     return Overfitting(
         level=level,
         kept_epoch=kept + 1,
