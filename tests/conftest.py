@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from inkling.errors import DataError
 from inkling.images.catalogue import NAMED_SETS, data_folder, find
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.idx import load_idx_folder
+
+# Networks here are tiny: more threads would spend their time waiting for each other. Set before PyTorch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A shared machine is slow at times; that is no failure.
 settings.register_profile("inkling", deadline=None)

@@ -181,7 +181,7 @@ def test_study_is_resumable_and_does_only_what_is_missing(tmp_path: Path) -> Non
     assert (alone / weights).read_bytes() == (out / weights).read_bytes()  # jobs do not change results
     other = inkling(*words[:-3], 9, "--out", out, "--seeds", "0")
     assert other.returncode == 2
-    assert "another settings" in other.stderr
+    assert "holds a study with other settings for perceptron on 50 images: choose another --out" in other.stderr
 
 
 def test_the_report_of_a_study_says_which_runs_are_missing(tmp_path: Path) -> None:
@@ -198,6 +198,8 @@ def test_demo_runs_the_study_and_writes_the_report(tmp_path: Path) -> None:
     done = inkling("demo", "--out", tmp_path / "demo", "--json")
     assert done.returncode == 0, done.stderr
     values = last_json(done)
-    assert [cell["train_size"] for cell in values["cells"]] == [200, 1077]
-    assert values["cells"][1]["test_accuracy"]["mean"] > 0.93
+    cells = {(cell["network"], cell["train_size"]): cell["test_accuracy"]["mean"] for cell in values["cells"]}
+    assert list(cells) == [(name, size) for name in ("perceptron", "reference-cnn") for size in (200, 1077)]
+    assert cells["perceptron", 1077] > 0.93
+    assert cells["reference-cnn", 1077] > 0.97
     assert Path(values["report"]).stat().st_size > 50_000

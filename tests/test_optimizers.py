@@ -72,7 +72,7 @@ def test_float32_stays_float32() -> None:
     optimizer = SGD(SETTINGS[5])
     optimizer.update(parameters, {"W": np.ones((2, 2), np.float32)}, 0.1)
     assert parameters["W"].dtype == np.float32
-    assert optimizer.velocity["W"].dtype == np.float32
+    assert optimizer.memory["W"].dtype == np.float32
 
 
 def test_problems_are_all_named() -> None:

@@ -163,7 +163,7 @@ def test_state_is_a_copy_both_ways() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"W3": np.zeros((1, 3))}, "'W3' that a perceptron does not have"),
+        ({"W3": np.zeros((1, 3))}, "'W3' that this network does not have"),
         ({"optimizer.W3": np.zeros((1, 3))}, "'optimizer.W3'"),
         ({"W2": None}, "lack W2"),
         ({"W1": np.zeros((6, 5))}, r"'W1' must be float64 of shape \(6, 4\), found float64 of \(6, 5\)"),

@@ -13,19 +13,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inkling.errors import SettingsError, TrainingError
+from inkling.errors import NetworkError, SettingsError, TrainingError
 from inkling.images.augment import Augmentation
 from inkling.images.batches import epoch_batches, one_ahead
 from inkling.images.dataset import ImageDataset, Splits
-from inkling.networks.base import Network, State, weights_only
+from inkling.networks.base import Layer, Network, State, weights_only
 from inkling.networks.optimizers import OptimizerSettings
 from inkling.networks.perceptron import Perceptron
+from inkling.training.mini_batches import class_balanced_weights
 from inkling.training.recipes import RECIPES, find_recipe, recipe
 from inkling.training.schedules import ScheduleSettings, rate_at
 from inkling.training.settings import TrainingSettings
 from inkling.training.train import (
     EpochRecord,
-    class_balanced_weights,
     mean_cross_entropy,
     measure,
     train,
@@ -37,7 +37,8 @@ EVERYTHING = TrainingSettings(
     batch_size=16,
     seed=4,
     balance_classes=True,
-    schedule=ScheduleSettings("cosine", learning_rate=0.4, warmup_epochs=1),
+    schedule=ScheduleSettings("cosine", learning_rate=0.4, warmup=0.2),
+    label_smoothing=0.1,
     optimizer=OptimizerSettings(momentum=0.9, nesterov=True, weight_decay=1e-4),
     augmentation=Augmentation(shift=0.5, rotation=5, scale=0.1, shear=5),
 )
@@ -96,12 +97,18 @@ class Scripted:
         self.steps = 0
         self.seen: list[float] = []
 
-    def configure(self, optimizer: OptimizerSettings) -> None:
+    def configure(self, optimizer: OptimizerSettings, precision: str = "float32") -> None:
         pass
 
     def train_step(self, images: Any, labels: Any, learning_rate: float, weights: Any = None) -> float:
         self.steps += 1
         return self.loss
+
+    def layers(self) -> tuple[Layer, ...]:
+        return ()
+
+    def first_layer(self) -> None:
+        return None
 
     def predict_proba(self, images: np.ndarray) -> np.ndarray:
         labels = self.validation.labels if len(images) == len(self.validation) else np.zeros(len(images), np.int64)
@@ -211,7 +218,7 @@ def test_every_problem_is_reported_at_once(tiny_splits: Splits) -> None:
         batch_size=0,
         seed=-1,
         patience=0,
-        schedule=ScheduleSettings("linear", learning_rate=-1.0),
+        schedule=ScheduleSettings("straight", learning_rate=-1.0),
         optimizer=OptimizerSettings(momentum=2.0),
         augmentation=Augmentation(shift=-1.0),
     )
@@ -222,9 +229,10 @@ def test_every_problem_is_reported_at_once(tiny_splits: Splits) -> None:
         assert word in str(caught.value)
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_settings_survive_json(name: str) -> None:
-    chosen = replace(recipe(name), seed=11, patience=3)
+@pytest.mark.parametrize(("network", "name"), [(network, name) for network in RECIPES for name in RECIPES[network]])
+def test_settings_survive_json(network: str, name: str) -> None:
+    chosen = replace(recipe(name, network, 2000), seed=11, patience=3)
+    assert chosen.recipe == name
     assert TrainingSettings.from_json(json.loads(json.dumps(chosen.to_json()))) == chosen
     assert TrainingSettings.from_json(json.loads(json.dumps(EVERYTHING.to_json()))) == EVERYTHING
     assert TrainingSettings.from_json({}) == TrainingSettings()
@@ -246,7 +254,11 @@ def test_wrong_json_is_refused(values: dict[str, Any], message: str) -> None:
 
 def test_unknown_recipes_are_refused() -> None:
     with pytest.raises(SettingsError, match=r"'refrence' \(did you mean 'reference'\?\)"):
-        find_recipe("refrence")
+        find_recipe("refrence", "perceptron")
+    with pytest.raises(SettingsError, match="no recipe of the perceptron is called 'fast': there is reference, strong"):
+        recipe("fast", "perceptron")
+    with pytest.raises(NetworkError, match=r"'percetron' \(did you mean 'perceptron'\?\)"):
+        recipe("reference", "percetron")
     with pytest.raises(SettingsError, match="epochs must be 1 or more"):
         recipe("reference", epochs=0)
 
@@ -258,15 +270,19 @@ def test_schedules() -> None:
     assert rate_at(cosine, 0, 10, 2) == 1.0
     assert rate_at(cosine, 10, 10, 2) == pytest.approx(0.5)
     assert rate_at(cosine, 19, 10, 2) == pytest.approx(0.5 * (1 + np.cos(np.pi * 0.95)))
-    warm = ScheduleSettings("cosine", 1.0, warmup_epochs=1)
+    warm = ScheduleSettings("cosine", 1.0, warmup=1 / 3)
     rates = [rate_at(warm, step, 4, 3) for step in range(12)]
     assert rates[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
     assert all(later < earlier for earlier, later in pairwise(rates[4:]))
     assert 0 < rates[-1] < 0.05
+    line = ScheduleSettings("linear", 0.8, warmup=0.5)
+    assert [rate_at(line, step, 4, 2) for step in range(8)] == pytest.approx(
+        [0.16, 0.32, 0.48, 0.64, 0.8, 0.6, 0.4, 0.2]
+    )
 
 
 def test_schedule_problems() -> None:
-    assert ScheduleSettings("constant", warmup_epochs=1).problems() == ["warm-up needs the cosine schedule"]
+    assert ScheduleSettings("constant", warmup=0.1).problems() == ["warm-up needs the cosine or the linear schedule"]
     assert len(ScheduleSettings(learning_rate=float("nan")).problems()) == 1
     assert len(ScheduleSettings(learning_rate=float("inf")).problems()) == 1
 

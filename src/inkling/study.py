@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -15,51 +16,85 @@ from typing import Any
 
 from inkling.diagnosis.accuracy import evaluate_predictions
 from inkling.diagnosis.spread import Spread, spread
-from inkling.errors import NetworkError, RunError, SettingsError, did_you_mean
+from inkling.errors import RunError, SettingsError
 from inkling.images.dataset import Splits
 from inkling.images.sources import canonical, load
-from inkling.networks.catalogue import NETWORKS
+from inkling.networks.catalogue import build
 from inkling.runs.execute import Plan, execute
 from inkling.runs.run import Run
 from inkling.runs.study_folder import StudyFolder, load_runs
-from inkling.training.recipes import RECIPES
+from inkling.training.recipes import recipe
 from inkling.training.settings import TrainingSettings
 from inkling.training.train import EpochRecord
 
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """A grid of runs on one source with one recipe."""
+    """Runs on one source: every (network, training size) with its settings, each with every seed.
+
+    Attributes
+    ----------
+    source : str
+    settings : mapping of (str, int) to TrainingSettings
+        By network and training size; the seed in them is replaced by each of `seeds`.
+    seeds : tuple of int
+    device : str
+        Where PyTorch networks compute: "auto", "cpu" or "cuda".
+    teacher : Path, optional
+        Run to learn from, for the settings that ask for a teacher.
+    """
 
     source: str
-    networks: tuple[str, ...]
-    train_sizes: tuple[int, ...]
+    settings: Mapping[tuple[str, int], TrainingSettings]
     seeds: tuple[int, ...]
-    settings: TrainingSettings  # the seed in it is replaced by each of `seeds`
+    device: str = "auto"
+    teacher: Path | None = None
 
-    def cells(self) -> Iterator[Plan]:
-        """Yield the plan of every run, small training sizes first."""
-        for network, size, seed in product(self.networks, sorted(self.train_sizes), self.seeds):
-            yield Plan(self.source, network, replace(self.settings, seed=seed), size)
+    @classmethod
+    def of_recipe(
+        cls,
+        source: str,
+        networks: Sequence[str],
+        train_sizes: Sequence[int],
+        seeds: Sequence[int],
+        recipe_name: str = "reference",
+        device: str = "auto",
+        teacher: Path | None = None,
+        **changes: Any,
+    ) -> StudyPlan:
+        """Make the grid networks x training sizes x seeds with one recipe and, for all of them, the same changes.
 
-    def check(self, splits: Splits) -> None:
-        """Raise one error for all that cannot work, before anything is written."""
-        problems = [*self.settings.problems()]
-        for name in ("networks", "train_sizes", "seeds"):
-            values = getattr(self, name)
+        Raises
+        ------
+        SettingsError, NetworkError
+            If a value is there twice, or the recipe does not have the settings.
+        """
+        problems = []
+        for name, values in (("networks", networks), ("training sizes", train_sizes), ("seeds", seeds)):
             if not values or len(set(values)) != len(values):
-                problems.append(f"{name.replace('_', ' ')} must be one or more different values, found {list(values)}")
-        problems += [f"seed must be 0 or more, found {seed}" for seed in self.seeds if seed < 0]
+                problems.append(f"{name} must be one or more different values, found {list(values)}")
+        problems += [f"seed must be 0 or more, found {seed}" for seed in seeds if seed < 0]
         if problems:
             raise SettingsError(problems)
-        for network in self.networks:
-            if network not in NETWORKS:
-                raise NetworkError(
-                    f"no network is called '{network}'{did_you_mean(network, NETWORKS)}: "
-                    f"there is {', '.join(sorted(NETWORKS))}"
-                )
-        for size in self.train_sizes:
+        settings = {
+            (network, size): recipe(recipe_name, network, size, **changes)
+            for network, size in product(networks, sorted(train_sizes))
+        }
+        return cls(source, settings, tuple(seeds), device, teacher)
+
+    def cells(self) -> Iterator[Plan]:
+        """Yield the plan of every run: network by network, small training sizes first."""
+        for (network, size), settings in self.settings.items():
+            teacher = self.teacher if settings.distillation.weight else None
+            for seed in self.seeds:
+                yield Plan(self.source, network, replace(settings, seed=seed), size, self.device, teacher)
+
+    def check(self, splits: Splits) -> None:
+        """Raise an error for what cannot work, before anything is written."""
+        for (network, size), settings in self.settings.items():
             splits.train.check_size(size)
+            settings.check()
+            build(network, splits.train.image_shape, splits.train.n_classes, device=self.device)
 
 
 @dataclass(frozen=True)
@@ -112,7 +147,8 @@ def run_study(plan: StudyPlan, folder: Path | str, jobs: int = 1, command: str =
     folder : Path
         A new folder, or one where a study of the same source and settings was begun.
     jobs : int
-        Runs at a time, each in a process of its own. The results do not depend on it.
+        Runs at a time, each in a process of its own. The perceptron's results do not depend on it; those of PyTorch
+        networks can, in their last bits, because the runs share the cores and rounding follows the number of threads.
     command : str
         The command line, for the record.
 
@@ -145,7 +181,8 @@ def study_progress(
         return
     context = get_context("spawn")
     stop = context.Event()
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(stop,)) as pool:
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(stop, threads)) as pool:
         futures = {
             pool.submit(_do_run, cell, run_folder): cell for cell, run_folder in zip(cells, folders, strict=True)
         }
@@ -188,9 +225,13 @@ def _test_accuracy(run: Run) -> float:
     return evaluate_predictions(found.labels, found.probabilities, run.data.class_names).accuracy
 
 
-def _start_worker(stop: Event) -> None:
-    """Let a process leave Ctrl-C to its parent, which says by `stop` when it is time to end."""
+def _start_worker(stop: Event, threads: int) -> None:
+    """Let a process leave Ctrl-C to its parent, which says by `stop` when it is time to end.
+
+    PyTorch, which the process has not imported yet, gets a fair share of the cores.
+    """
     global _stop
+    os.environ["OMP_NUM_THREADS"] = str(threads)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _stop = stop
 
@@ -210,40 +251,51 @@ def _do_run(plan: Plan, folder: Path) -> None:
 
 def _open_study(plan: StudyPlan, folder: Path, command: str) -> StudyFolder:
     """Make the study folder, or widen the grid of the one that is there."""
-    asked: dict[str, list[Any]] = {name: list(getattr(plan, name)) for name in ("networks", "train_sizes", "seeds")}
-    settings = {name: value for name, value in plan.settings.to_json().items() if name != "seed"}
+    settings = {key: without_seed(of.to_json()) for key, of in plan.settings.items()}
+    seeds = list(plan.seeds)
     if (folder / "study.json").exists():
         old = StudyFolder(folder).info
-        for name, new in (("source", canonical(plan.source)), ("settings", settings)):
-            if old.get(name) != new:
-                raise RunError(f"{folder}: holds a study with another {name}: choose another --out")
-        asked = {
-            name: old.get(name, []) + [v for v in new if v not in old.get(name, [])] for name, new in asked.items()
-        }
-    info = {"source": canonical(plan.source), "settings": settings, **asked, "command": command}
-    return StudyFolder.write(folder, info)
+        if old.get("source") != canonical(plan.source):
+            raise RunError(f"{folder}: holds a study with another source: choose another --out")
+        for cell in old.get("cells", []):
+            network, size = cell["network"], cell["train_size"]
+            if settings.setdefault((network, size), cell["settings"]) != cell["settings"]:
+                raise RunError(
+                    f"{folder}: holds a study with other settings for {network} on {size:,} images: "
+                    "choose another --out"
+                )
+        seeds = old.get("seeds", []) + [seed for seed in seeds if seed not in old.get("seeds", [])]
+    cells = [{"network": network, "train_size": size, "settings": of} for (network, size), of in settings.items()]
+    return StudyFolder.write(
+        folder, {"source": canonical(plan.source), "cells": cells, "seeds": seeds, "command": command}
+    )
+
+
+def without_seed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as JSON values, but for the seed."""
+    return {name: value for name, value in settings.items() if name != "seed"}
 
 
 def _command(plan: Plan) -> list[str]:
     """The command that repeats one run by itself; empty where the settings are not a recipe with options changed."""
     settings = plan.settings
-    base = RECIPES.get(settings.recipe)
-    if base is None:
+    try:
+        base = recipe(settings.recipe, plan.network, plan.train_size)
+    except SettingsError:
+        return []
+    options = {
+        "epochs": (settings.epochs, base.epochs),
+        "batch_size": (settings.batch_size, base.batch_size),
+        "learning_rate": (settings.schedule.learning_rate, base.schedule.learning_rate),
+        "precision": (settings.precision, base.precision),
+    }
+    changed = {name: value for name, (value, usual) in options.items() if value != usual}
+    if recipe(settings.recipe, plan.network, plan.train_size, seed=settings.seed, **changed) != settings:
         return []
     words = ["inkling", "train", plan.source, "--network", plan.network, "--train-size", str(plan.train_size)]
-    words += ["--recipe", settings.recipe, "--epochs", str(settings.epochs)]
-    changed = {
-        "--batch-size": (settings.batch_size, base.batch_size),
-        "--learning-rate": (settings.schedule.learning_rate, base.schedule.learning_rate),
-    }
-    for option, (value, usual) in changed.items():
-        if value != usual:
-            words += [option, str(value)]
-    repeated = replace(
-        base,
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        seed=settings.seed,
-        schedule=replace(base.schedule, learning_rate=settings.schedule.learning_rate),
-    )
-    return [*words, "--seed", str(settings.seed), "--out", "RUN"] if repeated == settings else []
+    words += ["--recipe", settings.recipe]
+    for name, value in changed.items():
+        words += [f"--{name.replace('_', '-')}", str(value)]
+    if plan.teacher:
+        words += ["--teacher", str(plan.teacher)]
+    return [*words, "--seed", str(settings.seed), "--out", "RUN"]

@@ -8,45 +8,46 @@ from typing import Annotated
 
 import typer
 
+from inkling.cli import choices
 from inkling.cli.console import Json, Output, Quiet, table
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Run folder.", metavar="RUN")],
+    runs: Annotated[list[Path], typer.Argument(help="Run folder, or several to average.", metavar="RUN...")],
     data: Annotated[str | None, typer.Option(help="Other images than the run's own: a source.")] = None,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    device: choices.Device = "auto",
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Measure accuracy with its interval, loss, misses a class, and whether the run overfits."""
+    """Measure accuracy with its interval, loss, misses a class, and whether the run overfits.
+
+    Several runs are judged as one: the mean of their probabilities.
+    """
     from inkling.cli.downloads import load_with_progress
     from inkling.diagnosis.accuracy import evaluate as judge
     from inkling.diagnosis.overfitting import diagnose_overfitting
     from inkling.errors import DataError, did_you_mean
+    from inkling.runs.ensemble import classifier_of
     from inkling.runs.run import Run
 
     output = Output(quiet, json)
-    opened = Run(run)
-    network = opened.network()
-    splits = load_with_progress(data or opened.data.source, output)
-    if data is None:
-        splits = splits.with_train_size(opened.data.train, opened.settings.seed)
-        if splits.fingerprint != opened.data.fingerprint:
-            raise DataError(
-                f"{opened.data.source}: now holds other images than the run was trained on: "
-                "bring them back, or say --data to evaluate on what is there"
-            )
-    datasets = dict(splits.items())
+    opened = [Run(folder) for folder in runs]
+    classifier, first = classifier_of(opened, device), opened[0]
+    whole = load_with_progress(data or first.data.source, output)
+    datasets = dict((whole if data else first.splits(whole)).items())
     if split not in datasets:
         raise DataError(f"no split is called '{split}'{did_you_mean(split, datasets)}: use train, validation or test")
+    for other in opened[1:] if data is None else ():
+        if other.splits(whole).fingerprint != first.data.fingerprint and split == "train":
+            raise DataError(f"{other.folder}: has other training images than {first.folder}: choose another split")
     dataset = datasets[split]
-    if dataset.class_names != opened.data.class_names:
+    if dataset.class_names != first.data.class_names:
         raise DataError(
-            f"{data or opened.data.source}: its classes {list(dataset.class_names)[:12]} are not those of the run, "
-            f"{list(opened.data.class_names)[:12]}"
+            f"{data or first.data.source}: its classes {list(dataset.class_names)[:12]} are not those of the run, "
+            f"{list(first.data.class_names)[:12]}"
         )
-    found = judge(network, dataset, split)
-    overfitting = diagnose_overfitting(opened.history(), opened.data.train, opened.data.validation)
+    found = judge(classifier, dataset, split)
     rows = table("class", "images", "missed", "most often taken for")
     taken_for = {}
     for pair in reversed(found.most_confused):
@@ -54,10 +55,16 @@ def evaluate(
     for name, missed in found.misses.items():
         rows.add_row(name, f"{dataset.class_counts[name]:,}", f"{missed:,}", taken_for.get(name, ""))
     rows.add_row("all", f"{found.n:,}", f"{found.n - found.correct:,}", "")
+    values = {**found.to_json(), "run": str(runs[0]), "runs": [str(folder) for folder in runs]}
+    if len(opened) > 1:
+        members = ", ".join(str(folder) for folder in runs)
+        output.result(values, f"ensemble of {len(opened)}: {found}, loss {found.loss:.4f}", rows, f"Members: {members}")
+        return
+    overfitting = diagnose_overfitting(first.history(), first.data.train, first.data.validation)
     output.result(
-        {**found.to_json(), "run": str(run), "overfitting": overfitting.to_json()},
+        {**values, "overfitting": overfitting.to_json()},
         f"{found}, loss {found.loss:.4f}",
         rows,
         overfitting.verdict,
-        f"Next: inkling report {shlex.quote(str(run))}",
+        f"Next: inkling report {shlex.quote(str(runs[0]))}",
     )

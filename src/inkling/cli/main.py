@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from inkling.cli import data, demo, evaluate, gradcheck, report, study, train
+from inkling.cli import data, demo, evaluate, find_lr, gradcheck, predict, report, study, train
 from inkling.errors import InklingError
 
 app = typer.Typer(
@@ -19,7 +19,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo.demo, train.train, evaluate.evaluate, study.study, report.report, gradcheck.gradcheck):
+for command in (
+    demo.demo,
+    train.train,
+    evaluate.evaluate,
+    study.study,
+    report.report,
+    predict.predict,
+    find_lr.find_lr,
+    gradcheck.gradcheck,
+):
     app.command()(command)
 app.add_typer(data.app, name="data")
 

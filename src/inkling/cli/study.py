@@ -28,11 +28,14 @@ def study(
     epochs: choices.Epochs = None,
     batch_size: choices.BatchSize = None,
     learning_rate: choices.LearningRate = None,
+    precision: choices.Precision = None,
+    teacher: choices.Teacher = None,
+    device: choices.Device = "auto",
     out: Annotated[
         Path | None,
         typer.Option(help="Folder; started again, only what is missing is done.  [default: runs/study-SOURCE-RECIPE]"),
     ] = None,
-    jobs: Annotated[int, typer.Option(help="Runs at a time; the results do not depend on it.")] = 1,
+    jobs: Annotated[int, typer.Option(help="Runs at a time, sharing the cores.")] = 1,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -41,14 +44,18 @@ def study(
     from inkling.study import StudyPlan
 
     output = Output(quiet, json)
-    plan = StudyPlan(
-        source=source,
-        networks=tuple(networks.split(",")),
-        train_sizes=choices.numbers(train_sizes, "--train-sizes"),
-        seeds=choices.numbers(seeds, "--seeds"),
-        settings=choices.settings_from(
-            recipe, 0, {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-        ),
+    plan = StudyPlan.of_recipe(
+        source,
+        networks.split(","),
+        choices.numbers(train_sizes, "--train-sizes"),
+        choices.numbers(seeds, "--seeds"),
+        recipe,
+        device,
+        teacher,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        precision=precision,
     )
     splits = load_with_progress(source, output)  # a download is shown; the study itself then finds the files
     out = out or Path("runs") / f"study-{splits.name}-{recipe}"

@@ -16,8 +16,8 @@ from inkling.cli.console import Json, Output, Quiet, table
 
 def train(
     source: choices.Source,
-    network: Annotated[str, typer.Option(help="Which network.")] = "perceptron",
-    train_size: Annotated[int | None, typer.Option(help="Training images, drawn by class.  [default: all]")] = None,
+    network: choices.Network = "perceptron",
+    train_size: choices.TrainSize = None,
     recipe: choices.Recipe = "reference",
     epochs: choices.Epochs = None,
     batch_size: choices.BatchSize = None,
@@ -26,7 +26,10 @@ def train(
     weight_decay: choices.WeightDecay = None,
     patience: choices.Patience = None,
     balance_classes: choices.BalanceClasses = False,
-    seed: Annotated[int, typer.Option(help="Fixes every random choice.")] = 0,
+    precision: choices.Precision = None,
+    teacher: choices.Teacher = None,
+    device: choices.Device = "auto",
+    seed: choices.Seed = 0,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the run.  [default: runs/SOURCE-NETWORK-SIZE-seedSEED]")
     ] = None,
@@ -38,6 +41,8 @@ def train(
     from inkling.cli.downloads import load_with_progress
     from inkling.runs.execute import Plan, execute, summary
     from inkling.runs.run import Run
+    from inkling.training.recipes import find_recipe
+    from inkling.training.recipes import recipe as make_settings
 
     output = Output(quiet, json)
     changes = {
@@ -48,9 +53,13 @@ def train(
         "weight_decay": weight_decay,
         "patience": patience,
         "balance_classes": balance_classes,
+        "precision": precision,
+        "seed": seed,
     }
-    plan = Plan(source, network, choices.settings_from(recipe, seed, changes), train_size)
+    find_recipe(recipe, network)  # before a download
     splits = load_with_progress(source, output)
+    settings = make_settings(recipe, network, train_size or len(splits.train), **changes)
+    plan = Plan(source, network, settings, train_size, device, teacher)
     out = out or Path("runs") / f"{splits.name}-{network}-{train_size or 'all'}-seed{seed}"
     command = ["inkling", *(word for word in sys.argv[1:] if word != "--resume")]
     finished_epochs = 0

@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
 
 from inkling.images.dataset import ImageDataset
-from inkling.networks.base import Network
+from inkling.networks.base import Classifier
 from inkling.training.train import mean_cross_entropy
 
 
@@ -99,6 +99,6 @@ def evaluate_predictions(
     )
 
 
-def evaluate(network: Network, dataset: ImageDataset, split: str = "test") -> Evaluation:
-    """Judge a network on a data set."""
-    return evaluate_predictions(dataset.labels, network.predict_proba(dataset.images), dataset.class_names, split)
+def evaluate(classifier: Classifier, dataset: ImageDataset, split: str = "test") -> Evaluation:
+    """Judge a network, or an ensemble, on a data set."""
+    return evaluate_predictions(dataset.labels, classifier.predict_proba(dataset.images), dataset.class_names, split)

@@ -9,31 +9,42 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+OPTIMIZERS = ("sgd", "adam")
+
 
 @dataclass(frozen=True)
 class OptimizerSettings:
-    """Stochastic gradient descent, with momentum and weight decay where they are not zero."""
+    """Stochastic gradient descent or Adam, with weight decay where it is not zero.
 
-    momentum: float = 0.0  # fraction of the last update kept, 0..1
-    nesterov: bool = False  # look ahead along the momentum
-    weight_decay: float = 0.0  # gradient of weight_decay/2 * |W|^2 is added; biases are not decayed
+    Biases and the scales of batch normalisation are not decayed.
+    """
+
+    name: str = "sgd"  # one of OPTIMIZERS
+    momentum: float = 0.0  # fraction of the last update kept, 0..1 (sgd); memory of the mean gradient, beta1 (adam)
+    nesterov: bool = False  # look ahead along the momentum (sgd)
+    beta2: float = 0.999  # memory of the mean squared gradient, 0..1 (adam)
+    weight_decay: float = 0.0  # weight_decay * W joins the gradient (sgd), or is taken beside it (adam, as AdamW)
 
     def problems(self) -> list[str]:
         """Return one sentence for each setting that is out of range."""
         found = []
+        if self.name not in OPTIMIZERS:
+            found.append(f"optimizer must be one of {', '.join(OPTIMIZERS)}, found '{self.name}'")
         if not 0 <= self.momentum < 1:
             found.append(f"momentum must lie in 0..1 (1 excluded), found {self.momentum}")
+        if not 0 <= self.beta2 < 1:
+            found.append(f"beta2 must lie in 0..1 (1 excluded), found {self.beta2}")
         if not 0 <= self.weight_decay < 1:
             found.append(f"weight decay must lie in 0..1 (1 excluded), found {self.weight_decay}")
-        if self.nesterov and self.momentum == 0:
+        if self.nesterov and self.name == "adam":
+            found.append("nesterov needs the optimizer sgd")
+        elif self.nesterov and self.momentum == 0:
             found.append("nesterov needs a momentum above 0")
         return found
 
 
-class SGD:
-    """Stochastic gradient descent (momentum in the form of Sutskever et al. 2013, as PyTorch writes it).
-
-    v <- momentum * v + g + weight_decay * w;  w <- w - rate * (g + momentum * v if nesterov, else v)
+class Optimizer:
+    """An update rule and its memory: arrays by name, where a rule that remembers two things has two names a parameter.
 
     Parameters
     ----------
@@ -42,7 +53,7 @@ class SGD:
 
     def __init__(self, settings: OptimizerSettings) -> None:
         self.settings = settings
-        self.velocity: dict[str, NDArray[Any]] = {}
+        self.memory: dict[str, NDArray[Any]] = {}
 
     def update(
         self, parameters: Mapping[str, NDArray[Any]], gradients: Mapping[str, NDArray[Any]], learning_rate: float
@@ -56,13 +67,38 @@ class SGD:
         learning_rate : float
             Step per unit of gradient.
         """
+        raise NotImplementedError
+
+    def shapes(self, parameters: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return arrays of the names, shapes and dtypes that the memory can have."""
+        raise NotImplementedError
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return copies of the memory."""
+        return {name: array.copy() for name, array in self.memory.items()}
+
+    def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Continue with this memory."""
+        self.memory = {name: np.array(array) for name, array in state.items()}
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent (momentum in the form of Sutskever et al. 2013, as PyTorch writes it).
+
+    v <- momentum * v + g + weight_decay * w;  w <- w - rate * (g + momentum * v if nesterov, else v)
+    """
+
+    def update(
+        self, parameters: Mapping[str, NDArray[Any]], gradients: Mapping[str, NDArray[Any]], learning_rate: float
+    ) -> None:
+        """Take one step."""
         momentum, decay = self.settings.momentum, self.settings.weight_decay
         for name, parameter in parameters.items():
             step = gradients[name]
             if decay and not name.startswith("b"):
                 step += parameter.dtype.type(decay) * parameter
             if momentum:
-                velocity = self.velocity.setdefault(name, np.zeros_like(parameter))
+                velocity = self.memory.setdefault(name, np.zeros_like(parameter))
                 velocity *= momentum
                 velocity += step
                 if self.settings.nesterov:
@@ -72,10 +108,44 @@ class SGD:
             step *= learning_rate
             parameter -= step
 
-    def state(self) -> dict[str, NDArray[Any]]:
-        """Return copies of the velocities, by parameter name."""
-        return {name: velocity.copy() for name, velocity in self.velocity.items()}
+    def shapes(self, parameters: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return one velocity a parameter."""
+        return dict(parameters)
 
-    def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Continue with these velocities."""
-        self.velocity = {name: np.array(velocity) for name, velocity in state.items()}
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba, 2015) with decoupled weight decay (Loshchilov and Hutter, 2019).
+
+    m <- beta1 m + (1 - beta1) g;  s <- beta2 s + (1 - beta2) g^2
+    w <- w - rate * (m / (1 - beta1^t) / (sqrt(s / (1 - beta2^t)) + 1e-8) + weight_decay w)
+    """
+
+    EPSILON = 1e-8
+
+    def update(
+        self, parameters: Mapping[str, NDArray[Any]], gradients: Mapping[str, NDArray[Any]], learning_rate: float
+    ) -> None:
+        """Take one step."""
+        beta1, beta2, decay = self.settings.momentum, self.settings.beta2, self.settings.weight_decay
+        steps = self.memory.setdefault("steps", np.zeros(1))
+        steps += 1
+        t = float(steps[0])
+        for name, parameter in parameters.items():
+            gradient = gradients[name]
+            mean = self.memory.setdefault(f"{name}.mean", np.zeros_like(parameter))
+            square = self.memory.setdefault(f"{name}.square", np.zeros_like(parameter))
+            mean += (1 - beta1) * (gradient - mean)
+            square += (1 - beta2) * (gradient * gradient - square)
+            if decay and not name.startswith("b"):
+                parameter *= 1 - learning_rate * decay
+            parameter -= learning_rate / (1 - beta1**t) * mean / (np.sqrt(square / (1 - beta2**t)) + self.EPSILON)
+
+    def shapes(self, parameters: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return the step count, and a mean and a mean square a parameter."""
+        moments = {f"{name}.{what}": array for name, array in parameters.items() for what in ("mean", "square")}
+        return {"steps": np.zeros(1), **moments}
+
+
+def optimizer_of(settings: OptimizerSettings) -> Optimizer:
+    """Return the update rule that the settings name, with an empty memory."""
+    return Adam(settings) if settings.name == "adam" else SGD(settings)

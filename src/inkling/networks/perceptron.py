@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from inkling.errors import NetworkError
-from inkling.networks.base import OPTIMIZER, State
-from inkling.networks.optimizers import SGD, OptimizerSettings
+from inkling.networks.base import FLOAT32, OPTIMIZER, Layer, State, Targets, check_images, check_state
+from inkling.networks.optimizers import OptimizerSettings, optimizer_of
 
 Array = NDArray[np.floating[Any]]
 
@@ -69,18 +69,25 @@ def softmax(a: Array) -> Array:
     return p
 
 
-def cross_entropy(a: Array, labels: NDArray[np.int64]) -> Array:
-    """-log softmax(a)[label], shape (N,), from the logits themselves: finite for any finite logits."""
+def cross_entropy(a: Array, targets: Targets) -> Array:
+    """-log softmax(a)[label], shape (N,), from the logits themselves: finite for any finite logits.
+
+    Targets that are probabilities q (N, K) give -sum_k q_k log softmax(a)_k.
+    """
     shifted = a - a.max(axis=1, keepdims=True)
-    chosen: Array = shifted[np.arange(len(labels)), labels]
+    soft = targets.ndim == 2
+    chosen: Array = (shifted * targets).sum(axis=1) if soft else shifted[np.arange(len(targets)), targets]
     losses: Array = np.log(np.exp(shifted).sum(axis=1)) - chosen
     return losses
 
 
-def softmax_cross_entropy_backward(p: Array, labels: NDArray[np.int64], weights: Array) -> Array:
-    """Gradient of sum(weights * cross-entropy) for the logits: weights * (p - one_hot)."""
+def softmax_cross_entropy_backward(p: Array, targets: Targets, weights: Array) -> Array:
+    """Gradient of sum(weights * cross-entropy) for the logits: weights * (p - q), q being one-hot for a label."""
     d_a = p.copy()
-    d_a[np.arange(len(labels)), labels] -= 1
+    if targets.ndim == 2:
+        d_a -= targets
+    else:
+        d_a[np.arange(len(targets)), targets] -= 1
     d_a *= weights[:, np.newaxis]
     return d_a
 
@@ -136,7 +143,7 @@ class Perceptron:
             "W2": (rng.standard_normal((self.hidden, self._n_classes)) * weight_sd).astype(self.dtype),
             "b2": np.zeros((1, self._n_classes), self.dtype),
         }
-        self._optimizer = SGD(OptimizerSettings())
+        self._optimizer = optimizer_of(OptimizerSettings())
         self._inputs_buffer = np.empty((0, inputs), self.dtype)
 
     @property
@@ -163,6 +170,21 @@ class Perceptron:
             "dtype": self.dtype.name,
         }
 
+    def layers(self) -> tuple[Layer, ...]:
+        """Return the layers from first to last."""
+        inputs, hidden, classes = *self.parameters["W1"].shape, self.n_classes
+        return (
+            Layer("scale", "pixels / 255, flattened", (inputs,), 0, 0),
+            Layer("dense", "dense", (hidden,), inputs * hidden + hidden, inputs * hidden),
+            Layer("sigmoid", "sigmoid", (hidden,), 0, 0),
+            Layer("dense", "dense", (classes,), hidden * classes + classes, hidden * classes),
+            Layer("softmax", "softmax", (classes,), 0, 0),
+        )
+
+    def first_layer(self) -> Array:
+        """Return the weight vectors of the hidden units as pictures, (hidden, H, W, C)."""
+        return self.parameters["W1"].T.reshape(-1, *self.image_shape).copy()
+
     # --- forward -----------------------------------------------------------------------------------------------
 
     def inputs(self, images: NDArray[np.uint8]) -> Array:
@@ -183,7 +205,7 @@ class Perceptron:
 
     def predict_proba(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return p, float32 of shape (N, K), for uint8 images (N, H, W, C)."""
-        self._check_images(images)
+        check_images(self, images)
         probabilities = np.empty((len(images), self.n_classes), np.float32)
         for start in range(0, len(images), 256):
             part = slice(start, start + 256)
@@ -193,14 +215,15 @@ class Perceptron:
     # --- backward ----------------------------------------------------------------------------------------------
 
     def gradients(
-        self, images: NDArray[np.uint8], labels: NDArray[np.int64], weights: Array | None = None
+        self, images: NDArray[np.uint8], targets: Targets, weights: Array | None = None
     ) -> tuple[float, dict[str, Array]]:
         """Return the mean loss of a batch and its gradient for each parameter.
 
         Parameters
         ----------
         images : ndarray of uint8, shape (N, H, W, C)
-        labels : ndarray of int64, shape (N,)
+        targets : ndarray
+            Labels, int64 (N,), or probabilities of the classes, float (N, K).
         weights : ndarray of float, shape (N,), optional
             The loss is sum(weights * cross-entropy) / N; without weights, the mean.
 
@@ -210,30 +233,38 @@ class Perceptron:
         gradients : dict of str to ndarray
             "W1", "b1", "W2", "b2", in the shapes of the parameters.
         """
-        n = len(labels)
+        n = len(targets)
         share = np.full(n, 1 / n, self.dtype) if weights is None else (np.asarray(weights) / n).astype(self.dtype)
         x = self.inputs(images)
         f1, a2 = self.forward(x)
-        loss = float(share @ cross_entropy(a2, labels))
-        d_a2 = softmax_cross_entropy_backward(softmax(a2), labels, share)  # (N, K)
+        loss = float(share @ cross_entropy(a2, targets))
+        d_a2 = softmax_cross_entropy_backward(softmax(a2), targets, share)  # (N, K)
         d_w2, d_b2 = affine_backward(d_a2, f1)
         d_a1 = sigmoid_backward(affine_backward_input(d_a2, self.parameters["W2"]), f1)  # (N, H)
         d_w1, d_b1 = affine_backward(d_a1, x)
         return loss, {"W1": d_w1, "b1": d_b1, "W2": d_w2, "b2": d_b2}
 
-    def configure(self, optimizer: OptimizerSettings) -> None:
-        """Choose the update rule; its memory is cleared."""
-        self._optimizer = SGD(optimizer)
+    def configure(self, optimizer: OptimizerSettings, precision: str = FLOAT32) -> None:
+        """Choose the update rule; its memory is cleared.
+
+        Raises
+        ------
+        NetworkError
+            If the precision is not float32: a perceptron computes in its dtype.
+        """
+        if precision != FLOAT32:
+            raise NetworkError(f"the perceptron computes in float32 only, found precision {precision}")
+        self._optimizer = optimizer_of(optimizer)
 
     def train_step(
         self,
         images: NDArray[np.uint8],
-        labels: NDArray[np.int64],
+        targets: Targets,
         learning_rate: float,
         weights: NDArray[np.floating[Any]] | None = None,
     ) -> float:
         """Take one step of gradient descent on a batch; return its mean loss before the step."""
-        loss, gradients = self.gradients(images, labels, weights)
+        loss, gradients = self.gradients(images, targets, weights)
         self._optimizer.update(self.parameters, gradients, learning_rate)
         return loss
 
@@ -253,7 +284,7 @@ class Perceptron:
             "da2_db2" (K, K), "da2_dW2" (K, H, K), "da2_df1" (K, H), "df1_da1" (H, H), "da1_db1" (H, H),
             "da1_dW1" (H, D, H).
         """
-        self._check_images(image[np.newaxis])
+        check_images(self, image[np.newaxis])
         x = self.inputs(image[np.newaxis])
         f1, _ = self.forward(x)
         outputs, units = (np.eye(size, dtype=self.dtype) for size in (self.n_classes, self.hidden))
@@ -329,29 +360,10 @@ class Perceptron:
         """
         own = self.state()
         expected = {name: own[name] for name in (*self.parameters, "pixel_scale")}
-        memory = {OPTIMIZER + name: array for name, array in self.parameters.items()}
-        for name, array in state.items():
-            like = expected.get(name, memory.get(name))
-            if like is None:
-                raise NetworkError(f"weights hold an array '{name}' that a perceptron does not have")
-            if array.shape != like.shape or array.dtype != like.dtype:
-                raise NetworkError(
-                    f"weights '{name}' must be {like.dtype} of shape {like.shape}, found {array.dtype} of {array.shape}"
-                )
-            if not np.isfinite(array).all():
-                raise NetworkError(f"weights '{name}' hold numbers that are not finite: the file is damaged")
-        missing = sorted(expected.keys() - state.keys())
-        if missing:
-            raise NetworkError(f"weights lack {', '.join(missing)}")
+        memory = {OPTIMIZER + name: array for name, array in self._optimizer.shapes(self.parameters).items()}
+        check_state(state, expected, memory)
         self.parameters = {name: np.array(state[name]) for name in self.parameters}
         self.pixel_scale = state["pixel_scale"][0]
         self._optimizer.load_state(
             {name.removeprefix(OPTIMIZER): array for name, array in state.items() if name.startswith(OPTIMIZER)}
         )
-
-    def _check_images(self, images: NDArray[np.uint8]) -> None:
-        if images.dtype != np.uint8 or images.shape[1:] != self.image_shape:
-            raise NetworkError(
-                f"this network takes uint8 images of shape {self.image_shape}, "
-                f"found {images.dtype} of shape {images.shape[1:]}"
-            )

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from inkling.errors import RunError
@@ -24,6 +25,40 @@ CHECKPOINT_SECONDS = 2.0
 """A checkpoint is written after the first epoch, then at most this often, and at the end whatever the end is."""
 
 
+class Teacher:
+    """The network of a finished run, to learn from.
+
+    Parameters
+    ----------
+    folder : Path
+        Its run folder.
+    splits : Splits
+        What the pupil trains on.
+    device : str
+
+    Raises
+    ------
+    RunError
+        If it is no finished run, knows other classes or images, or has seen images that the pupil is judged by.
+    """
+
+    def __init__(self, folder: Path, splits: Splits, device: str) -> None:
+        run = Run(folder)
+        if not run.finished:
+            raise RunError(
+                f"{folder}: a teacher must have finished training: go on with it by 'inkling train … --resume'"
+            )
+        if run.data.class_names != splits.train.class_names or run.data.image_shape != splits.train.image_shape:
+            raise RunError(f"{folder}: a teacher must know the same classes and image size as its pupil's images have")
+        found = run.predictions("validation").labels
+        if run.data.name != splits.name or not np.array_equal(found, splits.validation.labels):
+            raise RunError(
+                f"{folder}: a teacher must have the same validation images as its pupil, or it may have trained on them"
+            )
+        self.network = run.network(device)
+        self.info = {"run": str(folder), "network": run.network_name, "weights_sha256": run.weights_digest()}
+
+
 @dataclass(frozen=True)
 class Plan:
     """All that decides a run."""
@@ -32,6 +67,8 @@ class Plan:
     network: str
     settings: TrainingSettings
     train_size: int | None = None  # None: every training image
+    device: str = "auto"  # where a PyTorch network computes: auto, cpu or cuda
+    teacher: Path | None = None  # run whose probabilities stand in for the labels
 
     def splits(self, whole: Splits) -> Splits:
         """Return the data of the run: the seed chooses the training subset."""
@@ -73,12 +110,15 @@ def _execute(
 ) -> Generator[EpochRecord, None, None]:
     plan.settings.check()
     splits = plan.splits(whole)
-    network = build(plan.network, splits.train.image_shape, splits.train.n_classes, plan.settings.seed)
+    network = build(plan.network, splits.train.image_shape, splits.train.n_classes, plan.settings.seed, plan.device)
+    teacher = Teacher(plan.teacher, splits, plan.device) if plan.teacher else None
     data = DataInfo.of(plan.source, splits)
     info = {
         "data": data.__dict__,
         "network": network.description(),
         "settings": plan.settings.to_json(),
+        "teacher": teacher.info if teacher else None,
+        "device": str(getattr(network, "device", "cpu")),
         "command": shlex.join(command),
         "versions": versions(),
         "machine": machine(),
@@ -102,7 +142,7 @@ def _execute(
     recorded: EpochRecord | None = None
     saved_epoch, saved_best, saved_at = 0, 0, 0.0
     try:
-        for record in train(network, splits, plan.settings, start):
+        for record in train(network, splits, plan.settings, start, teacher=teacher.network if teacher else None):
             run.append_history(record)
             recorded = record
             if time.monotonic() - saved_at >= CHECKPOINT_SECONDS or saved_epoch == 0:
@@ -166,8 +206,7 @@ def _check_same(run: Run, data: DataInfo, info: dict[str, Any]) -> None:
     differences = []
     if run.data.fingerprint != data.fingerprint:
         differences.append("data or training size")
-    if run.info["network"] != info["network"]:
-        differences.append("network")
+    differences += [what for what in ("network", "teacher") if run.info.get(what) != info[what]]
     theirs, ours = run.settings.to_json(), info["settings"]
     differences += [f"{name} ({theirs[name]}, now {ours[name]})" for name in ours if theirs[name] != ours[name]]
     if differences:

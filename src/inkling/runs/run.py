@@ -9,6 +9,7 @@ predictions.safetensors     labels and probabilities on validation and test, of 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -22,7 +23,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from inkling.errors import NetworkError, RunError, SettingsError
+from inkling.errors import DataError, NetworkError, RunError, SettingsError
 from inkling.images.dataset import Splits
 from inkling.images.sources import canonical
 from inkling.networks.base import Network
@@ -131,6 +132,23 @@ class Run:
         """Number of training images."""
         return self.data.train
 
+    def splits(self, whole: Splits) -> Splits:
+        """Return what the run was trained on and is judged by, from all images of its source.
+
+        Raises
+        ------
+        DataError
+            If the source holds other images now.
+        """
+        size = self.train_size if self.train_size < len(whole.train) else None
+        splits = whole if size is None else whole.with_train_size(size, self.settings.seed)
+        if splits.fingerprint != self.data.fingerprint:
+            raise DataError(
+                f"{self.data.source}: now holds other images than {self.folder} was trained on: "
+                "bring them back, or say --data to evaluate on what is there"
+            )
+        return splits
+
     def finish(self, results: Mapping[str, Any], finished: str) -> None:
         """Write down the results; the run is then finished."""
         self.results = dict(results)
@@ -199,8 +217,20 @@ class Run:
         }
         _save_arrays(self.folder / "weights.safetensors", state.best, metadata)
 
-    def network(self) -> Network:
+    def weights_digest(self) -> str:
+        """Return the SHA-256 of the weights file, which equal runs share."""
+        path = self.folder / "weights.safetensors"
+        if not path.is_file():
+            raise RunError(f"{path}: missing: the run is damaged or not finished")
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+    def network(self, device: str = "auto") -> Network:
         """Return the network with the weights of its best epoch.
+
+        Parameters
+        ----------
+        device : str
+            Where a PyTorch network shall compute: "auto", "cpu" or "cuda".
 
         Raises
         ------
@@ -208,12 +238,18 @@ class Run:
             If the file is missing or damaged, or its weights do not fit the network of run.json.
         """
         arrays, _ = _load_arrays(self.folder / "weights.safetensors")
+        network = self._rebuilt(device)
         try:
-            network = rebuild(self.info["network"])
             network.load_state(arrays)
         except (NetworkError, MemoryError) as error:
             raise RunError(f"{self.folder / 'weights.safetensors'}: {error}") from None
         return network
+
+    def _rebuilt(self, device: str) -> Network:
+        try:
+            return rebuild(self.info["network"], device)
+        except MemoryError as error:
+            raise RunError(f"{self.folder / 'run.json'}: {error}") from None
 
     # --- checkpoint --------------------------------------------------------------------------------------------
 
@@ -331,7 +367,7 @@ def _json(values: Mapping[str, Any]) -> str:
 
 
 def _save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: dict[str, str]) -> None:
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     content = safetensors.numpy.save(contiguous, metadata)
     # safetensors writes metadata in an order that changes from process to process; equal runs shall be equal bytes.
     length = int.from_bytes(content[:8], "little")

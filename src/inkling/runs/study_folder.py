@@ -1,6 +1,6 @@
 """One study folder: study.json (what was asked for) and one run folder for each cell of its grid.
 
-study.json                          source, networks, training sizes, seeds, recipe, command
+study.json                          source; network, training size and settings of each cell; seeds; command
 runs/NETWORK-TRAINSIZE-seedS/       one run each
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +71,9 @@ class StudyFolder:
     def unfinished_runs(self) -> list[str]:
         """Return the names of the run folders that the study asks for and that are not finished."""
         done = {run.folder.name for run in self.finished_runs()}
-        grid = product(*(self.info.get(name, []) for name in ("networks", "train_sizes", "seeds")))
-        return [name for cell in grid if (name := self.run_folder(*cell).name) not in done]
+        cells = [(cell["network"], cell["train_size"]) for cell in self.info.get("cells", [])]
+        folders = [self.run_folder(*cell, seed) for cell in cells for seed in self.info.get("seeds", [])]
+        return [folder.name for folder in folders if folder.name not in done]
 
 
 def load_runs(folder: Path | str) -> list[Run]:

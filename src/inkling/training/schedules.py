@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-SCHEDULES = ("constant", "cosine")
+SCHEDULES = ("constant", "cosine", "linear")
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class ScheduleSettings:
 
     name: str = "constant"  # one of SCHEDULES
     learning_rate: float = 0.5  # largest rate, per unit of the mean gradient of a batch
-    warmup_epochs: float = 0.0  # epochs of linear rise from near 0 (cosine only)
+    warmup: float = 0.0  # part of all steps, 0..1, in which the rate rises linearly from near 0 (not for constant)
 
     def problems(self) -> list[str]:
         """Return one sentence for each setting that is out of range."""
@@ -23,10 +23,10 @@ class ScheduleSettings:
             found.append(f"schedule must be one of {', '.join(SCHEDULES)}, found '{self.name}'")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             found.append(f"learning rate must be above 0, found {self.learning_rate}")
-        if not self.warmup_epochs >= 0:
-            found.append(f"warm-up epochs must be 0 or more, found {self.warmup_epochs}")
-        if self.warmup_epochs and self.name == "constant":
-            found.append("warm-up needs the cosine schedule")
+        if not 0 <= self.warmup < 1:
+            found.append(f"warm-up must lie in 0..1 (1 excluded), found {self.warmup}")
+        if self.warmup and self.name == "constant":
+            found.append("warm-up needs the cosine or the linear schedule")
         return found
 
 
@@ -43,13 +43,16 @@ def rate_at(settings: ScheduleSettings, step: int, steps_per_epoch: int, epochs:
     Returns
     -------
     float
-        Constant; or a linear warm-up, then half a cosine down to nearly 0 at the last step (Loshchilov and
-        Hutter, 2017, without restarts).
+        Constant; or a linear warm-up, then a way down to nearly 0 at the last step: half a cosine (Loshchilov and
+        Hutter, 2017, without restarts) or a straight line. A warm-up of 0.2 to 0.4 and the line are the one-cycle
+        policy of Smith and Topin (2018).
     """
     if settings.name == "constant":
         return settings.learning_rate
-    warmup = settings.warmup_epochs * steps_per_epoch
+    steps = epochs * steps_per_epoch
+    warmup = settings.warmup * steps
     if step < warmup:
         return settings.learning_rate * (step + 1) / (warmup + 1)
-    done = (step - warmup) / max(1.0, epochs * steps_per_epoch - warmup)
-    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+    done = (step - warmup) / max(1.0, steps - warmup)
+    left = 1 - done if settings.name == "linear" else 0.5 * (1 + math.cos(math.pi * done))
+    return settings.learning_rate * left

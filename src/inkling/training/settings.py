@@ -8,8 +8,10 @@ from typing import Any
 
 from inkling.errors import SettingsError, did_you_mean
 from inkling.images.augment import Augmentation
+from inkling.networks.base import FLOAT32, PRECISIONS
 from inkling.networks.optimizers import OptimizerSettings
 from inkling.training.schedules import ScheduleSettings
+from inkling.training.targets import Distillation
 
 
 @dataclass(frozen=True)
@@ -22,9 +24,12 @@ class TrainingSettings:
     seed: int = 0  # initial weights, training subset, order and augmentation all follow from it
     patience: int | None = None  # epochs without a better validation accuracy before stopping; None: never stop
     balance_classes: bool = False  # weight images so that every class counts the same
+    label_smoothing: float = 0.0  # part of each label that is spread evenly over all classes, 0..1
+    precision: str = FLOAT32  # of the arithmetic of training steps, one of PRECISIONS
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     augmentation: Augmentation = field(default_factory=Augmentation)
+    distillation: Distillation = field(default_factory=Distillation)
 
     def problems(self) -> list[str]:
         """Return one sentence for each setting that is out of range."""
@@ -46,7 +51,13 @@ class TrainingSettings:
             found.append(f"seed must be 0 or more, found {self.seed}")
         if self.patience is not None and self.patience < 1:
             found.append(f"patience must be 1 epoch or more, found {self.patience}")
-        return found + self.schedule.problems() + self.optimizer.problems() + self.augmentation.problems()
+        if not 0 <= self.label_smoothing < 1:
+            found.append(f"label smoothing must lie in 0..1 (1 excluded), found {self.label_smoothing}")
+        if self.precision not in PRECISIONS:
+            found.append(f"precision must be one of {', '.join(PRECISIONS)}, found '{self.precision}'")
+        for part in (self.schedule, self.optimizer, self.augmentation, self.distillation):
+            found += part.problems()
+        return found
 
     def check(self) -> TrainingSettings:
         """Return these settings, or raise SettingsError with every one that is out of range."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.errors import TrainingError
-from inkling.images.augment import augment
-from inkling.images.batches import augmentation_generator, epoch_batches, one_ahead
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.networks.base import Network, State, weights_only
+from inkling.training.mini_batches import MiniBatches
 from inkling.training.schedules import rate_at
 from inkling.training.settings import TrainingSettings
 
@@ -64,6 +63,7 @@ def train(
     settings: TrainingSettings,
     start: TrainingState | None = None,
     image_weights: NDArray[np.floating[Any]] | None = None,
+    teacher: Network | None = None,
 ) -> Generator[EpochRecord, None, None]:
     """Train a network, yielding a record after every epoch.
 
@@ -81,26 +81,26 @@ def train(
         machine, with one number of threads).
     image_weights : ndarray of float, shape (N,), optional
         How much each training image counts; 1 is the default.
+    teacher : Network, optional
+        Its probabilities stand in for the labels, as `settings.distillation` says.
 
     Raises
     ------
     SettingsError
-        If settings are out of range.
+        If settings are out of range, or do not fit the teacher.
     TrainingError
         If the loss stops being a number.
     """
     settings.check()
-    network.configure(settings.optimizer)
+    batches = MiniBatches(splits.train, settings, image_weights, teacher)
+    network.configure(settings.optimizer, settings.precision)
     state = start
     if state:
         network.load_state(state.network)
-    if settings.balance_classes:
-        balance = class_balanced_weights(splits.train.labels, splits.train.n_classes)
-        image_weights = balance if image_weights is None else image_weights * balance
     while not _finished(state, settings):
         epoch = state.epoch + 1 if state else 1
         began = time.perf_counter()
-        running_loss, rate = _train_epoch(network, splits.train, settings, epoch, image_weights)
+        running_loss, rate = _train_epoch(network, batches, epoch)
         stepped = time.perf_counter()
         with np.errstate(over="ignore", invalid="ignore"):
             train_loss, train_accuracy = measure(network, splits.train)
@@ -131,29 +131,48 @@ def train(
         network.load_state(state.best)
 
 
-def _train_epoch(
-    network: Network,
-    dataset: ImageDataset,
-    settings: TrainingSettings,
-    epoch: int,
-    image_weights: NDArray[np.floating[Any]] | None,
-) -> tuple[float, float]:
-    """Take the steps of one epoch; return the mean loss on the way and the last learning rate."""
-    steps_per_epoch = math.ceil(len(dataset) / settings.batch_size)
-    prepared = _prepared_batches(dataset, settings, epoch, image_weights)
-    if settings.augmentation:
-        # Worth a second thread: 1.4 times as fast on two cores. Without augmentation the hand-over costs what it saves.
-        prepared = one_ahead(prepared)
-    losses, rate = 0.0, 0.0
-    for step, (images, labels, weights) in enumerate(prepared):
-        rate = rate_at(settings.schedule, (epoch - 1) * steps_per_epoch + step, steps_per_epoch, settings.epochs)
+@dataclass(frozen=True)
+class Step:
+    """One training step."""
+
+    learning_rate: float
+    loss: float  # mean over the batch, before the step
+    images: int
+
+
+def take_steps(network: Network, batches: MiniBatches, epoch: int, rate_of: Callable[[int], float]) -> Iterator[Step]:
+    """Take the steps of one epoch; `rate_of` gives the learning rate of each, counted from 0.
+
+    Raises
+    ------
+    TrainingError
+        If the loss stops being a number.
+    """
+    for number, batch in enumerate(batches.epoch(epoch)):
+        rate = rate_of(number)
         # A rate that is far too large overflows; the loss then says so, and nothing else needs to.
         with np.errstate(over="ignore", invalid="ignore"):
-            loss = network.train_step(images, labels, rate, weights)
+            loss = network.train_step(batch.images, batch.targets, rate, batch.weights)
         if not math.isfinite(loss):
-            raise TrainingError(_diverged(epoch, f"step {step + 1}, at learning rate {rate:g}"))
-        losses += loss * len(labels)
-    return losses / len(dataset), rate
+            raise TrainingError(_diverged(epoch, f"step {number + 1}, at learning rate {rate:g}"))
+        yield Step(rate, loss, len(batch.images))
+
+
+def _train_epoch(network: Network, batches: MiniBatches, epoch: int) -> tuple[float, float]:
+    """Take the steps of one epoch; return the mean loss on the way and the last learning rate."""
+    settings, n = batches.settings, len(batches.dataset)
+    steps_per_epoch = math.ceil(n / settings.batch_size)
+    before = (epoch - 1) * steps_per_epoch
+    losses, rate = 0.0, 0.0
+    for step in take_steps(
+        network,
+        batches,
+        epoch,
+        lambda number: rate_at(settings.schedule, before + number, steps_per_epoch, settings.epochs),
+    ):
+        losses += step.loss * step.images
+        rate = step.learning_rate
+    return losses / n, rate
 
 
 def _diverged(epoch: int, where: str) -> str:
@@ -161,18 +180,6 @@ def _diverged(epoch: int, where: str) -> str:
         f"the loss is no longer a number in epoch {epoch}, {where}: "
         "try a lower learning rate; every epoch before this one is kept"
     )
-
-
-def _prepared_batches(
-    dataset: ImageDataset, settings: TrainingSettings, epoch: int, image_weights: NDArray[np.floating[Any]] | None
-) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.floating[Any]] | None]]:
-    """Yield the images (augmented), labels and weights of each mini-batch of an epoch."""
-    rng = augmentation_generator(settings.seed, epoch)
-    for batch in epoch_batches(len(dataset), settings.batch_size, settings.seed, epoch):
-        images = dataset.images[batch]
-        if settings.augmentation:
-            images = augment(images, settings.augmentation, rng)
-        yield images, dataset.labels[batch], None if image_weights is None else image_weights[batch]
 
 
 def measure(network: Network, dataset: ImageDataset) -> tuple[float, float]:
@@ -187,13 +194,6 @@ def mean_cross_entropy(probabilities: NDArray[np.floating[Any]], labels: NDArray
     """Return -mean log p[label] in nats; probabilities below the smallest float32 count as that."""
     chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     return float(-np.log(np.maximum(chosen, np.finfo(np.float32).tiny)).mean())
-
-
-def class_balanced_weights(labels: NDArray[np.int64], n_classes: int) -> NDArray[np.float64]:
-    """Return one weight an image, so that every class that has an image counts the same; the mean weight is 1."""
-    counts = np.bincount(labels, minlength=n_classes)
-    weights: NDArray[np.float64] = len(labels) / (np.count_nonzero(counts) * counts[labels])
-    return weights
 
 
 def _finished(state: TrainingState | None, settings: TrainingSettings) -> bool:

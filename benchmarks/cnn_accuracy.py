@@ -1,0 +1,85 @@
+"""Test accuracy on MNIST of the convolutional networks, of an ensemble, and of a perceptron with a teacher.
+
+Every choice in the recipes was made on validation images; the test images are read here, once. Runs that are done
+are kept in the study folders, so the command can be stopped and started again.
+
+    INKLING_DATA=… python benchmarks/cnn_accuracy.py [--out runs/cnn-accuracy] [--jobs 2] [--only strong-50000 …]
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from inkling import load, run_study
+from inkling.diagnosis.accuracy import evaluate
+from inkling.runs.ensemble import classifier_of
+from inkling.runs.environment import machine, versions
+from inkling.runs.run import Run
+from inkling.study import Study, StudyPlan
+
+SEEDS = (0, 1, 2)
+
+
+def main() -> None:
+    """Do the studies that are asked for and print a line for each."""
+    parts: dict[str, Callable[[Path, int], None]] = {
+        "reference": lambda out, jobs: show("reference", study("reference-cnn", "reference", (2000, 50000), out, jobs)),
+        "strong-2000": lambda out, jobs: show("strong", study("cnn", "strong", (2000,), out, jobs)),
+        "strong-50000": lambda out, jobs: show("strong", study("cnn", "strong", (50000,), out, jobs)),
+        "ensemble": ensemble,
+        "distil": distil,
+    }
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("runs/cnn-accuracy"))
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--only", choices=list(parts), nargs="+", default=list(parts))
+    options = parser.parse_args()
+    print(f"{versions()}; {machine()['processor']}; {options.jobs} at a time")
+    print(
+        "| network | recipe | training images | train | validation (n = 10,000) | test (n = 10,000) | s of training |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for name in options.only:
+        parts[name](options.out, options.jobs)
+
+
+def study(network: str, recipe: str, sizes: tuple[int, ...], out: Path, jobs: int) -> Study:
+    """Run one network and recipe with every seed."""
+    plan = StudyPlan.of_recipe("mnist", [network], sizes, SEEDS, recipe)
+    return run_study(plan, out / f"{network}-{recipe}", jobs)
+
+
+def show(recipe: str, done: Study) -> None:
+    """Print a row for each cell of a study."""
+    for cell in done.cells:
+        print(
+            f"| {cell.network} | {recipe} | {cell.train_size:,} | {cell.train_accuracy} | {cell.validation_accuracy} "
+            f"| {cell.test_accuracy} | {cell.train_seconds.mean:.1f} |",
+            flush=True,
+        )
+
+
+def ensemble(out: Path, _: int) -> None:
+    """Average the three runs of the strong recipe on 2,000 images, and those on 50,000."""
+    splits = load("mnist")
+    for size in (2000, 50000):
+        folders = [out / "cnn-strong" / "runs" / f"cnn-{size}-seed{seed}" for seed in SEEDS]
+        together = classifier_of([Run(folder) for folder in folders])
+        for split, dataset in (("validation", splits.validation), ("test", splits.test)):
+            print(
+                f"ensemble of {len(SEEDS)} cnn, strong, {size:,} images: {evaluate(together, dataset, split)}",
+                flush=True,
+            )
+
+
+def distil(out: Path, jobs: int) -> None:
+    """Train the perceptron on the probabilities of the first strong run."""
+    teacher = out / "cnn-strong" / "runs" / f"cnn-50000-seed{SEEDS[0]}"
+    plan = StudyPlan.of_recipe("mnist", ["perceptron"], (50000,), SEEDS, "distil", teacher=teacher)
+    show("distil", run_study(plan, out / "perceptron-distil", jobs))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""`inkling find-lr`: the learning-rate range test, its plot and a suggestion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inkling.cli import choices
+from inkling.cli.console import Json, Output, Quiet
+
+
+def find_lr(
+    source: choices.Source,
+    network: choices.Network = "perceptron",
+    recipe: choices.Recipe = "reference",
+    train_size: choices.TrainSize = None,
+    batch_size: choices.BatchSize = None,
+    lowest: Annotated[float, typer.Option(help="Learning rate of the first step.")] = 1e-5,
+    highest: Annotated[float, typer.Option(help="Learning rate of the last step.")] = 10.0,
+    steps: Annotated[int, typer.Option(help="Steps from the first to the last rate.")] = 200,
+    precision: choices.Precision = None,
+    device: choices.Device = "auto",
+    seed: choices.Seed = 0,
+    out: Annotated[Path | None, typer.Option(help="The plot.  [default: SOURCE-NETWORK-learning-rates.png]")] = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Raise the learning rate step by step, and suggest the one at which the loss falls fastest (Smith, 2017).
+
+    Batches, optimiser and augmentation are the recipe's. No validation or test image is looked at.
+    """
+    from inkling.cli.downloads import load_with_progress
+    from inkling.networks.catalogue import build
+    from inkling.training.learning_rate_range import learning_rate_range
+    from inkling.training.recipes import find_recipe
+    from inkling.training.recipes import recipe as make_settings
+    from inkling.views.learning_rates import save_learning_rates
+
+    output = Output(quiet, json)
+    find_recipe(recipe, network)  # before a download
+    splits = load_with_progress(source, output)
+    if train_size is not None:
+        splits = splits.with_train_size(train_size, seed)
+    settings = make_settings(recipe, network, len(splits.train), batch_size=batch_size, precision=precision, seed=seed)
+    fresh = build(network, splits.train.image_shape, splits.train.n_classes, seed, device)
+    found = learning_rate_range(fresh, splits.train, settings, lowest, highest, steps)
+    plot = out or Path(f"{splits.name}-{network}-learning-rates.png")
+    optimizer = settings.optimizer.name
+    save_learning_rates(found, plot, f"{network} on {splits.name}, {optimizer}, batches of {settings.batch_size}")
+    exploded = "" if found.diverged_at is None else f", and explodes at {found.diverged_at:.2g}"
+    output.result(
+        {**found.to_json(), "network": network, "recipe": recipe, "optimizer": optimizer, "plot": str(plot)},
+        f"try --learning-rate {found.suggestion:.2g}: there the loss falls fastest; "
+        f"it is lowest at {found.lowest_loss_at:.2g}{exploded}",
+        f"{len(found.rates)} steps of {optimizer} with batches of {settings.batch_size}; the recipe {recipe} has "
+        f"{settings.schedule.learning_rate:g}",
+        f"The plot is {plot}",
+    )

@@ -1,0 +1,55 @@
+"""`inkling predict`: what a run, or several as an ensemble, makes of picture files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inkling.cli import choices
+from inkling.cli.console import Json, Output, Quiet, table
+
+
+def predict(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Run folder, or several to average, then picture files.", metavar="RUN... IMAGE..."),
+    ],
+    invert: Annotated[
+        bool, typer.Option("--invert", help="Turn dark into light: for ink on paper, learned as light on dark.")
+    ] = False,
+    device: choices.Device = "auto",
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Say what is in picture files: label and probability. They are fitted to the size that the network takes."""
+    import numpy as np
+
+    from inkling.errors import DataError
+    from inkling.images.pictures import read_picture
+    from inkling.runs.ensemble import classifier_of
+    from inkling.runs.run import Run
+
+    output = Output(quiet, json)
+    runs = [Run(paths[0]), *(Run(path) for path in paths[1:] if path.is_dir())]
+    files = [path for path in paths[1:] if not path.is_dir()]
+    if not files:
+        raise DataError("expected one picture or more after the run, found none: inkling predict RUN IMAGE…")
+    classifier, names = classifier_of(runs, device), runs[0].data.class_names
+    pictures = [read_picture(path, classifier.image_shape, invert) for path in files]
+    probabilities = classifier.predict_proba(np.stack(pictures))
+    rows = table("file", "label", "probability", "else")
+    values = []
+    for path, row in zip(files, probabilities, strict=True):
+        first, second = np.argsort(-row, kind="stable")[:2]
+        rows.add_row(str(path), names[first], f"{row[first]:.4f}", f"{names[second]} {row[second]:.4f}")
+        values.append(
+            {
+                "file": str(path),
+                "label": names[first],
+                "probability": float(row[first]),
+                "probabilities": {name: float(p) for name, p in zip(names, row, strict=True)},
+            }
+        )
+    output.result(values, rows)

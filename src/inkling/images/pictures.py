@@ -1,0 +1,59 @@
+"""A picture file made an image such as a network takes."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from inkling.errors import DataError
+
+
+def read_picture(path: Path, image_shape: tuple[int, int, int], invert: bool = False) -> NDArray[np.uint8]:
+    """Return the pixels of a picture file, in the shape asked for.
+
+    It is turned as its camera says, laid on white where it is transparent, made grey or RGB, and shrunk or enlarged to
+    fit; what is missing to the sides has the colour of its upper left corner.
+
+    Parameters
+    ----------
+    path : Path
+        Any format that Pillow reads; of a moving picture the first frame is taken.
+    image_shape : tuple of int
+        (H, W, C), C being 1 or 3.
+    invert : bool
+        Turn dark into light: for ink on paper, where the network learned light on dark.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W, C)
+
+    Raises
+    ------
+    DataError
+        If it cannot be read as a picture.
+    """
+    height, width, channels = image_shape
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as opened:
+                picture = ImageOps.exif_transpose(opened).convert("RGBA")
+    except UnidentifiedImageError:
+        raise DataError(f"{path}: expected a picture (PNG, JPEG, …), found something else") from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"{path}: expected a picture, which cannot be read ({reason})") from None
+    paper = Image.new("RGBA", picture.size, "white")
+    mode = "L" if channels == 1 else "RGB"
+    flat = Image.alpha_composite(paper, picture).convert(mode)
+    if flat.size != (width, height):
+        fitted = ImageOps.contain(flat, (width, height), Image.Resampling.LANCZOS)
+        flat = flat.crop((0, 0, 1, 1)).resize((width, height))
+        flat.paste(fitted, ((width - fitted.width) // 2, (height - fitted.height) // 2))
+    if invert:
+        flat = ImageOps.invert(flat)
+    return np.asarray(flat, np.uint8).reshape(image_shape)
