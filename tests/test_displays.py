@@ -10,21 +10,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
 from PIL import Image
 
 from inkling.diagnosis.accuracy import Evaluation, evaluate_predictions
 from inkling.diagnosis.class_misses import misses_per_class
 from inkling.diagnosis.mistakes import worst_mistakes
 from inkling.images.dataset import ImageDataset
+from inkling.networks.base import Layer
+from inkling.training.learning_rate_range import LearningRateRange
+from inkling.views.architecture import stages_of
 from inkling.views.displays import (
+    ArchitectureDisplay,
     ConfusionMatrixDisplay,
     ContactSheetDisplay,
     LearningCurvesDisplay,
+    LearningRateDisplay,
     MissesDisplay,
     MistakesDisplay,
     WeightsDisplay,
     shared_limits,
 )
+from inkling.views.learning_rates import save_learning_rates
 from inkling.views.pictures import png_uri, save_contact_sheet, weight_png_uri
 from inkling.views.svg import to_svg
 
@@ -205,3 +212,64 @@ def test_figures_can_be_made_in_threads() -> None:
         thread.join()
     assert len(made) == 3
     assert len(set(made)) == 1
+
+
+# --- architecture and learning rates ---------------------------------------------------------------------------------
+
+
+def conv(side: int, filters: int) -> Layer:
+    return Layer("convolution", f"convolution 3x3, {filters} filters", (side, side, filters), 10, 10)
+
+
+LAYERS = (
+    Layer("scale", "pixels / 255", (8, 8, 3), 0, 0),
+    conv(8, 4),
+    Layer("max-pool", "max-pool 2x2", (4, 4, 4), 0, 0),
+    Layer("relu", "relu", (4, 4, 4), 0, 0),
+    conv(4, 4),
+    Layer("relu", "relu", (4, 4, 4), 0, 0),
+    conv(4, 4),
+    Layer("residual sum", "residual sum", (4, 4, 4), 0, 0, around=3),
+    Layer("flatten", "flatten", (64,), 0, 0),
+    Layer("dropout", "dropout 0.5", (64,), 0, 0),
+    Layer("dense", "dense", (5,), 10, 10),
+    Layer("softmax", "softmax", (5,), 0, 0),
+)
+
+
+def test_layers_are_gathered_into_stages() -> None:
+    stages = stages_of(LAYERS)
+    assert [stage.output_shape for stage in stages] == [(8, 8, 3), (4, 4, 4), (4, 4, 4), (4, 4, 4), (5,)]
+    assert [stage.operations for stage in stages] == [
+        (),
+        ("conv 3×3", "max-pool 2×2", "ReLU"),
+        ("conv 3×3", "ReLU"),
+        ("conv 3×3", "add"),
+        ("flatten", "dropout 0.5", "dense 5", "softmax"),
+    ]
+    assert [stage.joined_by for stage in stages] == [None, None, None, 1, None]
+
+
+def test_an_architecture_is_drawn_with_every_shape_and_operation() -> None:
+    display = ArchitectureDisplay.from_layers(LAYERS)
+    figure = display.plot(title="a network")
+    said = [text.get_text() for text in figure.axes[0].texts]
+    assert said.count("4×4×4") == 3
+    for word in ("8×8×3", "5", "image", "dropout 0.5", "softmax", "add"):
+        assert word in said
+    arrows = [patch for patch in figure.axes[0].patches if isinstance(patch, FancyArrowPatch)]
+    assert len(arrows) == len(display.stages)  # one between each pair, and the one that is carried past
+    assert display.label.startswith("image 8 by 8, 3 channels; conv 3×3, max-pool 2×2, ReLU: 4 by 4, 4 channels")
+    assert display.label.endswith("5 numbers")
+
+
+def test_a_range_test_is_drawn_with_its_suggestion(tmp_path: Path) -> None:
+    rates = tuple(10.0 ** (k / 5 - 4) for k in range(25))
+    smoothed = tuple(2.3 - 2 * np.exp(-((k - 18) ** 2) / 20) for k in range(25))
+    found = LearningRateRange(rates, smoothed, smoothed, rates[15], rates[18], None)
+    figure = LearningRateDisplay.from_range(found).plot(title="cnn")
+    said = " ".join(text.get_text() for text in figure.axes[0].texts)
+    assert f"falls fastest at {rates[15]:.2g}" in said
+    assert f"lowest at {rates[18]:.2g}" in said
+    save_learning_rates(found, tmp_path / "rates.png", "cnn")
+    assert (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")

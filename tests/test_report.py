@@ -19,7 +19,9 @@ from inkling.images.digits import load_digits
 from inkling.reporting import build_report, gather, write_report
 from inkling.runs.execute import Plan, execute
 from inkling.runs.study_folder import StudyFolder
+from inkling.study import StudyPlan, run_study
 from inkling.training.recipes import recipe
+from inkling.views import wording
 from inkling.views.report import render_report
 
 SETTINGS = recipe("reference", epochs=4)
@@ -102,7 +104,7 @@ def test_every_verdict_is_in_the_page_and_the_answer_comes_first(study: Path, pa
     assert "From 100 to 400 training images" in lede
     assert "it most often takes" in lede
     order = ["Learning curves", "Overfitting", "Confusion matrix", "Misses per class", "Worst mistakes",
-             "First-layer weights", "All runs", "How it was made"]  # fmt: skip
+             "Architecture", "First-layer weights", "All runs", "How it was made"]  # fmt: skip
     topics = re.findall(r'<p class="topic">([^<]*)</p>', page)
     assert topics == order
 
@@ -136,7 +138,7 @@ def test_headings_ids_and_names_are_in_order(page: str) -> None:
     assert parsed.headings.count("h1") == 1
     assert len(set(parsed.ids)) == len(parsed.ids)
     assert parsed.unnamed == []
-    assert parsed.tags.count("svg") == 7
+    assert parsed.tags.count("svg") == 8
     assert parsed.tags.count("img") == sum((24, 2 * 64))
 
 
@@ -182,7 +184,7 @@ def test_a_source_that_is_gone_costs_the_pictures_and_one_line(tmp_path: Path) -
 
 def test_a_source_with_other_images_now_costs_the_pictures(tmp_path: Path) -> None:
     train(tmp_path / "run", noise(tuple("0123456789")), "digits")
-    assert "no longer holds the images" in words(build_report(tmp_path / "run"))
+    assert "now holds other images than" in words(build_report(tmp_path / "run"))
 
 
 def test_a_named_set_is_not_downloaded_for_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,7 +221,7 @@ def test_two_networks_of_which_one_has_no_weight_pictures(study: Path) -> None:
     both = replace(content, cells=others + content.cells, size_effects=effects)
     parsed = Page(page := render_report(both))
     assert len(set(parsed.ids)) == len(parsed.ids)
-    assert parsed.tags.count("svg") == 4 + 4 + 2 + 4
+    assert parsed.tags.count("svg") == 4 + 4 + 2 + 4 + 2
     seen = words(page)
     assert "What the hidden units of the perceptron look for" in seen
     assert "What the hidden units of the cnn look for" not in seen
@@ -267,3 +269,80 @@ def test_no_sideways_scrolling_on_phones_and_desktops(study: Path, tmp_path: Pat
                 assert browser.execute_script(wide) == 0
     finally:
         browser.quit()
+
+
+# --- several networks ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def two_networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("torch")
+    folder = tmp_path_factory.mktemp("reports") / "networks"
+    plan = StudyPlan.of_recipe("digits", ["perceptron", "cnn"], [200, 400], [0, 1], epochs=4)
+    run_study(plan, folder)
+    return folder
+
+
+def test_networks_stand_side_by_side(two_networks: Path) -> None:
+    content, page = gather(two_networks), build_report(two_networks)
+    seen = words(page)
+    compared = {cell.network: cell for cell in content.compared}
+    assert {name: cell.train_size for name, cell in compared.items()} == {"cnn": 400, "perceptron": 400}
+    sentence = wording.comparison(content.compared, content.n_test)
+    assert seen.count(sentence) == 1
+    best, other = sorted(content.compared, key=lambda cell: -cell.validation_accuracy.mean)
+    assert f"the {best.network} names {100 * best.test_accuracy.mean:.1f}% of the test images right" in sentence
+    assert f"the {other.network} {100 * other.test_accuracy.mean:.1f}%" in sentence
+    for cell in content.compared:
+        assert f"{cell.parameters:,}" in seen
+        assert f"{cell.multiply_adds:,}" in seen
+        assert f"{cell.first.timing.images_per_second:,.0f}" in seen
+        timing = cell.first.timing
+        assert timing.images_per_second == pytest.approx(cell.train_size / timing.per_epoch)
+    assert compared["perceptron"].parameters == 64 * 64 + 64 + 64 * 10 + 10
+    assert "Networks side by side" in re.findall(r'<p class="topic">([^<]*)</p>', page)
+    for name in compared:
+        assert f"Settings, {name}" in seen
+    assert not Page(page).unnamed
+
+
+def test_one_network_is_compared_with_none(study: Path, page: str) -> None:
+    assert gather(study).compared == ()
+    assert "Networks side by side" not in page
+
+
+def test_the_page_of_a_convolutional_network_shows_its_inside(two_networks: Path) -> None:
+    content, page = gather(two_networks), build_report(two_networks)
+    seen = words(page)
+    cell = content.cells_of("cnn")[-1]
+    maps = cell.feature_maps
+    assert maps is not None
+    assert [layer.output_shape[:2] for layer, _ in maps.stages] == [(4, 4), (2, 2), (1, 1)]
+    predictions = cell.first.evaluation
+    assert predictions.n == content.n_test
+    np.testing.assert_array_equal(maps.picture, load_digits().test.images[maps.index])
+    assert load_digits().test.labels[maps.index] == maps.label
+    assert f"What the cnn makes of a {maps.label} on the way" in seen
+    assert "What the filters in the first layer of the cnn look for" in seen
+    assert "What the hidden units of the perceptron look for" in seen
+    assert "400 training images, 32 filters" in seen
+    assert 'width="3" height="3"' in page
+    for layer in cell.layers:
+        assert layer.detail in seen
+    assert f"The cnn has {cell.parameters:,} parameters" in seen
+    assert "residual sum" in seen
+    assert all(cell.feature_maps is None for cell in content.cells_of("perceptron"))
+
+
+def test_the_costs_of_networks_in_words(two_networks: Path) -> None:
+    fast, slow = gather(two_networks).compared
+    for ratio, expected in ((25.0, "25 times as long as"), (2.5, "2.5 times as long as"), (1.0, "about as long as")):
+        timing = replace(slow.first.timing, per_epoch=ratio * fast.first.timing.per_epoch)
+        run = replace(slow.first, timing=timing)
+        better = replace(slow, runs=(run,), validation_accuracy=replace(slow.validation_accuracy, mean=1.0))
+        assert f"an epoch of the {slow.network} takes {expected} one of the {fast.network}." in wording.comparison(
+            [fast, better], 360
+        )
+    cheap = replace(fast.first, timing=replace(fast.first.timing, per_epoch=0.5 * slow.first.timing.per_epoch))
+    better = replace(fast, runs=(cheap,), validation_accuracy=replace(fast.validation_accuracy, mean=1.0))
+    assert "takes 50% of the time of one of the" in wording.comparison([slow, better], 360)

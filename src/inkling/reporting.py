@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inkling.diagnosis.accuracy import evaluate_predictions, wilson_interval
 from inkling.diagnosis.class_misses import misses_per_class
@@ -16,19 +15,30 @@ from inkling.diagnosis.data_size import DataSizeEffect, compare_sizes
 from inkling.diagnosis.mistakes import worst_mistakes
 from inkling.diagnosis.overfitting import diagnose_overfitting
 from inkling.diagnosis.spread import spread
-from inkling.errors import DataError, InklingError
+from inkling.errors import InklingError
 from inkling.images.catalogue import NAMED_SETS, data_folder, find
-from inkling.images.dataset import ImageDataset, Splits
+from inkling.images.dataset import ImageDataset
 from inkling.images.sources import load
+from inkling.networks.base import Network
 from inkling.runs.atomic import write_atomically
-from inkling.runs.execute import Plan
-from inkling.runs.run import DataInfo, Run
+from inkling.runs.run import Predictions, Run
 from inkling.runs.study_folder import StudyFolder, load_runs
 from inkling.views.report import render_report
-from inkling.views.report_content import Accuracy, CellContent, PicturedMistake, ReportContent, RunContent, Timing
+from inkling.views.report_content import (
+    Accuracy,
+    CellContent,
+    FeatureMaps,
+    PicturedMistake,
+    ReportContent,
+    RunContent,
+    Timing,
+)
 
 MISTAKES = 24
 """Mistakes shown as pictures, at most."""
+
+STAGES = 3
+"""Stages of a network whose feature maps are shown, at most."""
 
 
 def write_report(folder: Path, out: Path | None = None) -> Path:
@@ -91,6 +101,7 @@ def gather(folder: Path) -> ReportContent:
 def _cell(runs: list[Run], test: ImageDataset | None) -> CellContent:
     contents = tuple(_run(run) for run in runs)
     predictions = runs[0].predictions("test")
+    network = runs[0].network()
     mistakes = worst_mistakes(predictions.labels, predictions.probabilities, MISTAKES)
     return CellContent(
         network=runs[0].network_name,
@@ -101,7 +112,9 @@ def _cell(runs: list[Run], test: ImageDataset | None) -> CellContent:
         test_accuracy=spread([run.test.value for run in contents]),
         misses=misses_per_class([run.evaluation for run in contents]),
         mistakes=tuple(PicturedMistake(m, None if test is None else test.images[m.index]) for m in mistakes),
-        first_layer=_first_layer(runs[0]),
+        layers=network.layers(),
+        first_layer=network.first_layer(),
+        feature_maps=None if test is None else _feature_maps(network, predictions, test),
     )
 
 
@@ -124,6 +137,7 @@ def _run(run: Run) -> RunContent:
             training=sum(seconds),
             per_epoch=sum(seconds) / len(seconds),
             to_best=sum(seconds[: overfitting.kept_epoch]),
+            images_per_second=data.train * len(seconds) / sum(seconds),
             whole=sum(seconds) + sum(float(epoch["evaluation_seconds"]) for epoch in history),
         ),
         command=str(run.info.get("command", "")),
@@ -134,12 +148,15 @@ def _accuracy(value: float, n: int) -> Accuracy:
     return Accuracy(value, n, wilson_interval(round(value * n), n))
 
 
-def _first_layer(run: Run) -> NDArray[np.floating[Any]] | None:
-    """Weights W1 as pictures, (units, H, W, C), of a network that has such."""
-    w1 = run.network().state().get("W1")
-    if w1 is None or w1.ndim != 2 or w1.shape[0] != int(np.prod(run.data.image_shape)):
+def _feature_maps(network: Network, predictions: Predictions, test: ImageDataset) -> FeatureMaps | None:
+    """What the network makes of the first test image that it names right: the last layer of each picture size."""
+    right = np.flatnonzero(predictions.probabilities.argmax(axis=1) == predictions.labels)
+    if not hasattr(network, "feature_maps") or not len(right):
         return None
-    return w1.T.reshape(-1, *run.data.image_shape)
+    index = int(right[0])
+    by_size = {layer.output_shape[:2]: (layer, maps) for layer, maps in network.feature_maps(test.images[index])}
+    stages = tuple(by_size.values())[-STAGES:]
+    return FeatureMaps(index, int(test.labels[index]), test.images[index], stages)
 
 
 def _test_images(run: Run) -> tuple[ImageDataset | None, str | None]:
@@ -150,18 +167,9 @@ def _test_images(run: Run) -> tuple[ImageDataset | None, str | None]:
     if named and len(find(named, data_folder() / source, verify=False)) < len(named.digests):
         return None, f"{source} is not on this machine ('inkling data fetch {source}' brings it)"
     try:
-        return _same_splits(run, load(source)).test, None
+        return run.splits(load(source)).test, None
     except InklingError as error:
         return None, str(error)
-
-
-def _same_splits(run: Run, whole: Splits) -> Splits:
-    """The splits that the run was trained on; raises DataError if the source holds other images now."""
-    size = run.train_size if run.train_size < len(whole.train) else None
-    splits = Plan(run.data.source, run.network_name, run.settings, size).splits(whole)
-    if DataInfo.of(run.data.source, splits).fingerprint != run.data.fingerprint:
-        raise DataError(f"'{run.data.source}' no longer holds the images that the run was trained on")
-    return splits
 
 
 def _size_effects(cells: tuple[CellContent, ...]) -> dict[str, DataSizeEffect]:
@@ -190,15 +198,41 @@ def _facts(runs: list[Run]) -> list[tuple[str, str]]:
     for network, group in groupby(runs, key=lambda run: run.network_name):
         described = _flat(next(group).info.get("network", {}))
         facts.append((f"Network {network}", "; ".join(f"{name} {value}" for name, value in described)))
-    settings = [[line for line in _flat(run.settings.to_json()) if line[0] != "seed"] for run in runs]
-    facts.append(("Settings", "; ".join(f"{name} {value}" for name, value in settings[0])))
-    if any(other != settings[0] for other in settings):
-        facts.append(("Settings of other runs", "differ from these: see the run.json of each"))
+    facts += _settings(runs)
     facts.append(("Seeds", ", ".join(str(seed) for seed in sorted({run.settings.seed for run in runs}))))
     facts += _environment(info)
     times = [str(run.info.get(moment)) for run in runs for moment in ("started", "finished")]
     facts.append(("Trained", f"{min(times)} to {max(times)}"))
     return facts
+
+
+def _settings(runs: list[Run]) -> list[tuple[str, str]]:
+    """The settings of each network; where its training sizes have different ones, of each size."""
+    facts = []
+    for network, group in groupby(runs, key=lambda run: run.network_name):
+        sizes: dict[str, list[int]] = {}
+        for run in group:
+            shown = _flat({name: value for name, value in run.settings.to_json().items() if name not in _left_out(run)})
+            if teacher := run.info.get("teacher"):
+                shown.append(("teacher", f"{teacher['run']} ({teacher['network']})"))
+            if run.info.get("device", "cpu") != "cpu":
+                shown.append(("device", str(run.info["device"])))
+            of_size = sizes.setdefault("; ".join(f"{name} {value}" for name, value in shown), [])
+            if run.train_size not in of_size:
+                of_size.append(run.train_size)
+        for settings, trained in sizes.items():
+            where = f", {' and '.join(f'{size:,}' for size in trained)} images" if len(sizes) > 1 else ""
+            facts.append((f"Settings, {network}{where}", settings))
+    return facts
+
+
+def _left_out(run: Run) -> set[str]:
+    """Names of settings that say nothing: the seed, which has a line of its own, and what is switched off."""
+    settings = run.settings
+    off = {"augmentation": bool(settings.augmentation), "distillation": bool(settings.distillation.weight),
+           "label_smoothing": bool(settings.label_smoothing), "balance_classes": settings.balance_classes,
+           "patience": settings.patience is not None}  # fmt: skip
+    return {"seed"} | {name for name, on in off.items() if not on}
 
 
 def _fingerprints(runs: list[Run]) -> list[tuple[str, str]]:

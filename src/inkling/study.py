@@ -94,6 +94,10 @@ class StudyPlan:
         for (network, size), settings in self.settings.items():
             splits.train.check_size(size)
             settings.check()
+            if settings.distillation.weight and not self.teacher:
+                raise SettingsError(
+                    [f"the recipe {settings.recipe} of the {network} needs a teacher: add --teacher RUN"]
+                )
             build(network, splits.train.image_shape, splits.train.n_classes, device=self.device)
 
 

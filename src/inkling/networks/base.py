@@ -34,6 +34,7 @@ class Layer:
     output_shape: tuple[int, ...]  # (H, W, C) of a picture, (N,) of a vector
     parameters: int  # numbers that are trained
     multiply_adds: int  # multiplications with a weight, each with its addition
+    around: int = 0  # of a residual sum: how many of the layers before it its second summand leaves out
 
 
 class Classifier(Protocol):

@@ -174,7 +174,8 @@ class Perceptron:
         """Return the layers from first to last."""
         inputs, hidden, classes = *self.parameters["W1"].shape, self.n_classes
         return (
-            Layer("scale", "pixels / 255, flattened", (inputs,), 0, 0),
+            Layer("scale", "pixels / 255", self.image_shape, 0, 0),
+            Layer("flatten", "flatten", (inputs,), 0, 0),
             Layer("dense", "dense", (hidden,), inputs * hidden + hidden, inputs * hidden),
             Layer("sigmoid", "sigmoid", (hidden,), 0, 0),
             Layer("dense", "dense", (classes,), hidden * classes + classes, hidden * classes),

@@ -20,6 +20,7 @@ from inkling.networks.optimizers import OptimizerSettings
 DEVICES = ("auto", "cpu", "cuda")
 _STEPS = OPTIMIZER + "steps"
 _PREDICTION_BATCH = 128
+_NORM_MOMENTUM = 0.1
 _PICTURE_KINDS = {
     nn.Conv2d: "convolution", nn.BatchNorm2d: "batch normalisation", nn.ReLU: "relu", nn.MaxPool2d: "max-pool",
     MeanPool: "mean-pool", nn.Dropout: "dropout", nn.Linear: "dense", nn.Flatten: "flatten", Residual: "residual sum",
@@ -72,6 +73,7 @@ class TorchNetwork:
         self.device = _device(device)
         self.module = module.to(device=self.device, memory_format=torch.channels_last)
         self.pixel_scale = np.float32(1 / 255)
+        self._norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm2d)]
         self.configure(OptimizerSettings())
 
     @classmethod
@@ -140,6 +142,9 @@ class TorchNetwork:
         check_images(self, images)
         # A batch of one has no spread to be normalised by: it is normalised as in prediction.
         self.module.train(len(images) > 1)
+        # Running statistics begin as the plain mean of the first batches: a short training else judges by their zeros.
+        for norm in self._norms:
+            norm.momentum = max(_NORM_MOMENTUM, 1 / (1 + self._steps))
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
         goal = torch.tensor(targets, device=self.device)
@@ -294,8 +299,11 @@ def _layer(module: nn.Module, output: Tensor) -> Layer:
         detail = f"max-pool {module.kernel_size}x{module.kernel_size}"
     elif isinstance(module, nn.Dropout):
         detail = f"dropout {module.p:g}"
-    parameters = 0 if isinstance(module, Residual) else sum(p.numel() for p in module.parameters())
-    return Layer(kind, detail, tuple(int(length) for length in shape), parameters, multiply_adds)
+    around, parameters = 0, sum(p.numel() for p in module.parameters())
+    if isinstance(module, Residual):
+        # Its layers speak for themselves; they are the ones that ran just before.
+        around, parameters = len(module.inside), 0
+    return Layer(kind, detail, tuple(int(length) for length in shape), parameters, multiply_adds, around)
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:

@@ -18,6 +18,7 @@ from inkling.images.dataset import Splits
 from inkling.networks.catalogue import build
 from inkling.runs.environment import machine, versions
 from inkling.runs.run import DataInfo, Predictions, Run
+from inkling.training.mini_batches import check_teacher
 from inkling.training.settings import TrainingSettings
 from inkling.training.train import EpochRecord, train
 
@@ -112,6 +113,8 @@ def _execute(
     splits = plan.splits(whole)
     network = build(plan.network, splits.train.image_shape, splits.train.n_classes, plan.settings.seed, plan.device)
     teacher = Teacher(plan.teacher, splits, plan.device) if plan.teacher else None
+    check_teacher(plan.settings, teacher.network if teacher else None)
+    network.configure(plan.settings.optimizer, plan.settings.precision)
     data = DataInfo.of(plan.source, splits)
     info = {
         "data": data.__dict__,

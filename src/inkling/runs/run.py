@@ -145,7 +145,7 @@ class Run:
         if splits.fingerprint != self.data.fingerprint:
             raise DataError(
                 f"{self.data.source}: now holds other images than {self.folder} was trained on: "
-                "bring them back, or say --data to evaluate on what is there"
+                "bring them back ('inkling evaluate' takes others by --data)"
             )
         return splits
 

@@ -51,10 +51,7 @@ class MiniBatches:
         image_weights: NDArray[np.floating[Any]] | None = None,
         teacher: Network | None = None,
     ) -> None:
-        if settings.distillation.weight and teacher is None:
-            raise SettingsError([f"distillation weight {settings.distillation.weight:g} needs a teacher, found none"])
-        if teacher is not None and not settings.distillation.weight:
-            raise SettingsError(["a teacher needs a distillation weight above 0, found 0"])
+        check_teacher(settings, teacher)
         if teacher is not None and teacher.n_classes != dataset.n_classes:
             raise SettingsError([f"the teacher must know {dataset.n_classes} classes, found {teacher.n_classes}"])
         if settings.balance_classes:
@@ -89,6 +86,15 @@ class MiniBatches:
             yield MiniBatch(images, targets, None if self.image_weights is None else self.image_weights[batch])
         if self.teacher is not None and settings.distillation.cycle > 1:
             self._taught[drawn] = seen
+
+
+def check_teacher(settings: TrainingSettings, teacher: Network | None) -> None:
+    """Raise SettingsError if there is a teacher and no weight for it, or the reverse."""
+    weight = settings.distillation.weight
+    if weight and teacher is None:
+        raise SettingsError([f"distillation weight {weight:g} needs a teacher, found none: add --teacher RUN"])
+    if teacher is not None and not weight:
+        raise SettingsError(["a teacher needs a distillation weight above 0, found 0: use the recipe distil"])
 
 
 def class_balanced_weights(labels: NDArray[np.int64], n_classes: int) -> NDArray[np.float64]:

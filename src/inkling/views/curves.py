@@ -140,9 +140,12 @@ class LearningCurvesDisplay:
         ax.plot([epoch], [y], "o", color=self.colour, markersize=5, zorder=4, clip_on=False)
         value = f"{100 * y:.3g}%" if self.measure == "error" else f"{y:.3g}"
         late = epoch > 0.45 * ax.get_xlim()[1]
+        bottom, top = ax.get_ylim()
+        high = np.log(y / bottom) > 0.85 * np.log(top / bottom)  # no room above: the axis is named there
+        side, edge = ("right", 2) if late else ("left", 0)
         ax.annotate(
-            f"{self.mark}: epoch {epoch}, {value}", (epoch, y), (2 if late else 0, 15), textcoords="offset points",
-            color=MUTED, fontsize=TEXT - 0.5, ha="right" if late else "left", va="bottom",
+            f"{self.mark}: epoch {epoch}, {value}", (epoch, y), (edge, -15 if high else 15), color=MUTED,
+            textcoords="offset points", fontsize=TEXT - 0.5, ha=side, va="top" if high else "bottom",
         )  # fmt: skip
 
 

@@ -1,13 +1,17 @@
 """All displays in one place: each is made by `from_…` from plain results, then drawn by `.plot(ax)`."""
 
+from inkling.views.architecture import ArchitectureDisplay
 from inkling.views.counts import ConfusionMatrixDisplay, MissesDisplay
 from inkling.views.curves import LearningCurvesDisplay, shared_limits
+from inkling.views.learning_rates import LearningRateDisplay
 from inkling.views.pictures import ContactSheetDisplay, MistakesDisplay, WeightsDisplay
 
 __all__ = [
+    "ArchitectureDisplay",
     "ConfusionMatrixDisplay",
     "ContactSheetDisplay",
     "LearningCurvesDisplay",
+    "LearningRateDisplay",
     "MissesDisplay",
     "MistakesDisplay",
     "WeightsDisplay",

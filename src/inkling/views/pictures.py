@@ -41,6 +41,13 @@ def weight_png_uri(weights: NDArray[np.floating[Any]], limit: float) -> str:
     return _uri(image)
 
 
+def feature_map_uris(maps: NDArray[np.floating[Any]]) -> list[str]:
+    """Return each channel of (h, w, channels) as a data URI; black is the lowest value of all, white the highest."""
+    low, high = float(maps.min()), float(maps.max())
+    shades = np.round((maps - low) / ((high - low) or 1.0) * 255).astype(np.uint8)
+    return [png_uri(shades[..., [channel]]) for channel in range(shades.shape[-1])]
+
+
 def weight_limit(weights: Sequence[NDArray[np.floating[Any]]]) -> float:
     """Return the weight that gets the strongest colour: one in a thousand lies beyond it."""
     return float(np.quantile(np.abs(np.concatenate([w.ravel() for w in weights])), 0.999)) or 1.0

@@ -9,16 +9,21 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.colors import to_hex
 
+from inkling.networks.base import Layer
 from inkling.views import wording
+from inkling.views.architecture import ArchitectureDisplay
 from inkling.views.counts import ConfusionMatrixDisplay, MissesDisplay
 from inkling.views.curves import LearningCurvesDisplay, Measure, shared_limits
-from inkling.views.pictures import png_uri, weight_limit, weight_png_uri
+from inkling.views.pictures import feature_map_uris, png_uri, weight_limit, weight_png_uri
 from inkling.views.report_content import CellContent, ReportContent
 from inkling.views.style import WEIGHT_MAP, network_colour, variables
 from inkling.views.svg import to_svg
 
 UNITS = 64
-"""Hidden units shown as pictures, at most."""
+"""Hidden units or filters shown as pictures, at most."""
+
+MAPS = 32
+"""Feature maps shown of a stage, at most."""
 
 
 def render_report(content: ReportContent) -> str:
@@ -35,7 +40,9 @@ def render_report(content: ReportContent) -> str:
         confusions=[figures.confusion(cell) for cell in figures.best_cells],
         misses=figures.misses(),
         galleries=[(cell, figures.gallery(cell)) for cell in figures.best_cells if cell.mistakes],
+        architectures=[(cell, *figures.architecture(cell)) for cell in figures.best_cells],
         weights=figures.weights(),
+        feature_maps=[(cell, figures.feature_maps(cell)) for cell in figures.best_cells if cell.feature_maps],
         gradient=_gradient(),
     )  # fmt: skip
 
@@ -49,7 +56,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=wording.percent, interval=wording.interval, seconds=wording.seconds)
+    environment.filters.update(png=png_uri, percent=wording.percent, interval=wording.interval, seconds=wording.seconds)
     return environment
 
 
@@ -65,10 +72,11 @@ class _Figures:
         self.drawn = 0
 
     def curves(self, network: str, measure: Measure) -> list[Markup]:
-        """One panel a training size; all panels of the report share their scales."""
+        """One panel a training size; all panels of the report share their vertical scale."""
         displays = {id(cell): self._curves_of(cell, measure) for cell in self.content.cells}
         limits = shared_limits(list(displays.values()))
-        epochs = max(display.epochs for display in displays.values())
+        # Networks may differ a hundredfold in epochs: each has a horizontal scale of its own.
+        epochs = max(displays[id(cell)].epochs for cell in self.content.cells_of(network))
         panels = []
         for cell in self.content.cells_of(network):
             title = wording.images(cell.train_size)
@@ -105,6 +113,17 @@ class _Figures:
     def gallery(self, cell: CellContent) -> list[str]:
         """Data URIs of a cell's mistakes; empty where the images could not be loaded."""
         return [png_uri(found.picture) for found in cell.mistakes if found.picture is not None]
+
+    def architecture(self, cell: CellContent) -> tuple[Markup, float]:
+        """The network drawn, and how many points wide it is."""
+        display = ArchitectureDisplay.from_layers(cell.layers, self.colours[cell.network])
+        label = f"Architecture of the {cell.network}: {display.label}"
+        return to_svg(display.plot(), self._key(), label), display.width
+
+    def feature_maps(self, cell: CellContent) -> list[tuple[Layer, list[str]]]:
+        """Data URIs of a cell's feature maps, stage by stage."""
+        stages = cell.feature_maps.stages if cell.feature_maps else ()
+        return [(layer, feature_map_uris(maps[..., :MAPS])) for layer, maps in stages]
 
     def weights(self) -> list[tuple[str, float, list[tuple[CellContent, int, list[str]]]]]:
         """For each network with first-layer weights: its colour limit, and the pictures of each training size."""

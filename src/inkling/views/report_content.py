@@ -15,6 +15,7 @@ from inkling.diagnosis.data_size import DataSizeEffect
 from inkling.diagnosis.mistakes import Mistake
 from inkling.diagnosis.overfitting import Overfitting
 from inkling.diagnosis.spread import Spread
+from inkling.networks.base import Layer
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Timing:
     per_epoch: float  # of those, mean over epochs
     to_best: float  # of those, up to the end of the best validation epoch
     whole: float  # with measuring after every epoch
+    images_per_second: float  # training images, augmented where they are, in training steps alone
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +63,16 @@ class PicturedMistake:
 
 
 @dataclass(frozen=True, eq=False)
+class FeatureMaps:
+    """What a network makes of one test image on the way, stage by stage."""
+
+    index: int  # of the image in the test split
+    label: int  # its class, which the network names right
+    picture: NDArray[np.uint8]  # (H, W, C)
+    stages: tuple[tuple[Layer, NDArray[np.floating[Any]]], ...]  # each (h, w, channels)
+
+
+@dataclass(frozen=True, eq=False)
 class CellContent:
     """The runs of one network and training size, over seeds. Pictures and confusions are of the first run."""
 
@@ -72,12 +84,24 @@ class CellContent:
     test_accuracy: Spread
     misses: tuple[ClassMisses, ...]
     mistakes: tuple[PicturedMistake, ...]
-    first_layer: NDArray[np.floating[Any]] | None  # (units, H, W, C); None for networks without such weights
+    layers: tuple[Layer, ...]
+    first_layer: NDArray[np.floating[Any]] | None  # (units, h, w, C); None for networks without such weights
+    feature_maps: FeatureMaps | None  # None for networks without, or where the images could not be loaded
 
     @property
     def first(self) -> RunContent:
         """The run that pictures and confusions are of."""
         return self.runs[0]
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that are trained."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiplications with a weight, each with its addition, for one image."""
+        return sum(layer.multiply_adds for layer in self.layers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,3 +131,12 @@ class ReportContent:
     def cells_of(self, network: str) -> tuple[CellContent, ...]:
         """Return the cells of one network, small training sizes first."""
         return tuple(cell for cell in self.cells if cell.network == network)
+
+    @property
+    def compared(self) -> tuple[CellContent, ...]:
+        """One cell a network, at the largest training size that all have; empty without such a size or a second one."""
+        sizes = [{cell.train_size for cell in self.cells_of(network)} for network in self.networks]
+        common = set.intersection(*sizes)
+        if len(sizes) < 2 or not common:
+            return ()
+        return tuple(cell for cell in self.cells if cell.train_size == max(common))

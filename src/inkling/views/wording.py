@@ -80,6 +80,36 @@ def how_well(content: ReportContent) -> str:
     return text
 
 
+def comparison(cells: Sequence[CellContent], n_test: int) -> str:
+    """Return which network names more test images right on the same training images, and what an epoch costs."""
+    best, *others = _by_validation(cells)
+    costs = [f"{_times(best, other)} one of the {other.network}" for other in others]
+    title = comparison_title(cells, n_test)
+    return (
+        f"Trained on {best.train_size:,} images, {title[0].lower()}{title[1:]}; an epoch of the {best.network} takes "
+        f"{and_list(costs)}."
+    )
+
+
+def comparison_title(cells: Sequence[CellContent], n_test: int) -> str:
+    """Return which network names more test images right."""
+    best, *others = _by_validation(cells)
+    right = [f"the {cell.network} {percent(cell.test_accuracy.mean, n_test)}" for cell in others]
+    first = f"The {best.network} names {percent(best.test_accuracy.mean, n_test)} of the test images right"
+    return and_list([first, *right])
+
+
+def _by_validation(cells: Sequence[CellContent]) -> list[CellContent]:
+    return sorted(cells, key=lambda cell: -cell.validation_accuracy.mean)
+
+
+def _times(cell: CellContent, other: CellContent) -> str:
+    ratio = cell.first.timing.per_epoch / other.first.timing.per_epoch
+    if 0.9 < ratio < 1.1:
+        return "about as long as"
+    return f"{ratio:,.{0 if ratio >= 10 else 1}f} times as long as" if ratio > 1 else f"{ratio:.0%} of the time of"
+
+
 def size_effect(effect: DataSizeEffect, network: str, n_test: int, seed: int) -> str:
     """Return what more training images changed."""
     low, high = 100 * effect.gain_interval.low, 100 * effect.gain_interval.high
@@ -146,7 +176,8 @@ def confusion_title(cell: CellContent) -> str:
     if not evaluation.most_confused:
         return f"The {cell.network} confuses no test images"
     pair = evaluation.most_confused[0]
-    return f"The {cell.network} most often takes {pair.label} for {pair.predicted}: {pair.count:,} times"
+    times = "once" if pair.count == 1 else f"{pair.count:,} times"
+    return f"The {cell.network} most often takes {pair.label} for {pair.predicted}: {times}"
 
 
 def misses_title(cell: CellContent) -> str:
@@ -158,6 +189,13 @@ def misses_title(cell: CellContent) -> str:
     return (
         f"{worst.name} is hardest: the {cell.network} misses {worst.counts[0]:,} of {worst.images:,}, or "
         f"{worst.counts[0] / worst.images:.1%}"
+    )
+
+
+def architecture_title(cell: CellContent) -> str:
+    """Return the size of a network."""
+    return (
+        f"The {cell.network} has {cell.parameters:,} parameters and takes {cell.multiply_adds:,} multiply-adds an image"
     )
 
 
