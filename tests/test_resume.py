@@ -24,6 +24,29 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+CNN_WORDS = ("train", "digits", "--network", "reference-cnn", "--train-size", 200, "--epochs", 60)
+
+
+def test_a_killed_convolutional_run_resumes_to_identical_weights(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    whole, out = tmp_path / "whole", tmp_path / "killed"
+    assert inkling(*CNN_WORDS, "--out", whole).returncode == 0
+    words = [sys.executable, "-m", "inkling", *map(str, CNN_WORDS), "--out", str(out)]
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        history = out / "history.jsonl"
+        if (out / "checkpoint.json").exists() and history.exists() and history.read_text().count("\n") > 3:
+            break
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert not json.loads((out / "run.json").read_text())["finished"], "the run ended before it could be stopped"
+    assert inkling(*CNN_WORDS, "--out", out, "--resume").returncode == 0
+    for name in ("weights.safetensors", "checkpoint.safetensors", "predictions.safetensors"):
+        assert (out / name).read_bytes() == (whole / name).read_bytes(), name
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_run_resumes_to_identical_weights(how: signal.Signals, uninterrupted: Path, tmp_path: Path) -> None:
     out = tmp_path / "a run"

@@ -13,19 +13,26 @@ if TYPE_CHECKING:
     from inkling.images.dataset import ImageDataset, Splits
     from inkling.images.sources import load
     from inkling.networks.base import Network
+    from inkling.networks.catalogue import build
+    from inkling.networks.ensemble import Ensemble
     from inkling.networks.optimizers import OptimizerSettings
     from inkling.networks.perceptron import Perceptron
+    from inkling.networks.torch_network import TorchNetwork
     from inkling.runs.run import Run
-    from inkling.study import Study, run_study
+    from inkling.study import Study, StudyPlan, run_study
+    from inkling.training.learning_rate_range import learning_rate_range
     from inkling.training.recipes import recipe
     from inkling.training.schedules import ScheduleSettings
     from inkling.training.settings import TrainingSettings
+    from inkling.training.targets import Distillation
     from inkling.training.train import EpochRecord, TrainingState, train
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Augmentation": "inkling.images.augment",
+    "Distillation": "inkling.training.targets",
+    "Ensemble": "inkling.networks.ensemble",
     "EpochRecord": "inkling.training.train",
     "Evaluation": "inkling.diagnosis.accuracy",
     "ImageDataset": "inkling.images.dataset",
@@ -37,11 +44,15 @@ _HOMES = {
     "ScheduleSettings": "inkling.training.schedules",
     "Splits": "inkling.images.dataset",
     "Study": "inkling.study",
+    "StudyPlan": "inkling.study",
+    "TorchNetwork": "inkling.networks.torch_network",
     "TrainingSettings": "inkling.training.settings",
     "TrainingState": "inkling.training.train",
+    "build": "inkling.networks.catalogue",
     "diagnose_overfitting": "inkling.diagnosis.overfitting",
     "evaluate": "inkling.diagnosis.accuracy",
     "evaluate_predictions": "inkling.diagnosis.accuracy",
+    "learning_rate_range": "inkling.training.learning_rate_range",
     "load": "inkling.images.sources",
     "recipe": "inkling.training.recipes",
     "run_study": "inkling.study",
@@ -50,6 +61,8 @@ _HOMES = {
 
 __all__ = [
     "Augmentation",
+    "Distillation",
+    "Ensemble",
     "EpochRecord",
     "Evaluation",
     "ImageDataset",
@@ -61,11 +74,15 @@ __all__ = [
     "ScheduleSettings",
     "Splits",
     "Study",
+    "StudyPlan",
+    "TorchNetwork",
     "TrainingSettings",
     "TrainingState",
+    "build",
     "diagnose_overfitting",
     "evaluate",
     "evaluate_predictions",
+    "learning_rate_range",
     "load",
     "recipe",
     "run_study",
