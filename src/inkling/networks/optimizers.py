@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -43,7 +44,7 @@ class OptimizerSettings:
         return found
 
 
-class Optimizer:
+class Optimizer(ABC):
     """An update rule and its memory: arrays by name, where a rule that remembers two things has two names a parameter.
 
     Parameters
@@ -55,6 +56,7 @@ class Optimizer:
         self.settings = settings
         self.memory: dict[str, NDArray[Any]] = {}
 
+    @abstractmethod
     def update(
         self, parameters: Mapping[str, NDArray[Any]], gradients: Mapping[str, NDArray[Any]], learning_rate: float
     ) -> None:
@@ -67,11 +69,10 @@ class Optimizer:
         learning_rate : float
             Step per unit of gradient.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def shapes(self, parameters: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Return arrays of the names, shapes and dtypes that the memory can have."""
-        raise NotImplementedError
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return copies of the memory."""

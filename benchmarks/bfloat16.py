@@ -1,0 +1,47 @@
+"""What bfloat16 does to accuracy and time: `small-cnn`, recipe `fast`, on 50,000 images of MNIST, float32 beside it.
+
+INKLING_DATA=… python benchmarks/bfloat16.py [--seeds 5] [--network small-cnn]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+
+import torch
+
+from inkling import build, load, recipe, train
+from inkling.networks.base import PRECISIONS
+from inkling.runs.environment import machine, versions
+
+
+def main() -> None:
+    """Train with both precisions, seed by seed, and print accuracies and times."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--network", default="small-cnn")
+    options = parser.parse_args()
+    splits = load("mnist")
+    accuracies: dict[str, list[float]] = {precision: [] for precision in PRECISIONS}
+    seconds: dict[str, list[float]] = {precision: [] for precision in PRECISIONS}
+    for seed in range(options.seeds):
+        for precision in PRECISIONS:
+            settings = recipe("fast", options.network, len(splits.train), seed=seed, precision=precision)
+            network = build(options.network, splits.train.image_shape, splits.train.n_classes, seed)
+            last = list(train(network, splits, settings))[-1]
+            accuracies[precision].append(last.validation_accuracy)
+            seconds[precision].append(last.train_seconds)
+    print(f"{options.network}, fast, {options.seeds} seeds in turn; {versions()}; {machine()['processor']}, "
+          f"{torch.get_num_threads()} threads")  # fmt: skip
+    for precision in PRECISIONS:
+        reached, took = accuracies[precision], seconds[precision]
+        print(
+            f"{precision:9s} validation accuracy (n = 10,000) {statistics.mean(reached):.4f} ± "
+            f"{statistics.stdev(reached):.4f}, {statistics.mean(took):.2f} ± {statistics.stdev(took):.2f} s"
+        )
+    differences = [b - a for a, b in zip(*accuracies.values(), strict=True)]
+    print(f"difference, pair by pair: {statistics.mean(differences):+.4f} ± {statistics.stdev(differences):.4f}")
+
+
+if __name__ == "__main__":
+    main()
