@@ -83,8 +83,8 @@ def inkling(splits: Splits, seed: int) -> tuple[float, float]:
 def train_mnist_fast(images: np.ndarray, labels: np.ndarray, splits: Splits, seed: int) -> tuple[float, float]:
     """One epoch of recipe (b), over tensors in memory."""
     torch.manual_seed(seed)
-    x = (torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255 - 0.1307) / 0.3081
-    y = torch.from_numpy(labels)
+    x = (torch.tensor(images).permute(0, 3, 1, 2).float() / 255 - 0.1307) / 0.3081
+    y = torch.tensor(labels)
     network = nn.Sequential(
         nn.Conv2d(1, 24, 5), nn.MaxPool2d(2), nn.ReLU(), nn.Conv2d(24, 32, 3), nn.MaxPool2d(2), nn.ReLU(),
         nn.Flatten(), nn.Linear(800, 256), nn.ReLU(), nn.Linear(256, 10),

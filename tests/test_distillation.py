@@ -12,6 +12,7 @@ import pytest
 from command_line import inkling
 from inkling.errors import RunError, SettingsError
 from inkling.images.augment import Augmentation
+from inkling.images.batches import epoch_batches
 from inkling.images.dataset import Splits
 from inkling.networks.perceptron import Perceptron
 from inkling.training.mini_batches import MiniBatches
@@ -45,26 +46,22 @@ class Counting(Perceptron):
         return super().predict_proba(images)
 
 
-def settings_of(cycle: int) -> TrainingSettings:
-    return TrainingSettings(
-        epochs=6, batch_size=16, augmentation=Augmentation(shift=0.5), distillation=Distillation(1.0, 1.0, cycle)
-    )
+SETTINGS = TrainingSettings(
+    epochs=3, batch_size=16, augmentation=Augmentation(shift=0.5), distillation=Distillation(1.0, 1.0)
+)
 
 
-def test_a_cycle_repeats_and_asks_the_teacher_once(tiny_splits: Splits) -> None:
+def test_the_teacher_is_asked_once_about_every_image_as_it_is(tiny_splits: Splits) -> None:
     teacher = Counting((4, 4, 1), 3, seed=5)
-    batches = MiniBatches(tiny_splits.train, settings_of(2), teacher=teacher)
-    epochs = [list(batches.epoch(epoch)) for epoch in range(1, 7)]
-    assert teacher.seen == 2 * len(tiny_splits.train)
-    for epoch in (2, 3, 4, 5):
-        for one, two in zip(epochs[epoch], epochs[epoch - 2], strict=True):
-            np.testing.assert_array_equal(one.images, two.images)
-            np.testing.assert_array_equal(one.targets, two.targets)
-    assert any((a.images != b.images).any() for a, b in zip(epochs[0], epochs[1], strict=True))
-    whole = MiniBatches(tiny_splits.train, settings_of(2), teacher=Perceptron((4, 4, 1), 3, seed=5))
-    resumed = list(whole.epoch(4))  # another process that begins at epoch 4
-    for one, two in zip(resumed, epochs[3], strict=True):
-        np.testing.assert_array_equal(one.targets, two.targets)
+    batches = MiniBatches(tiny_splits.train, SETTINGS, teacher=teacher)
+    epochs = [list(batches.epoch(epoch)) for epoch in (1, 2)]
+    assert teacher.seen == len(tiny_splits.train)
+    answers = teacher.predict_proba(tiny_splits.train.images)
+    for number, epoch in enumerate(epochs, 1):
+        order = epoch_batches(len(tiny_splits.train), 16, SETTINGS.seed, number)
+        for batch, chosen in zip(epoch, order, strict=True):
+            np.testing.assert_allclose(batch.targets, answers[chosen], atol=1e-6)
+    assert any((a.images != b.images).any() for a, b in zip(*epochs, strict=True))
 
 
 def test_a_pupil_comes_to_agree_with_its_teacher(tiny_splits: Splits) -> None:
@@ -76,7 +73,7 @@ def test_a_pupil_comes_to_agree_with_its_teacher(tiny_splits: Splits) -> None:
         return float(np.abs(pupil.predict_proba(images) - teacher.predict_proba(images)).mean())
 
     before = distance()
-    for _ in train(pupil, tiny_splits, replace(settings_of(1), epochs=60), teacher=teacher):
+    for _ in train(pupil, tiny_splits, replace(SETTINGS, epochs=60), teacher=teacher):
         pass
     pupil_is_last = distance()
     assert pupil_is_last < before
@@ -85,11 +82,11 @@ def test_a_pupil_comes_to_agree_with_its_teacher(tiny_splits: Splits) -> None:
 def test_a_teacher_and_its_weight_belong_together(tiny_splits: Splits) -> None:
     network = Perceptron((4, 4, 1), 3)
     with pytest.raises(SettingsError, match="distillation weight 1 needs a teacher, found none"):
-        next(train(network, tiny_splits, settings_of(1)))
+        next(train(network, tiny_splits, SETTINGS))
     with pytest.raises(SettingsError, match="a teacher needs a distillation weight above 0"):
         next(train(network, tiny_splits, TrainingSettings(), teacher=network))
     with pytest.raises(SettingsError, match="the teacher must know 3 classes, found 4"):
-        next(train(network, tiny_splits, settings_of(1), teacher=Perceptron((4, 4, 1), 4)))
+        next(train(network, tiny_splits, SETTINGS, teacher=Perceptron((4, 4, 1), 4)))
 
 
 def test_the_command_line_teaches(tmp_path: Path) -> None:

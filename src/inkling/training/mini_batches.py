@@ -57,8 +57,9 @@ class MiniBatches:
         if settings.balance_classes:
             balance = class_balanced_weights(dataset.labels, dataset.n_classes)
             image_weights = balance if image_weights is None else image_weights * balance
-        self.dataset, self.settings, self.teacher, self.image_weights = dataset, settings, teacher, image_weights
-        self._taught: dict[int, list[NDArray[np.float32]]] = {}
+        self.dataset, self.settings, self.image_weights = dataset, settings, image_weights
+        # Asked once, about the images as they are: its answers stand for all that augmentation makes of them.
+        self._answers = None if teacher is None else teacher.predict_proba(dataset.images)
 
     def epoch(self, epoch: int) -> Iterator[MiniBatch]:
         """Yield the mini-batches of an epoch, counted from 1."""
@@ -68,24 +69,17 @@ class MiniBatches:
 
     def _prepare(self, epoch: int) -> Iterator[MiniBatch]:
         settings = self.settings
-        drawn = (epoch - 1) % settings.distillation.cycle + 1 if self.teacher else epoch
-        remembered, seen = self._taught.get(drawn), []
-        rng = augmentation_generator(settings.seed, drawn)
-        order = epoch_batches(len(self.dataset), settings.batch_size, settings.seed, drawn)
-        for step, batch in enumerate(order):
+        rng = augmentation_generator(settings.seed, epoch)
+        for batch in epoch_batches(len(self.dataset), settings.batch_size, settings.seed, epoch):
             images, labels = self.dataset.images[batch], self.dataset.labels[batch]
             if settings.augmentation:
                 images = augment(images, settings.augmentation, rng)
             targets: Targets
-            if self.teacher is not None:
-                answer = remembered[step] if remembered else self.teacher.predict_proba(images)
-                seen.append(answer)
-                targets = taught(labels, answer, settings.distillation)
+            if self._answers is not None:
+                targets = taught(labels, self._answers[batch], settings.distillation)
             else:
                 targets = smoothed(labels, self.dataset.n_classes, settings.label_smoothing)
             yield MiniBatch(images, targets, None if self.image_weights is None else self.image_weights[batch])
-        if self.teacher is not None and settings.distillation.cycle > 1:
-            self._taught[drawn] = seen
 
 
 def check_teacher(settings: TrainingSettings, teacher: Network | None) -> None:

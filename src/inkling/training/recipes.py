@@ -80,7 +80,7 @@ def perceptron_strong() -> Recipe:
 def perceptron_distil() -> Recipe:
     """`strong`, with a teacher's probabilities for labels."""
     strong = perceptron_strong().settings
-    return Recipe(replace(strong, recipe="distil", distillation=Distillation(weight=1.0, temperature=1.0, cycle=10)))
+    return Recipe(replace(strong, recipe="distil", distillation=Distillation(weight=1.0, temperature=1.0)))
 
 
 def cnn_reference() -> Recipe:

@@ -16,7 +16,6 @@ class Distillation:
 
     weight: float = 0.0  # of the teacher, 0..1; the label has the rest. 0: no teacher
     temperature: float = 1.0  # above 1: the teacher's smaller probabilities count more
-    cycle: int = 1  # epochs until order and augmentation repeat; the teacher looks at that many epochs of images once
 
     def problems(self) -> list[str]:
         """Return one sentence for each setting that is out of range."""
@@ -25,8 +24,6 @@ class Distillation:
             found.append(f"distillation weight must lie in 0..1, found {self.weight}")
         if not self.temperature > 0:
             found.append(f"distillation temperature must be above 0, found {self.temperature}")
-        if type(self.cycle) is not int or self.cycle < 1:
-            found.append(f"distillation cycle must be 1 epoch or more, found {self.cycle}")
         return found
 
 
