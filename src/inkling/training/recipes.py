@@ -78,9 +78,17 @@ def perceptron_strong() -> Recipe:
 
 
 def perceptron_distil() -> Recipe:
-    """`strong`, with a teacher's probabilities for labels."""
+    """`strong`, with a teacher's probabilities for labels, sharpened: p^2 made to sum to 1.
+
+    Validation accuracy of the best epoch on MNIST, 50,000 images, 30 epochs, seed 0, the teacher being a `cnn` of the
+    recipe `strong`: no teacher 0.9836; temperature 0.35 0.9836; 0.5 0.9853; 0.6 0.9827; 1 0.9823; 2 0.9764; labels and
+    teacher in halves at temperature 1 0.9829. One seed each, with a standard error of 0.0012: what is sure is that a
+    teacher's smoothed probabilities must not be softened further.
+    A teacher that looks at augmented images instead, three epochs of them in turn, did no better: temperature 1 0.9829,
+    0.5 0.9819.
+    """
     strong = perceptron_strong().settings
-    return Recipe(replace(strong, recipe="distil", distillation=Distillation(weight=1.0, temperature=1.0)))
+    return Recipe(replace(strong, recipe="distil", distillation=Distillation(weight=1.0, temperature=0.5)))
 
 
 def cnn_reference() -> Recipe:
