@@ -1,4 +1,4 @@
-"""Random affine changes against SciPy's own, image by image."""
+"""Random affine and elastic changes against SciPy's own, image by image."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.ndimage import affine_transform
+from scipy.ndimage import affine_transform, map_coordinates
 
 from inkling.images import augment as module
 from inkling.images.augment import Augmentation, augment
@@ -96,3 +96,32 @@ def test_problems_are_all_named() -> None:
     found = Augmentation(shift=-1, rotation=200, scale=1, shear=float("nan")).problems()
     assert len(found) == 4
     assert "augmentation rotation must lie in 0..180, found 200" in found
+
+
+@given(st.integers(1, 4), st.integers(4, 40), st.integers(4, 40), st.floats(0.1, 5), st.integers(0, 99))
+def test_elastic_moves_stay_in_bounds_and_are_smooth(n: int, height: int, width: int, amount: float, seed: int) -> None:
+    moved = module._elastic(n, height, width, amount, np.random.default_rng(seed))
+    assert moved.shape == (2, n, height, width)
+    assert np.abs(moved).max() <= amount * (1 + 1e-5)
+    # Two points are at most 2 * amount apart; the smooth step between them is nowhere steeper than 1.5 times the line.
+    spacing = (height - 1) / (module._between(height).shape[1] - 1)
+    assert np.abs(np.diff(moved, axis=2)).max() <= 1.5 * 2 * amount / spacing * (1 + 1e-5)
+
+
+def test_elastic_changes_equal_scipys() -> None:
+    images, amount = pictures((4, 28, 20, 3)), Augmentation(elastic=2.0)
+    changed = augment(images, amount, np.random.default_rng(3))
+    rng = np.random.default_rng(3)
+    module._random_maps(4, amount, rng)  # the affine draws come first
+    moved = module._elastic(4, 28, 20, 2.0, rng)
+    rows, columns = np.mgrid[:28, :20] + 1.0
+    for image, found, (down, right) in zip(images, changed, moved.swapaxes(0, 1), strict=True):
+        for channel in range(3):
+            padded = np.pad(image[..., channel].astype(float), 1)
+            expected = map_coordinates(padded, [rows + down, columns + right], order=1, mode="nearest")
+            assert np.abs(found[..., channel] - expected).max() <= 1
+
+
+def test_a_grid_that_moves_as_one_is_a_shift() -> None:
+    for side in (8, 28, 33):
+        np.testing.assert_allclose(module._between(side).sum(axis=1), np.ones(side), rtol=1e-6)

@@ -1,17 +1,22 @@
-"""Random affine changes of images: what a picture may look like without becoming another class.
+"""Random affine and elastic changes of images: what a picture may look like without becoming another class.
 
 One map an image, all images of a batch at once: each output pixel asks where it came from and reads there with
-bilinear interpolation; what lies outside the picture is black. (Affine augmentation of digits: Simard, Steinkraus
-and Platt, 2003, "Best practices for convolutional neural networks applied to visual document analysis".)
+bilinear interpolation; what lies outside the picture is black. (Both for digits: Simard, Steinkraus and Platt, 2003,
+"Best practices for convolutional neural networks applied to visual document analysis". They smooth a displacement of
+every pixel; here the points of a coarse grid are displaced, and the pixels between follow smoothly.)
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+_GRID = 7.0
+"""Pixels, about, from point to point of the grid that elastic changes move."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +30,14 @@ class Augmentation:
     rotation: float = 0.0  # degrees, either way
     scale: float = 0.0  # fraction: sizes from 1 - scale to 1 + scale
     shear: float = 0.0  # degrees of slant, either way
+    elastic: float = 0.0  # pixels, either way, along each axis, for every point of a grid of its own
 
     def __bool__(self) -> bool:
         return any(asdict(self).values())
 
     def problems(self) -> list[str]:
         """Return one sentence for each amount that is out of range."""
-        limits = {"shift": 1024.0, "rotation": 180.0, "scale": 0.9, "shear": 60.0}
+        limits = {"shift": 1024.0, "rotation": 180.0, "scale": 0.9, "shear": 60.0, "elastic": 64.0}
         return [
             f"augmentation {name} must lie in 0..{limit:g}, found {getattr(self, name)}"
             for name, limit in limits.items()
@@ -59,9 +65,15 @@ def augment(images: NDArray[np.uint8], amounts: Augmentation, rng: np.random.Gen
     rows = np.arange(height, dtype=np.float32)[:, np.newaxis] - np.float32((height - 1) / 2)  # (H, 1)
     columns = np.arange(width, dtype=np.float32) - np.float32((width - 1) / 2)  # (W,)
     a, b, c, d = (to_source[:, i, j, np.newaxis, np.newaxis] for i in (0, 1) for j in (0, 1))  # each (N, 1, 1)
+    y = a * rows + b * columns + (shift[:, 0, None, None] + (height + 1) / 2)  # (N, H, W)
+    x = c * rows + d * columns + (shift[:, 1, None, None] + (width + 1) / 2)
+    if amounts.elastic:
+        down, right = _elastic(n, height, width, amounts.elastic, rng)
+        y += down
+        x += right
     # The border of zeros around every image is what lies outside; clipping sends far places onto it.
-    y = np.clip(a * rows + b * columns + (shift[:, 0, None, None] + (height + 1) / 2), 0, height + 0.999)  # (N, H, W)
-    x = np.clip(c * rows + d * columns + (shift[:, 1, None, None] + (width + 1) / 2), 0, width + 0.999)
+    np.clip(y, 0, height + 0.999, out=y)
+    np.clip(x, 0, width + 0.999, out=x)
     top, left = y.astype(np.int32), x.astype(np.int32)
     y -= top
     x -= left
@@ -90,6 +102,23 @@ def augment(images: NDArray[np.uint8], amounts: Augmentation, rng: np.random.Gen
     lower_right += np.float32(0.5)
     changed: NDArray[np.uint8] = lower_right.astype(np.uint8).reshape(images.shape)
     return changed
+
+
+def _elastic(n: int, height: int, width: int, amount: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return how far each pixel goes down and right, (2, N, H, W)."""
+    over_rows, over_columns = _between(height), _between(width)
+    points = rng.uniform(-amount, amount, (2, n, over_rows.shape[1], over_columns.shape[1])).astype(np.float32)
+    moved: NDArray[np.float32] = over_rows @ points @ over_columns.T
+    return moved
+
+
+@cache
+def _between(side: int) -> NDArray[np.float32]:
+    """Return the share of each grid point in each pixel of a side, (side, points), rows summing to 1."""
+    points = max(2, round(side / _GRID) + 1)
+    place = np.arange(side) * ((points - 1) / max(1, side - 1))
+    distance = np.clip(np.abs(place[:, np.newaxis] - np.arange(points)), 0, 1)
+    return (1 - distance**2 * (3 - 2 * distance)).astype(np.float32)
 
 
 def _random_maps(
