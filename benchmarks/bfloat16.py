@@ -10,7 +10,7 @@ import statistics
 
 import torch
 
-from inkling import build, load, recipe, train
+from inkling import Splits, build, load, recipe, train
 from inkling.networks.base import PRECISIONS
 from inkling.runs.environment import machine, versions
 
@@ -18,14 +18,18 @@ from inkling.runs.environment import machine, versions
 def main() -> None:
     """Train with both precisions, seed by seed, and print accuracies and times."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=5, choices=range(2, 100), metavar="N")
     parser.add_argument("--network", default="small-cnn")
     options = parser.parse_args()
     splits = load("mnist")
     accuracies: dict[str, list[float]] = {precision: [] for precision in PRECISIONS}
     seconds: dict[str, list[float]] = {precision: [] for precision in PRECISIONS}
+    warm_up = Splits(*(splits.test.subset(range(512)) for _ in range(3)), splits.name)
+    for precision in PRECISIONS:
+        network = build(options.network, splits.train.image_shape, splits.train.n_classes)
+        list(train(network, warm_up, recipe("fast", options.network, 512, precision=precision)))
     for seed in range(options.seeds):
-        for precision in PRECISIONS:
+        for precision in PRECISIONS[:: 1 if seed % 2 else -1]:
             settings = recipe("fast", options.network, len(splits.train), seed=seed, precision=precision)
             network = build(options.network, splits.train.image_shape, splits.train.n_classes, seed)
             last = list(train(network, splits, settings))[-1]
@@ -40,7 +44,8 @@ def main() -> None:
             f"{statistics.stdev(reached):.4f}, {statistics.mean(took):.2f} ± {statistics.stdev(took):.2f} s"
         )
     differences = [b - a for a, b in zip(*accuracies.values(), strict=True)]
-    print(f"difference, pair by pair: {statistics.mean(differences):+.4f} ± {statistics.stdev(differences):.4f}")
+    mean, spread = statistics.mean(differences), statistics.stdev(differences)
+    print(f"bfloat16 minus float32, pair by pair: {mean:+.4f} ± {spread:.4f}")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from inkling.diagnosis.accuracy import evaluate
 from inkling.runs.ensemble import classifier_of
 from inkling.runs.environment import machine, versions
 from inkling.runs.run import Run
-from inkling.study import Study, StudyPlan
+from inkling.study import StudyPlan
 
 SEEDS = (0, 1, 2)
 
@@ -25,9 +25,9 @@ SEEDS = (0, 1, 2)
 def main() -> None:
     """Do the studies that are asked for and print a line for each."""
     parts: dict[str, Callable[[Path, int], None]] = {
-        "reference": lambda out, jobs: show("reference", study("reference-cnn", "reference", (2000, 50000), out, jobs)),
-        "strong-2000": lambda out, jobs: show("strong", study("cnn", "strong", (2000,), out, jobs)),
-        "strong-50000": lambda out, jobs: show("strong", study("cnn", "strong", (50000,), out, jobs)),
+        "reference": lambda out, jobs: study("reference-cnn", "reference", (2000, 50000), out, jobs),
+        "strong-2000": lambda out, jobs: study("cnn", "strong", (2000,), out, jobs),
+        "strong-50000": lambda out, jobs: study("cnn", "strong", (50000,), out, jobs),
         "ensemble": ensemble,
         "distil": distil,
     }
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--only", choices=list(parts), nargs="+", default=list(parts))
     options = parser.parse_args()
-    print(f"{versions()}; {machine()['processor']}; {options.jobs} at a time")
+    print(f"{versions()}; {machine()['processor']}; {options.jobs} at a time, sharing the cores")
     print(
         "| network | recipe | training images | train | validation (n = 10,000) | test (n = 10,000) | s of training |"
     )
@@ -45,20 +45,16 @@ def main() -> None:
         parts[name](options.out, options.jobs)
 
 
-def study(network: str, recipe: str, sizes: tuple[int, ...], out: Path, jobs: int) -> Study:
-    """Run one network and recipe with every seed."""
-    plan = StudyPlan.of_recipe("mnist", [network], sizes, SEEDS, recipe)
-    return run_study(plan, out / f"{network}-{recipe}", jobs)
-
-
-def show(recipe: str, done: Study) -> None:
-    """Print a row for each cell of a study."""
-    for cell in done.cells:
-        print(
-            f"| {cell.network} | {recipe} | {cell.train_size:,} | {cell.train_accuracy} | {cell.validation_accuracy} "
-            f"| {cell.test_accuracy} | {cell.train_seconds.mean:.1f} |",
-            flush=True,
-        )
+def study(network: str, recipe: str, sizes: tuple[int, ...], out: Path, jobs: int, teacher: Path | None = None) -> None:
+    """Run one network and recipe with every seed, and print a row for each training size asked for."""
+    plan = StudyPlan.of_recipe("mnist", [network], sizes, SEEDS, recipe, teacher=teacher)
+    for cell in run_study(plan, out / f"{network}-{recipe}", jobs).cells:
+        if cell.train_size in sizes:
+            print(
+                f"| {network} | {recipe} | {cell.train_size:,} | {cell.train_accuracy} | {cell.validation_accuracy} "
+                f"| {cell.test_accuracy} | {cell.train_seconds.mean:.1f} |",
+                flush=True,
+            )
 
 
 def ensemble(out: Path, _: int) -> None:
@@ -75,10 +71,9 @@ def ensemble(out: Path, _: int) -> None:
 
 
 def distil(out: Path, jobs: int) -> None:
-    """Train the perceptron on the probabilities of the first strong run."""
+    """Train the perceptron on the probabilities of the first strong run: three pupils of one teacher."""
     teacher = out / "cnn-strong" / "runs" / f"cnn-50000-seed{SEEDS[0]}"
-    plan = StudyPlan.of_recipe("mnist", ["perceptron"], (50000,), SEEDS, "distil", teacher=teacher)
-    show("distil", run_study(plan, out / "perceptron-distil", jobs))
+    study("perceptron", "distil", (50000,), out, jobs, teacher)
 
 
 if __name__ == "__main__":

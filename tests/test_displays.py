@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch
+from matplotlib.patches import FancyArrowPatch, Polygon
 from PIL import Image
 
 from inkling.diagnosis.accuracy import Evaluation, evaluate_predictions
@@ -24,6 +24,7 @@ from inkling.views.displays import (
     ArchitectureDisplay,
     ConfusionMatrixDisplay,
     ContactSheetDisplay,
+    FeatureMapsDisplay,
     LearningCurvesDisplay,
     LearningRateDisplay,
     MissesDisplay,
@@ -93,6 +94,19 @@ def test_loss_curves() -> None:
     assert any("nats" in text for text in texts(display.plot()))
 
 
+def test_a_mark_is_named_where_no_curve_passes() -> None:
+    def place(marked: int, validation: tuple[float, ...]) -> str:
+        display = LearningCurvesDisplay(((0.9,) * 10,), (validation,), "error", marked)
+        ax = display.plot(limits=(0.001, 1.0)).axes[0]
+        label = next(text for text in ax.texts if text.get_text().startswith("best"))
+        return str(label.get_va())
+
+    assert place(10, (0.03,) * 10) == "bottom"
+    assert place(10, (0.06,) * 9 + (0.03,)) == "top"  # the curve comes down to the mark
+    assert place(3, (0.7,) * 10) == "top"  # the axis is named above
+    assert place(3, (0.0011,) * 10) == "bottom"
+
+
 def test_one_epoch_is_enough() -> None:
     LearningCurvesDisplay.from_histories([history(0.5, epochs=1)], marked_epoch=1).plot().canvas.draw()
 
@@ -117,19 +131,18 @@ def test_misses_are_means_with_their_range() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_weights_are_reshaped_as_the_network_reads_pixels(channels: int) -> None:
-    shape = (4, 5, channels)
-    w1 = np.zeros((20 * channels, 6), np.float32)
-    w1[np.ravel_multi_index((1, 2, 0), shape), 3] = 1
-    display = WeightsDisplay.from_weights(w1, shape, limit=1.0)
-    assert display.vectors.shape == (6, *shape)
-    assert display.vectors[3, 1, 2, 0] == 1
+@pytest.mark.parametrize("size", [(4, 5), (3, 3)])
+def test_weights_are_drawn_in_their_own_size_with_zero_in_the_middle(size: tuple[int, int], channels: int) -> None:
+    weights = np.zeros((6, *size, channels), np.float32)
+    weights[3, 1, 2, 0] = 1
+    display = WeightsDisplay.from_first_layer(weights, limit=1.0)
     display.plot(title="weights").canvas.draw()
-    pixels = decoded(weight_png_uri(display.vectors[3], 1.0)).astype(int)
+    pixels = decoded(weight_png_uri(display.weights[3], 1.0)).astype(int)
+    assert pixels.shape == (*size, 3)
     assert pixels[1, 2, 0] > pixels[1, 2, 1]
     zero = pixels[0, 0]
     assert np.ptp(zero) <= 2
-    np.testing.assert_array_equal(pixels[3, 4], zero)
+    np.testing.assert_array_equal(pixels[2, 0], zero)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -260,7 +273,36 @@ def test_an_architecture_is_drawn_with_every_shape_and_operation() -> None:
     arrows = [patch for patch in figure.axes[0].patches if isinstance(patch, FancyArrowPatch)]
     assert len(arrows) == len(display.stages)  # one between each pair, and the one that is carried past
     assert display.label.startswith("image 8 by 8, 3 channels; conv 3×3, max-pool 2×2, ReLU: 4 by 4, 4 channels")
-    assert display.label.endswith("5 numbers")
+    assert display.label.endswith("softmax: 5 numbers, 10 parameters")
+    for row in ("output", "made by", "parameters"):
+        assert row in said
+    assert [said.count(count) for count in ("10", "0")] == [4, 0]  # parameters of every stage but the image
+    assert "+" in said
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (64, 48, 3), (20, 90, 3)])
+def test_boxes_are_to_scale_and_never_touch(shape: tuple[int, int, int]) -> None:
+    h, w, _ = shape
+    layers = (
+        Layer("scale", "pixels / 255", shape, 0, 0),
+        Layer("convolution", "convolution 3x3, 512 filters, stride 2", (h // 2, w // 2, 512), 10, 10),
+        Layer("flatten", "flatten", (h * w * 128,), 0, 0),
+        Layer("dense", "dense", (100_000,), 10, 10),
+    )
+    display = ArchitectureDisplay.from_layers(layers)
+    ax = display.plot().axes[0]
+    corners = [patch.get_xy() for patch in ax.patches if isinstance(patch, Polygon)]
+    image, picture = corners[:9], corners[9:18]  # front, top and side, each a face, a shade and an outline
+    assert np.ptp(image[0][:, 1]) == pytest.approx(2 * np.ptp(picture[0][:, 1]))
+    edges = [np.concatenate(box)[:, 0] for box in (image, picture, corners[18:])]
+    ends = [end for x in edges for end in (x.min(), x.max())]
+    assert sorted({0.0, *ends, display.width}) == [0.0, *ends, display.width]
+    assert min(xy[:, 1].min() for xy in corners) > max(text.get_position()[1] for text in ax.texts)
+
+
+def test_a_stride_is_said() -> None:
+    layers = (LAYERS[0], Layer("convolution", "convolution 5x5, 16 filters, stride 2", (4, 4, 16), 1, 1))
+    assert stages_of(layers)[1].operations == ("conv 5×5, stride 2",)
 
 
 def test_a_range_test_is_drawn_with_its_suggestion(tmp_path: Path) -> None:
@@ -273,3 +315,44 @@ def test_a_range_test_is_drawn_with_its_suggestion(tmp_path: Path) -> None:
     assert f"lowest at {rates[18]:.2g}" in said
     save_learning_rates(found, tmp_path / "rates.png", "cnn")
     assert (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")
+
+
+# --- feature maps ----------------------------------------------------------------------------------------------------
+
+
+def test_feature_maps_are_those_after_the_last_activation_of_each_size() -> None:
+    picture = np.zeros((8, 8, 1), np.uint8)
+    sizes = [(8, "convolution"), (8, "relu"), (8, "dropout"), (4, "max-pool"), (4, "convolution"), (2, "max-pool"),
+             (2, "batch normalisation"), (2, "relu"), (1, "max-pool"), (1, "convolution")]  # fmt: skip
+    maps = [
+        (Layer(k, k, (side, side, 2), 0, 0), np.full((side, side, 2), float(i))) for i, (side, k) in enumerate(sizes)
+    ]
+    stages = FeatureMapsDisplay.from_maps(picture, maps).stages
+    assert [(stage.maps[0, 0, 0], stage.title) for stage in stages] == [
+        (3.0, "After max-pooling: 4×4, 2 channels"),
+        (7.0, "After ReLU: 2×2, 2 channels"),
+        (8.0, "After max-pooling: 1×1, 2 channels"),
+    ]
+
+
+def test_feature_maps_show_the_strongest_channels_in_order_on_one_scale() -> None:
+    values = np.zeros((2, 3, 40))
+    values[0, 1, 39], values[1, 2, 5], values[0, 0, 7] = 4.0, 2.0, -9.0
+    stage = FeatureMapsDisplay.from_maps(
+        np.zeros((4, 6, 3), np.uint8), [(Layer("relu", "relu", (2, 3, 40), 0, 0), values)]
+    ).stages[0]
+    assert stage.title == "After ReLU: 2×3, 40 channels, the 32 that answer most"
+    assert stage.strongest == 4.0
+    assert stage.shades.shape == (32, 2, 3, 1)
+    assert stage.shades[-1, 0, 1, 0] == 255
+    assert sorted(stage.shades[stage.shades > 0].tolist()) == [128, 255]
+    np.testing.assert_array_equal(decoded(stage.uris[-1])[..., 0], stage.shades[-1, ..., 0])
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (64, 80, 3)])
+def test_feature_maps_are_drawn(shape: tuple[int, int, int]) -> None:
+    maps = [(Layer("relu", "relu", (*shape[:2], 20), 0, 0), np.zeros((*shape[:2], 20)))]
+    picture = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    figure = FeatureMapsDisplay.from_maps(picture, maps).plot(title="maps")
+    figure.canvas.draw()
+    assert texts(figure) == ["The image", f"After ReLU: {shape[0]}×{shape[1]}, 20 channels"]

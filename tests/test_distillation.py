@@ -125,6 +125,11 @@ def test_a_study_with_a_teacher_says_how_to_repeat_a_run(tmp_path: Path) -> None
     info = json.loads((tmp_path / "study/runs/perceptron-100-seed0/run.json").read_text())
     assert f"--teacher {teacher}" in info["command"]
     assert "--recipe distil --epochs 2" in info["command"]
+    for wrong in (("--recipe", "reference", "--teacher", teacher), ("--recipe", "distil"),
+                  ("--recipe", "distil", "--teacher", tmp_path / "nowhere"), ("--precision", "bfloat16")):  # fmt: skip
+        refused = inkling("study", "digits", "--train-sizes", 100, "--epochs", 2, *wrong, "--out", tmp_path / "refused")
+        assert refused.returncode == 2, wrong
+        assert not (tmp_path / "refused").exists()
 
 
 def test_a_teacher_of_other_images_is_refused(tmp_path: Path) -> None:
@@ -135,5 +140,5 @@ def test_a_teacher_of_other_images_is_refused(tmp_path: Path) -> None:
     assert inkling("train", "digits", "--epochs", 2, "--out", teacher).returncode == 0
     digits = load_digits()
     swapped = Splits(digits.train, digits.test, digits.validation, digits.name)
-    with pytest.raises(RunError, match="must have the same validation images as its pupil"):
+    with pytest.raises(RunError, match="must have been trained on the same source as its pupil"):
         Teacher(teacher, swapped, "cpu")

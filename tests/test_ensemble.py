@@ -87,6 +87,9 @@ def test_predict_names_picture_files(runs: list[Path], tmp_path: Path) -> None:
     for entry, row in zip(values, expected, strict=True):
         assert list(entry["probabilities"].values()) == pytest.approx(row.tolist())
         assert entry["probability"] == pytest.approx(row.max())
+    odd = tmp_path / "[red]d[bold]x[].png"
+    odd.write_bytes(files[0].read_bytes())
+    assert str(odd) in inkling("predict", runs[0], odd).stdout  # brackets are no markup
     alone = json.loads(inkling("predict", runs[0], files[0], "--json").stdout)
     assert list(alone[0]["probabilities"]) == [str(k) for k in range(10)]
 
@@ -116,6 +119,14 @@ def test_pictures_are_fitted_to_the_network(tmp_path: Path) -> None:
     assert grey[4, 4] < 60
     np.testing.assert_array_equal(read_picture(path, (8, 8, 1), invert=True), 255 - grey)
     assert read_picture(path, (10, 20, 3)).tobytes() == picture.tobytes()
+    digit = load_digits().test.images[0]
+    deep = tmp_path / "deep.png"
+    Image.fromarray(digit[:, :, 0].astype(np.uint16) * 257).save(deep)  # 16 bits a pixel
+    np.testing.assert_array_equal(read_picture(deep, (8, 8, 1)), digit)
+    flat = tmp_path / "float.tiff"
+    Image.fromarray(digit[:, :, 0] / np.float32(255)).save(flat)
+    with pytest.raises(DataError, match="expected 8 or 16 bits a pixel, found 32"):
+        read_picture(flat, (8, 8, 1))
     clear = tmp_path / "clear.png"
     Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(clear)
     assert (read_picture(clear, (4, 4, 1)) == 255).all()  # paper shows through

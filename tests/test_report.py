@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import gzip
 import html
+import json
 import re
 import shutil
-from dataclasses import replace
+from dataclasses import fields, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from inkling.diagnosis.accuracy import evaluate_predictions
+from inkling.diagnosis.spread import spread
 from inkling.errors import RunError
+from inkling.images.augment import Augmentation
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.digits import load_digits
+from inkling.networks.optimizers import OptimizerSettings
 from inkling.reporting import build_report, gather, write_report
 from inkling.runs.execute import Plan, execute
 from inkling.runs.study_folder import StudyFolder
 from inkling.study import StudyPlan, run_study
 from inkling.training.recipes import recipe
+from inkling.training.schedules import ScheduleSettings
+from inkling.training.settings import TrainingSettings
+from inkling.training.targets import Distillation
 from inkling.views import wording
+from inkling.views.comparison import comparison_rows
 from inkling.views.report import render_report
+from inkling.views.report_content import Accuracy, CellContent
+from inkling.views.settings_wording import settings_by_size, settings_parts
 
 SETTINGS = recipe("reference", epochs=4)
 HOSTILE = "<script>alert(1)</script>"
@@ -145,7 +156,7 @@ def test_headings_ids_and_names_are_in_order(page: str) -> None:
 def test_what_it_takes_to_repeat_it_is_there(study: Path, page: str) -> None:
     seen = words(page)
     assert "inkling study digits --out <study>" in seen
-    assert "epochs 4" in seen
+    assert "recipe reference; 4 epochs; batches of 256; constant learning rate 2; stochastic gradient descent" in seen
     assert "numpy" in seen
     for run in ("perceptron-100-seed0", "perceptron-400-seed1"):
         assert StudyFolder(study).folder.joinpath("runs", run).is_dir()
@@ -296,7 +307,8 @@ def test_networks_stand_side_by_side(two_networks: Path) -> None:
     for cell in content.compared:
         assert f"{cell.parameters:,}" in seen
         assert f"{cell.multiply_adds:,}" in seen
-        assert f"{cell.first.timing.images_per_second:,.0f}" in seen
+        assert wording.significant(cell.timing.images_per_second) in seen
+        assert wording.seconds(cell.timing.per_epoch) in seen
         timing = cell.first.timing
         assert timing.images_per_second == pytest.approx(cell.train_size / timing.per_epoch)
     assert compared["perceptron"].parameters == 64 * 64 + 64 + 64 * 10 + 10
@@ -317,12 +329,14 @@ def test_the_page_of_a_convolutional_network_shows_its_inside(two_networks: Path
     cell = content.cells_of("cnn")[-1]
     maps = cell.feature_maps
     assert maps is not None
-    assert [layer.output_shape[:2] for layer, _ in maps.stages] == [(4, 4), (2, 2), (1, 1)]
     predictions = cell.first.evaluation
     assert predictions.n == content.n_test
     np.testing.assert_array_equal(maps.picture, load_digits().test.images[maps.index])
     assert load_digits().test.labels[maps.index] == maps.label
-    assert f"What the cnn makes of a {maps.label} on the way" in seen
+    assert f"What the cnn makes of test image {maps.index}, a {maps.label}, on the way" in seen
+    for title in ("4×4, 32 channels", "2×2, 64 channels, the 32 that answer most", "1×1, 128 channels, the 32 that"):
+        assert f"After ReLU: {title}" in seen
+    assert "it finds its pattern, 3×3 pixels large" in seen
     assert "What the filters in the first layer of the cnn look for" in seen
     assert "What the hidden units of the perceptron look for" in seen
     assert "400 training images, 32 filters" in seen
@@ -334,15 +348,189 @@ def test_the_page_of_a_convolutional_network_shows_its_inside(two_networks: Path
     assert all(cell.feature_maps is None for cell in content.cells_of("perceptron"))
 
 
-def test_the_costs_of_networks_in_words(two_networks: Path) -> None:
-    fast, slow = gather(two_networks).compared
-    for ratio, expected in ((25.0, "25 times as long as"), (2.5, "2.5 times as long as"), (1.0, "about as long as")):
-        timing = replace(slow.first.timing, per_epoch=ratio * fast.first.timing.per_epoch)
-        run = replace(slow.first, timing=timing)
-        better = replace(slow, runs=(run,), validation_accuracy=replace(slow.validation_accuracy, mean=1.0))
-        assert f"an epoch of the {slow.network} takes {expected} one of the {fast.network}." in wording.comparison(
-            [fast, better], 360
-        )
-    cheap = replace(fast.first, timing=replace(fast.first.timing, per_epoch=0.5 * slow.first.timing.per_epoch))
-    better = replace(fast, runs=(cheap,), validation_accuracy=replace(fast.validation_accuracy, mean=1.0))
-    assert "takes 50% of the time of one of the" in wording.comparison([slow, better], 360)
+def costing(cell: CellContent, per_epoch: float, validation: float, test: float = 0.9) -> CellContent:
+    run = replace(cell.first, timing=replace(cell.first.timing, per_epoch=per_epoch))
+    spread = cell.validation_accuracy
+    return replace(
+        cell,
+        runs=(run,),
+        validation_accuracy=replace(spread, mean=validation),
+        test_accuracy=replace(spread, mean=test),
+    )
+
+
+@pytest.mark.parametrize(
+    ("ratio", "expected"),
+    [
+        (313.4, "313 times as long as"),
+        (2.5, "2.5 times as long as"),
+        (1.0, "about as long as"),
+        (0.5, "50% of the time of"),
+    ],
+)
+def test_the_costs_of_networks_in_words(two_networks: Path, ratio: float, expected: str) -> None:
+    first, second = gather(two_networks).compared
+    better, worse = costing(first, ratio, 0.99, 0.98), costing(second, 1.0, 0.8, 0.75)
+    names = better.network, worse.network
+    accuracies = f"he {names[0]} names 98.0% of the test images right, the {names[1]} 75.0%"
+    assert wording.comparison_title([worse, better], 360) == (
+        f"T{accuracies}; an epoch of the {names[0]} takes {expected} the {names[1]}'s"
+    )
+    assert wording.comparison([worse, better], 360) == (
+        f"Trained on 400 images, t{accuracies}; an epoch of the {names[0]} takes {expected} one of the {names[1]}."
+    )
+
+
+def test_the_title_sets_the_best_of_three_against_the_cheapest(two_networks: Path) -> None:
+    first, second = gather(two_networks).compared
+    cells = [
+        costing(first, 60.0, 0.99),
+        costing(second, 2.0, 0.8),
+        replace(costing(second, 30.0, 0.9), network="third"),
+    ]
+    title = wording.comparison_title(cells, 360)
+    assert "right, the third 90.0% and the " in title
+    assert title.endswith(f"takes 30 times as long as the {second.network}'s")
+
+
+def judged(cell: CellContent, *right: int) -> CellContent:
+    """The cell with a run for each number of right answers on 1,000 test images."""
+    rng = np.random.default_rng(0)
+    runs = []
+    for correct in right:
+        labels = rng.integers(0, 2, 1000)
+        named = np.where(np.arange(1000) < correct, labels, 1 - labels)
+        found = evaluate_predictions(labels, np.eye(2, dtype=np.float32)[named], ("a", "b"))
+        runs.append(replace(cell.first, evaluation=found, test=Accuracy(found.accuracy, 1000, found.accuracy_interval)))
+    return replace(cell, runs=tuple(runs), test_accuracy=spread([run.test.value for run in runs]))
+
+
+@pytest.mark.parametrize(
+    ("of_first", "of_second", "best"),
+    [
+        ((990, 985), (900, 890), 0),
+        ((900, 890), (990, 985), 1),
+        ((905,), (900,), None),  # chance alone could explain it
+        ((990, 900), (890, 901), None),  # not with every seed
+    ],
+)
+def test_an_accuracy_is_called_best_only_where_chance_does_not_explain_it(
+    two_networks: Path, of_first: tuple[int, ...], of_second: tuple[int, ...], best: int | None
+) -> None:
+    first, second = gather(two_networks).compared
+    rows = comparison_rows([judged(first, *of_first), judged(second, *of_second)], 360, 1000)
+    assert rows[0].measure == "Test accuracy, n = 1,000"
+    assert rows[0].best == best
+
+
+def test_a_cost_is_called_best_only_by_a_margin(two_networks: Path) -> None:
+    first, second = gather(two_networks).compared
+    for per_epoch, best in ((1.0, 0), (1.95, None), (2.1, None), (3.0, 1)):
+        rows = {
+            row.measure: row
+            for row in comparison_rows([costing(first, per_epoch, 0.9), costing(second, 2, 0.9)], 360, 360)
+        }
+        assert rows["Time an epoch"].best == best
+        assert rows["Time an epoch"].values == (wording.seconds(per_epoch), "2.00 s")
+        assert rows["Parameters"].best == 1
+        assert rows["Best epoch"].best is None
+
+
+def test_the_comparison_holds_means_over_seeds_and_the_least_disturbed_times(two_networks: Path) -> None:
+    cell = gather(two_networks).compared[0]
+    assert len(cell.runs) == 2
+    assert cell.gap.mean == pytest.approx(np.mean([run.overfitting.gap for run in cell.runs]))
+    assert cell.timing.per_epoch == min(run.timing.per_epoch for run in cell.runs)
+    assert cell.timing in [run.timing for run in cell.runs]
+    page = build_report(two_networks)
+    assert "means over seeds (cnn: 2, perceptron: 2)" in words(page)
+    table = page[page.index('<table class="comparison"') :]
+    table = table[: table.index("</table>")]
+    counts = [int(count.replace(",", "")) for count in re.findall(r"<strong>([\d,]+)</strong>", table)]
+    assert counts[0] == min(cell.parameters for cell in gather(two_networks).compared)
+
+
+def test_numbers_in_words() -> None:
+    assert [wording.significant(value) for value in (829187.0, 697.4, 91.53, 2.0)] == ["829,000", "697", "91.5", "2"]
+    assert [wording.signed(value) for value in (-1.26, -0.04, 0.83)] == ["−1.3", "0.0", "0.8"]
+
+
+def test_each_network_has_a_horizontal_scale_of_its_own(two_networks: Path) -> None:
+    content = gather(two_networks)
+    cells = tuple(
+        replace(cell, runs=tuple(replace(run, history=run.history * 100) for run in cell.runs))
+        if cell.network == "perceptron"
+        else cell
+        for cell in content.cells
+    )
+    page = render_report(replace(content, cells=cells))
+    for network, last in (("cnn", 4), ("perceptron", 400)):
+        panels = re.findall(f'aria-label="error of the {network} by epoch.*?</svg>', page, re.DOTALL)
+        assert len(panels) == 2
+        for panel in panels:
+            ticks = [int(text) for text in re.findall(r">(\d+)</text>", panel)]
+            assert max(ticks) == last
+
+
+# --- settings and teachers ------------------------------------------------------------------------------------------
+
+
+def test_settings_that_say_nothing_are_left_out() -> None:
+    assert settings_by_size([(100, SETTINGS), (400, replace(SETTINGS, seed=1))]) == (
+        "recipe reference; 4 epochs; batches of 256; constant learning rate 2; stochastic gradient descent; "
+        "float32 arithmetic"
+    )
+
+
+def test_settings_that_differ_between_sizes_say_where() -> None:
+    small = replace(SETTINGS, epochs=100, label_smoothing=0.1)
+    large = replace(SETTINGS, epochs=30)
+    said = settings_by_size([(1000, small), (2000, small), (50000, large)]).split("; ")
+    assert said[1:3] == ["100 epochs at 1,000 and 2,000 images", "30 epochs at 50,000 images"]
+    assert "label smoothing 0.1 at 1,000 and 2,000 images" in said
+    assert said.count("batches of 256") == 1
+
+
+def test_settings_in_words() -> None:
+    settings = replace(
+        SETTINGS,
+        schedule=ScheduleSettings("cosine", 0.5, 0.0025),
+        optimizer=OptimizerSettings(momentum=0.9, nesterov=True, weight_decay=3e-5),
+        augmentation=Augmentation(shift=1.2, rotation=10.0, scale=0.1),
+        distillation=Distillation(weight=0.9, temperature=2.0),
+        patience=5,
+        balance_classes=True,
+    )
+    said = settings_by_size([(100, settings)]).split("; ")
+    for expected in (
+        "learning rate 0.5, cosine schedule, warm-up over 0.25% of the steps",
+        "stochastic gradient descent, Nesterov momentum 0.9, weight decay 3e-05",
+        "augmented by up to shift 1.2 px, rotation 10°, scale 0.1",
+        "every class weighted the same",
+        "stops after 5 epochs without a better validation accuracy",
+    ):
+        assert expected in said
+    assert any(part.startswith("distillation weight 0.9, temperature 2") for part in said)
+    adam = replace(SETTINGS, optimizer=OptimizerSettings("adam", 0.7, beta2=0.9, weight_decay=1e-4))
+    assert "Adam, betas 0.7 and 0.9, weight decay 0.0001" in settings_by_size([(100, adam)])
+
+
+def test_every_setting_has_its_words() -> None:
+    assert {part.name for part in fields(TrainingSettings)} - {"seed"} == set(settings_parts(TrainingSettings()))
+
+
+def test_teachers_and_devices_are_named(study: Path, tmp_path: Path) -> None:
+    seen = words(build_report(study))
+    assert "Teacher, " not in seen
+    assert "Device, " not in seen
+    shutil.copytree(study / "runs" / "perceptron-100-seed0", tmp_path / "run")
+    info = json.loads((tmp_path / "run" / "run.json").read_text())
+    info["teacher"] = {"run": HOSTILE, "network": "cnn", "weights_sha256": "ab" * 32}
+    info["device"] = "cuda"
+    (tmp_path / "run" / "run.json").write_text(json.dumps(info))
+    page = build_report(tmp_path / "run")
+    assert "<script" not in page
+    seen = words(page)
+    assert f"Teacher, perceptron {HOSTILE} (cnn), weights SHA-256 {'ab' * 32}" in seen
+    assert "Device, perceptron cuda" in seen
+    assert "Network perceptron hidden 64, dtype float32" in seen

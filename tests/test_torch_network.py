@@ -157,10 +157,39 @@ def test_resuming_gives_identical_bits(name: str, optimizer: OptimizerSettings) 
     states = [record.state for record in train(whole, splits, settings)]
     for stopped in states[:-1]:
         resumed = build(name, (8, 8, 1), 3, 99)  # other weights, all replaced
-        resumed.seed = 4  # type: ignore[attr-defined]
         last = list(train(resumed, splits, settings, start=stopped))[-1].state
         assert same(last.network, states[-1].network)
         assert same(last.best, states[-1].best)
+
+
+def test_any_seed_will_do() -> None:
+    network = build("reference-cnn", (8, 8, 1), 3, 2**63 - 1)
+    network.train_step(pictures(6), np.arange(6) % 3, 0.1)
+    again = build("reference-cnn", (8, 8, 1), 3)
+    again.load_state(network.state())
+    assert same(again.state(), network.state())
+    with pytest.raises(SettingsError, match=r"seed must be 0 or more and below 2\^63, found 9223372036854775808"):
+        recipe("reference", "reference-cnn", seed=2**63)
+
+
+def test_half_an_optimisers_memory_is_refused() -> None:
+    network = build("small-cnn", (8, 8, 1), 3)
+    network.configure(ADAM)
+    network.train_step(pictures(6), np.arange(6) % 3, 0.1)
+    state = network.state()
+    for lost, message in (
+        ("optimizer.0.weight.exp_avg_sq", "only a part of"),
+        ("optimizer.steps", "without its steps"),
+    ):
+        with pytest.raises(NetworkError, match=message):
+            network.load_state({name: array for name, array in state.items() if name != lost})
+
+
+def test_views_and_narrow_labels_are_taken_as_they_are() -> None:
+    one, two = (build("small-cnn", (8, 8, 1), 3) for _ in range(2))
+    images, labels = pictures(6), np.arange(6, dtype=np.int32) % 3
+    flipped = images[:, ::-1]
+    assert one.train_step(flipped, labels, 0.1) == two.train_step(flipped.copy(), labels.astype(np.int64), 0.1)
 
 
 def test_it_learns() -> None:
@@ -191,7 +220,7 @@ def test_bfloat16_trains_and_predicts_in_float32() -> None:
     network, plain = build("cnn", (8, 8, 1), 3, 4), build("cnn", (8, 8, 1), 3, 4)
     records = list(train(network, splits, settings))
     assert max(record.validation_accuracy for record in records) > 0.9
-    assert all(array.dtype != np.float16 for array in network.state().values())
+    assert {array.dtype for array in weights_only(network.state()).values()} == {np.dtype("float32"), np.dtype("int64")}
     list(train(plain, splits, replace(settings, precision="float32")))
     assert not same(network.state(), plain.state())
     with pytest.raises(NetworkError, match="the perceptron computes in float32 only, found precision bfloat16"):

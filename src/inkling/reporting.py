@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -33,12 +32,13 @@ from inkling.views.report_content import (
     RunContent,
     Timing,
 )
+from inkling.views.settings_wording import settings_by_size
 
 MISTAKES = 24
 """Mistakes shown as pictures, at most."""
 
-STAGES = 3
-"""Stages of a network whose feature maps are shown, at most."""
+_SHOWN_ELSEWHERE = ("network", "image_shape", "n_classes")
+"""Parts of a network's description that the report gives in other words."""
 
 
 def write_report(folder: Path, out: Path | None = None) -> Path:
@@ -149,14 +149,13 @@ def _accuracy(value: float, n: int) -> Accuracy:
 
 
 def _feature_maps(network: Network, predictions: Predictions, test: ImageDataset) -> FeatureMaps | None:
-    """What the network makes of the first test image that it names right: the last layer of each picture size."""
+    """What the network makes of the first test image that it names right."""
     right = np.flatnonzero(predictions.probabilities.argmax(axis=1) == predictions.labels)
     if not hasattr(network, "feature_maps") or not len(right):
         return None
     index = int(right[0])
-    by_size = {layer.output_shape[:2]: (layer, maps) for layer, maps in network.feature_maps(test.images[index])}
-    stages = tuple(by_size.values())[-STAGES:]
-    return FeatureMaps(index, int(test.labels[index]), test.images[index], stages)
+    picture = test.images[index]
+    return FeatureMaps(index, int(test.labels[index]), picture, tuple(network.feature_maps(picture)))
 
 
 def _test_images(run: Run) -> tuple[ImageDataset | None, str | None]:
@@ -196,9 +195,7 @@ def _facts(runs: list[Run]) -> list[tuple[str, str]]:
         ("Splits", f"{data.validation:,} validation and {data.test:,} test images, the same in every run"),
     ]
     for network, group in groupby(runs, key=lambda run: run.network_name):
-        described = _flat(next(group).info.get("network", {}))
-        facts.append((f"Network {network}", "; ".join(f"{name} {value}" for name, value in described)))
-    facts += _settings(runs)
+        facts += _network_facts(network, list(group))
     facts.append(("Seeds", ", ".join(str(seed) for seed in sorted({run.settings.seed for run in runs}))))
     facts += _environment(info)
     times = [str(run.info.get(moment)) for run in runs for moment in ("started", "finished")]
@@ -206,33 +203,23 @@ def _facts(runs: list[Run]) -> list[tuple[str, str]]:
     return facts
 
 
-def _settings(runs: list[Run]) -> list[tuple[str, str]]:
-    """The settings of each network; where its training sizes have different ones, of each size."""
-    facts = []
-    for network, group in groupby(runs, key=lambda run: run.network_name):
-        sizes: dict[str, list[int]] = {}
-        for run in group:
-            shown = _flat({name: value for name, value in run.settings.to_json().items() if name not in _left_out(run)})
-            if teacher := run.info.get("teacher"):
-                shown.append(("teacher", f"{teacher['run']} ({teacher['network']})"))
-            if run.info.get("device", "cpu") != "cpu":
-                shown.append(("device", str(run.info["device"])))
-            of_size = sizes.setdefault("; ".join(f"{name} {value}" for name, value in shown), [])
-            if run.train_size not in of_size:
-                of_size.append(run.train_size)
-        for settings, trained in sizes.items():
-            where = f", {' and '.join(f'{size:,}' for size in trained)} images" if len(sizes) > 1 else ""
-            facts.append((f"Settings, {network}{where}", settings))
-    return facts
-
-
-def _left_out(run: Run) -> set[str]:
-    """Names of settings that say nothing: the seed, which has a line of its own, and what is switched off."""
-    settings = run.settings
-    off = {"augmentation": bool(settings.augmentation), "distillation": bool(settings.distillation.weight),
-           "label_smoothing": bool(settings.label_smoothing), "balance_classes": settings.balance_classes,
-           "patience": settings.patience is not None}  # fmt: skip
-    return {"seed"} | {name for name, on in off.items() if not on}
+def _network_facts(network: str, runs: list[Run]) -> list[tuple[str, str]]:
+    """What one network is beside its layers, how it was trained, and where, if not on the processor, and by whom."""
+    description = runs[0].info.get("network", {})
+    own = [f"{name} {value}" for name, value in description.items() if name not in _SHOWN_ELSEWHERE]
+    teachers = {
+        f"{teacher['run']} ({teacher['network']}), weights SHA-256 {teacher['weights_sha256']}": None
+        for run in runs
+        if (teacher := run.info.get("teacher"))
+    }
+    devices = dict.fromkeys(str(run.info.get("device", "cpu")) for run in runs)
+    facts = [
+        (f"Network {network}", ", ".join(own)),
+        (f"Settings, {network}", settings_by_size([(run.train_size, run.settings) for run in runs])),
+        (f"Teacher, {network}", "; ".join(teachers)),
+        (f"Device, {network}", "" if list(devices) == ["cpu"] else ", ".join(devices)),
+    ]
+    return [(name, value) for name, value in facts if value]
 
 
 def _fingerprints(runs: list[Run]) -> list[tuple[str, str]]:
@@ -257,19 +244,6 @@ def _environment(info: dict[str, Any]) -> list[tuple[str, str]]:
         ("Machine", processor),
         ("Linear algebra", ", ".join(dict.fromkeys(libraries)) or "unknown"),
     ]
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Nested JSON values as lines of name and value."""
-    lines: list[tuple[str, str]] = []
-    for name, value in values.items():
-        label = prefix + name.replace("_", " ")
-        if isinstance(value, dict):
-            lines += _flat(value, f"{label}: ")
-        else:
-            text = "none" if value is None else value if isinstance(value, str) else json.dumps(value)
-            lines.append((label, text))
-    return lines
 
 
 def _study_command(folder: Path) -> str:

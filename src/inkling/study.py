@@ -20,11 +20,11 @@ from inkling.errors import RunError, SettingsError
 from inkling.images.dataset import Splits
 from inkling.images.sources import canonical, load
 from inkling.networks.catalogue import build
-from inkling.runs.execute import Plan, execute
+from inkling.runs.execute import Plan, Teacher, execute
 from inkling.runs.run import Run
 from inkling.runs.study_folder import StudyFolder, load_runs
-from inkling.training.recipes import recipe
-from inkling.training.settings import TrainingSettings
+from inkling.training.recipes import RECIPES, recipe
+from inkling.training.settings import TrainingSettings, seed_problems
 from inkling.training.train import EpochRecord
 
 
@@ -73,7 +73,7 @@ class StudyPlan:
         for name, values in (("networks", networks), ("training sizes", train_sizes), ("seeds", seeds)):
             if not values or len(set(values)) != len(values):
                 problems.append(f"{name} must be one or more different values, found {list(values)}")
-        problems += [f"seed must be 0 or more, found {seed}" for seed in seeds if seed < 0]
+        problems += [problem for seed in seeds for problem in seed_problems(seed)]
         if problems:
             raise SettingsError(problems)
         settings = {
@@ -94,11 +94,15 @@ class StudyPlan:
         for (network, size), settings in self.settings.items():
             splits.train.check_size(size)
             settings.check()
-            if settings.distillation.weight and not self.teacher:
-                raise SettingsError(
-                    [f"the recipe {settings.recipe} of the {network} needs a teacher: add --teacher RUN"]
-                )
-            build(network, splits.train.image_shape, splits.train.n_classes, device=self.device)
+            fresh = build(network, splits.train.image_shape, splits.train.n_classes, device=self.device)
+            fresh.configure(settings.optimizer, settings.precision)
+        taught = [cell.recipe for cell in self.settings.values() if cell.distillation.weight]
+        if self.teacher and not taught:
+            raise SettingsError(["a teacher needs a distillation weight above 0, found 0: use the recipe distil"])
+        if taught and not self.teacher:
+            raise SettingsError([f"the recipe {taught[0]} needs a teacher, found none: add --teacher RUN"])
+        if self.teacher:
+            Teacher(self.teacher, splits, self.device)
 
 
 @dataclass(frozen=True)
@@ -185,7 +189,7 @@ def study_progress(
         return
     context = get_context("spawn")
     stop = context.Event()
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    threads = max(1, int(os.environ.get("OMP_NUM_THREADS", len(os.sched_getaffinity(0)))) // jobs)
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(stop, threads)) as pool:
         futures = {
             pool.submit(_do_run, cell, run_folder): cell for cell, run_folder in zip(cells, folders, strict=True)
@@ -283,10 +287,9 @@ def without_seed(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _command(plan: Plan) -> list[str]:
     """The command that repeats one run by itself; empty where the settings are not a recipe with options changed."""
     settings = plan.settings
-    try:
-        base = recipe(settings.recipe, plan.network, plan.train_size)
-    except SettingsError:
+    if settings.recipe not in RECIPES[plan.network]:
         return []
+    base = RECIPES[plan.network][settings.recipe].for_size(plan.train_size)
     options = {
         "epochs": (settings.epochs, base.epochs),
         "batch_size": (settings.batch_size, base.batch_size),
@@ -300,6 +303,8 @@ def _command(plan: Plan) -> list[str]:
     words += ["--recipe", settings.recipe]
     for name, value in changed.items():
         words += [f"--{name.replace('_', '-')}", str(value)]
+    if plan.device != "auto":
+        words += ["--device", plan.device]
     if plan.teacher:
         words += ["--teacher", str(plan.teacher)]
     return [*words, "--seed", str(settings.seed), "--out", "RUN"]

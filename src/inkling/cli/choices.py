@@ -19,7 +19,9 @@ Seed = Annotated[int, typer.Option(help="Fixes every random choice.")]
 Epochs = Annotated[int | None, typer.Option(help="Passes over the training images.  [default: the recipe's]")]
 BatchSize = Annotated[int | None, typer.Option(help="Images a step.  [default: the recipe's]")]
 LearningRate = Annotated[float | None, typer.Option(help="Step per unit of gradient.  [default: the recipe's]")]
-Momentum = Annotated[float | None, typer.Option(help="Fraction of the last step kept.  [default: the recipe's]")]
+Momentum = Annotated[
+    float | None, typer.Option(help="Fraction of the last step kept (Adam: its first beta).  [default: the recipe's]")
+]
 WeightDecay = Annotated[float | None, typer.Option(help="Pull of the weights to zero.  [default: the recipe's]")]
 Patience = Annotated[int | None, typer.Option(help="Stop after so many epochs without a better validation accuracy.")]
 BalanceClasses = Annotated[bool, typer.Option("--balance-classes", help="Let every class count the same.")]

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print the result only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, all else on stderr.")]
@@ -104,9 +105,17 @@ class _PlainMeter:
             self.printed_at = now
 
 
+class _PlainTable(Table):
+    """A table whose cells are shown as they are: brackets in names from users are no markup."""
+
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        """Add a row of texts."""
+        super().add_row(*(Text(str(cell)) for cell in cells), **options)
+
+
 def table(*headings: str) -> Table:
     """Return a quiet table: numbers to the right, but for the first column."""
-    made = Table(box=None, pad_edge=False, header_style="bold")
+    made = _PlainTable(box=None, pad_edge=False, header_style="bold")
     for position, heading in enumerate(headings):
         made.add_column(heading, justify="left" if position == 0 else "right")
     return made

@@ -24,10 +24,10 @@ def demo(
     from inkling.study import StudyPlan
 
     output = Output(quiet, json)
-    # The digits are a fiftieth of MNIST: more epochs give each network about as many steps as the study's own.
+    # The digits are a fiftieth of MNIST: more epochs give the perceptron about as many steps as the study's own.
     perceptron, cnn = (
         StudyPlan.of_recipe("digits", [network], (200, 1077), (0, 1, 2), epochs=epochs)
-        for network, epochs in (("perceptron", 400), ("reference-cnn", 60))
+        for network, epochs in (("perceptron", 400), ("reference-cnn", None))
     )
     plan = replace(perceptron, settings={**perceptron.settings, **cnn.settings})
     done = carry_out(plan, out, 1, output)

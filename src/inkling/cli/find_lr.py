@@ -32,6 +32,7 @@ def find_lr(
     Batches, optimiser and augmentation are the recipe's. No validation or test image is looked at.
     """
     from inkling.cli.downloads import load_with_progress
+    from inkling.errors import SettingsError
     from inkling.networks.catalogue import build
     from inkling.training.learning_rate_range import learning_rate_range
     from inkling.training.recipes import find_recipe
@@ -39,7 +40,11 @@ def find_lr(
     from inkling.views.learning_rates import save_learning_rates
 
     output = Output(quiet, json)
-    find_recipe(recipe, network)  # before a download
+    # What cannot work is said before a download and a test that may take minutes.
+    if find_recipe(recipe, network).settings.distillation.weight:
+        raise SettingsError([f"find-lr has no teacher for the recipe {recipe}: use strong, which has the same rates"])
+    if out and (out.suffix.lower() != ".png" or not out.parent.is_dir()):
+        raise SettingsError([f"the plot must be a .png file in a folder that exists, found {out}"])
     splits = load_with_progress(source, output)
     if train_size is not None:
         splits = splits.with_train_size(train_size, seed)

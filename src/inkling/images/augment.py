@@ -108,7 +108,7 @@ def _elastic(n: int, height: int, width: int, amount: float, rng: np.random.Gene
     """Return how far each pixel goes down and right, (2, N, H, W)."""
     over_rows, over_columns = _between(height), _between(width)
     points = rng.uniform(-amount, amount, (2, n, over_rows.shape[1], over_columns.shape[1])).astype(np.float32)
-    moved: NDArray[np.float32] = over_rows @ points @ over_columns.T
+    moved: NDArray[Any] = over_rows @ points @ over_columns.T
     return moved
 
 
@@ -118,7 +118,8 @@ def _between(side: int) -> NDArray[np.float32]:
     points = max(2, round(side / _GRID) + 1)
     place = np.arange(side) * ((points - 1) / max(1, side - 1))
     distance = np.clip(np.abs(place[:, np.newaxis] - np.arange(points)), 0, 1)
-    return (1 - distance**2 * (3 - 2 * distance)).astype(np.float32)
+    share: NDArray[np.float32] = np.asarray(1 - distance**2 * (3 - 2 * distance), np.float32)
+    return share
 
 
 def _random_maps(

@@ -39,9 +39,10 @@ def read_picture(path: Path, image_shape: tuple[int, int, int], invert: bool = F
     height, width, channels = image_shape
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as opened:
-                picture = ImageOps.exif_transpose(opened).convert("RGBA")
+                picture = _eight_bits(ImageOps.exif_transpose(opened), path).convert("RGBA")
     except UnidentifiedImageError:
         raise DataError(f"{path}: expected a picture (PNG, JPEG, …), found something else") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -57,3 +58,12 @@ def read_picture(path: Path, image_shape: tuple[int, int, int], invert: bool = F
     if invert:
         flat = ImageOps.invert(flat)
     return np.asarray(flat, np.uint8).reshape(image_shape)
+
+
+def _eight_bits(picture: Image.Image, path: Path) -> Image.Image:
+    """Scale 16 bits a pixel to 8, which Pillow would cut off; refuse what has no range of its own."""
+    if picture.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(picture).astype(np.uint16) >> 8).astype(np.uint8))
+    if picture.mode in ("I", "F"):
+        raise DataError(f"{path}: expected 8 or 16 bits a pixel, found 32: save it as 8-bit PNG")
+    return picture

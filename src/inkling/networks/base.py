@@ -25,6 +25,10 @@ PRECISIONS = (FLOAT32, BFLOAT16)
 """Arithmetic of training steps. Predictions are always computed in float32."""
 
 
+DEVICES = ("auto", "cpu", "cuda")
+"""Where a network computes; "auto" is a GPU where there is one that it can use."""
+
+
 @dataclass(frozen=True)
 class Layer:
     """One layer of a network, for one image."""
@@ -110,6 +114,12 @@ class Network(Classifier, Protocol):
 def weights_only(state: Mapping[str, NDArray[Any]]) -> State:
     """Return the arrays that are not the optimiser's."""
     return {name: array for name, array in state.items() if not name.startswith(OPTIMIZER)}
+
+
+def check_device(name: str) -> None:
+    """Raise NetworkError unless a device is called that."""
+    if name not in DEVICES:
+        raise NetworkError(f"a device is one of {', '.join(DEVICES)}, found '{name}'")
 
 
 def check_images(network: Network, images: NDArray[np.uint8]) -> None:

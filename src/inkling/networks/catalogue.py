@@ -7,13 +7,14 @@ from functools import partial
 from typing import Any
 
 from inkling.errors import NetworkError, did_you_mean
-from inkling.networks.base import Network
+from inkling.networks.base import Network, check_device
 from inkling.networks.perceptron import Perceptron
 
 Builder = Callable[..., Network]
 
 
 def _perceptron(device: str = "auto", **options: Any) -> Network:
+    check_device(device)
     if device == "cuda":
         raise NetworkError("the perceptron computes on the CPU: leave out --device, or give --device cpu")
     return Perceptron(**options)

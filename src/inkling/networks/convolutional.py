@@ -41,10 +41,10 @@ def reference_cnn(image_shape: ImageShape, n_classes: int) -> nn.Module:
 
 
 def cnn(image_shape: ImageShape, n_classes: int) -> nn.Module:
-    """Return the recommended network: five 3x3 convolutions, a residual pair among them, and a mean over all places.
+    """Return the recommended network: six 3x3 convolutions, a residual pair among them, and a mean over all places.
 
     conv 32, pool -> conv 32 -> conv 64, pool -> x + (conv 64 -> conv 64) -> conv 128, pool -> mean -> dense K, each
-    convolution with batch normalisation and ReLU. 177 thousand parameters, whatever the size of the images.
+    convolution with batch normalisation and ReLU. 177,450 parameters for grey images of any size and 10 classes.
 
     Parameters
     ----------

@@ -13,12 +13,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inkling.errors import NetworkError
-from inkling.networks.base import BFLOAT16, FLOAT32, OPTIMIZER, Layer, State, Targets, check_images, check_state
+from inkling.networks.base import (
+    BFLOAT16,
+    FLOAT32,
+    OPTIMIZER,
+    Layer,
+    State,
+    Targets,
+    check_device,
+    check_images,
+    check_state,
+)
 from inkling.networks.convolutional import CONVOLUTIONAL, MeanPool, Residual
 from inkling.networks.optimizers import OptimizerSettings
 
-DEVICES = ("auto", "cpu", "cuda")
-_STEPS = OPTIMIZER + "steps"
+_STEPS = OPTIMIZER + "steps"  # the seed, and the steps taken: together they fix what is random in the next one
 _PREDICTION_BATCH = 128
 _NORM_MOMENTUM = 0.1
 _KINDS = {
@@ -33,8 +42,9 @@ class TorchNetwork:
     Parameters
     ----------
     module : torch.nn.Module
-        Takes float32 (N, C, H, W), pixels in 0..1, and returns logits (N, K). It is moved to the device and kept in
-        channels-last order; NHWC images then need no transposition.
+        Takes float32 (N, C, H, W), pixels in 0..1, and returns logits (N, K). It is taken over: moved to the device,
+        kept in channels-last order (NHWC images then need no transposition), each `nn.Dropout` in it replaced by one
+        with a seed of its own, and the momentum of its batch normalisation set step by step.
     image_shape : tuple of int
         (H, W, C) of the images.
     n_classes : int
@@ -74,7 +84,7 @@ class TorchNetwork:
         self.module = module.to(device=self.device, memory_format=torch.channels_last)
         self.pixel_scale = np.float32(1 / 255)
         self._dropouts = list(_seed_dropout(self.module))
-        self._norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm2d)]
+        self._norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d)]
         self.configure(OptimizerSettings())
 
     @classmethod
@@ -82,7 +92,7 @@ class TorchNetwork:
         cls, name: str, image_shape: tuple[int, int, int], n_classes: int, seed: int = 0, device: str = "auto"
     ) -> TorchNetwork:
         """Return one of `convolutional.CONVOLUTIONAL` with fresh weights drawn from the seed."""
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(seed)
             module = CONVOLUTIONAL[name](image_shape, n_classes)
         return cls(module, image_shape, n_classes, name, seed, device)
@@ -148,9 +158,7 @@ class TorchNetwork:
             norm.momentum = max(_NORM_MOMENTUM, 1 / (1 + self._steps))
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
-        goal = torch.tensor(targets, device=self.device)
-        if goal.ndim == 2:
-            goal = goal.float()
+        goal = torch.tensor(targets, dtype=torch.int64 if targets.ndim == 1 else torch.float32, device=self.device)
         rng = np.random.default_rng((self.seed, self._steps))
         for dropout in self._dropouts:
             dropout.rng = rng
@@ -181,15 +189,15 @@ class TorchNetwork:
 
     def _inputs(self, images: NDArray[np.uint8]) -> Tensor:
         """Pixels in 0..1, (N, C, H, W) over memory in the order of the images."""
-        pixels = torch.tensor(images, device=self.device)
+        pixels = torch.tensor(np.ascontiguousarray(images), device=self.device)
         return pixels.permute(0, 3, 1, 2).to(torch.float32).mul_(float(self.pixel_scale))
 
     @contextmanager
     def _repeatable(self) -> Iterator[None]:
         """Draw random numbers from (seed, step), and leave torch's own generators as they were."""
-        devices = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
-            torch.manual_seed((self.seed << 32) + self._steps)
+        drawn = np.random.SeedSequence((self.seed, self._steps)).generate_state(1, np.uint64)
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            torch.manual_seed(int(drawn[0]))
             yield
 
     # --- state -------------------------------------------------------------------------------------------------
@@ -199,7 +207,7 @@ class TorchNetwork:
         arrays: State = {name: _array(tensor) for name, tensor in self.module.state_dict().items()}
         arrays["pixel_scale"] = np.asarray([self.pixel_scale])
         if self._steps:
-            arrays[_STEPS] = np.asarray([self._steps])
+            arrays[_STEPS] = np.asarray([self.seed, self._steps])
         names = {id(parameter): name for name, parameter in self.module.named_parameters()}
         for parameter, memory in self._optimizer.state.items():
             for what, value in memory.items():
@@ -219,16 +227,25 @@ class TorchNetwork:
         own["pixel_scale"] = np.asarray([self.pixel_scale])
         parameters = dict(self.module.named_parameters())
         remembered = ("momentum_buffer",) if self._optimizer_settings.name == "sgd" else ("exp_avg", "exp_avg_sq")
-        memory: State = {_STEPS: np.asarray([0])}
+        memory: State = {_STEPS: np.asarray([0, 0])}
         for name in parameters:
             memory.update({f"{OPTIMIZER}{name}.{what}": own[name] for what in remembered})
             memory[f"{OPTIMIZER}{name}.step"] = np.zeros((), np.float32)
         check_state(state, own, memory)
+        remembers = {name for name in state if name.startswith(OPTIMIZER)} - {_STEPS}
+        if remembers and _STEPS not in state:
+            raise NetworkError("weights hold an optimiser's memory without its steps: the file is damaged")
+        for name in parameters:
+            held = [what for what in remembered if f"{OPTIMIZER}{name}.{what}" in remembers]
+            if held and len(held) < len(remembered):
+                raise NetworkError(
+                    f"weights hold only a part of the optimiser's memory of '{name}': the file is damaged"
+                )
         with torch.no_grad():
             for name, tensor in self.module.state_dict().items():
                 tensor.copy_(torch.tensor(state[name]))
         self.pixel_scale = state["pixel_scale"][0]
-        self._steps = int(state[_STEPS][0]) if _STEPS in state else 0
+        self.seed, self._steps = (int(number) for number in state.get(_STEPS, (self.seed, 0)))
         self._optimizer.state.clear()
         for name, array in state.items():
             if name.startswith(OPTIMIZER) and name != _STEPS:
@@ -342,8 +359,7 @@ def _array(tensor: Tensor) -> NDArray[Any]:
 
 
 def _device(name: str) -> torch.device:
-    if name not in DEVICES:
-        raise NetworkError(f"a device is one of {', '.join(DEVICES)}, found '{name}'")
+    check_device(name)
     there = torch.cuda.is_available()
     if name == "cuda" and not there:
         raise NetworkError("no GPU that PyTorch can use was found: leave out --device, or give --device cpu")

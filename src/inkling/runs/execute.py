@@ -10,10 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
-from inkling.errors import RunError
+from inkling.errors import DataError, RunError
 from inkling.images.dataset import Splits
 from inkling.networks.catalogue import build
 from inkling.runs.environment import machine, versions
@@ -34,7 +33,7 @@ class Teacher:
     folder : Path
         Its run folder.
     splits : Splits
-        What the pupil trains on.
+        All images of the pupil's source.
     device : str
 
     Raises
@@ -51,11 +50,13 @@ class Teacher:
             )
         if run.data.class_names != splits.train.class_names or run.data.image_shape != splits.train.image_shape:
             raise RunError(f"{folder}: a teacher must know the same classes and image size as its pupil's images have")
-        found = run.predictions("validation").labels
-        if run.data.name != splits.name or not np.array_equal(found, splits.validation.labels):
+        try:
+            run.splits(splits)
+        except DataError:
             raise RunError(
-                f"{folder}: a teacher must have the same validation images as its pupil, or it may have trained on them"
-            )
+                f"{folder}: a teacher must have been trained on the same source as its pupil, "
+                "or it may know the images that the pupil is judged by"
+            ) from None
         self.network = run.network(device)
         self.info = {"run": str(folder), "network": run.network_name, "weights_sha256": run.weights_digest()}
 
@@ -112,7 +113,7 @@ def _execute(
     plan.settings.check()
     splits = plan.splits(whole)
     network = build(plan.network, splits.train.image_shape, splits.train.n_classes, plan.settings.seed, plan.device)
-    teacher = Teacher(plan.teacher, splits, plan.device) if plan.teacher else None
+    teacher = Teacher(plan.teacher, whole, plan.device) if plan.teacher else None
     check_teacher(plan.settings, teacher.network if teacher else None)
     network.configure(plan.settings.optimizer, plan.settings.precision)
     data = DataInfo.of(plan.source, splits)
@@ -209,7 +210,10 @@ def _check_same(run: Run, data: DataInfo, info: dict[str, Any]) -> None:
     differences = []
     if run.data.fingerprint != data.fingerprint:
         differences.append("data or training size")
-    differences += [what for what in ("network", "teacher") if run.info.get(what) != info[what]]
+    if run.info["network"] != info["network"]:
+        differences.append("network")
+    if _weights_of(run.info.get("teacher")) != _weights_of(info["teacher"]):
+        differences.append("teacher")
     theirs, ours = run.settings.to_json(), info["settings"]
     differences += [f"{name} ({theirs[name]}, now {ours[name]})" for name in ours if theirs[name] != ours[name]]
     if differences:
@@ -217,6 +221,10 @@ def _check_same(run: Run, data: DataInfo, info: dict[str, Any]) -> None:
             f"{run.folder}: holds another run, different in {', '.join(differences)}: "
             "resume with the command that started it, or choose another --out"
         )
+
+
+def _weights_of(teacher: dict[str, Any] | None) -> str | None:
+    return None if teacher is None else str(teacher.get("weights_sha256"))
 
 
 def _now() -> str:

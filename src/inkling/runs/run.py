@@ -99,7 +99,11 @@ class Run:
             self.network_name = str(self.info["network"]["network"])
             self.results: dict[str, Any] | None = self.info["results"]
             _check_types(self)
-        except (KeyError, TypeError, ValueError, SettingsError) as error:
+        except SettingsError as error:
+            raise RunError(
+                f"{self.folder / 'run.json'}: not understood ({error}): use the version of Inkling that wrote it"
+            ) from None
+        except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"{self.folder / 'run.json'}: damaged ({error}): train again into another folder") from None
 
     @classmethod
@@ -339,6 +343,13 @@ def _check_types(run: Run) -> None:
     if not all(type(size) is int and size > 0 for size in sizes):
         raise ValueError(f"expected numbers of images, found {sizes}")
     texts = (run.data.source, run.data.name, run.data.fingerprint, run.info["command"])
+    described = run.info["network"]
+    shape = (tuple(described["image_shape"]), described["n_classes"])
+    if shape != (run.data.image_shape, len(run.data.class_names)):
+        raise ValueError(f"the network takes {shape}, the data are {run.data.image_shape}")
+    teacher = run.info.get("teacher")
+    if teacher is not None and not all(isinstance(teacher[name], str) for name in ("run", "network", "weights_sha256")):
+        raise ValueError("run, network and weights_sha256 of a teacher must be texts")
     if not all(isinstance(text, str) for text in texts):
         raise ValueError("source, name, fingerprint and command must be texts")
     threads = run.info["machine"]["threads"]

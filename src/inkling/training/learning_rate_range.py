@@ -95,8 +95,12 @@ def learning_rate_range(
     smoothed = gaussian_filter1d(losses, max(1.0, steps / 40), mode="nearest") if losses else np.zeros(1)
     best = int(np.argmin(smoothed))
     if best < 2:
-        raise TrainingError(f"the loss does not fall at any learning rate from {lowest:g}: begin the range lower")
+        raise TrainingError(
+            f"the loss does not fall at any learning rate from {lowest:g}: begin the range lower, or take more steps"
+        )
     slopes = np.gradient(smoothed[: best + 1], np.log(rates[: best + 1]))
+    if np.argmin(slopes) < steps / 40:
+        raise TrainingError(f"the loss falls fastest at the very first rates, from {lowest:g}: begin the range lower")
     return LearningRateRange(
         rates=tuple(rates),
         losses=tuple(losses),

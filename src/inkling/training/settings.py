@@ -47,8 +47,7 @@ class TrainingSettings:
         found += [
             f"{name} must be a whole number, found {value}" for name, value in whole.items() if type(value) is not int
         ]
-        if self.seed < 0:
-            found.append(f"seed must be 0 or more, found {self.seed}")
+        found += seed_problems(self.seed)
         if self.patience is not None and self.patience < 1:
             found.append(f"patience must be 1 epoch or more, found {self.patience}")
         if not 0 <= self.label_smoothing < 1:
@@ -81,6 +80,11 @@ class TrainingSettings:
         """
         settings: TrainingSettings = _from_json(cls, values, "")
         return settings.check()
+
+
+def seed_problems(seed: int) -> list[str]:
+    """Return a sentence if a seed is out of range."""
+    return [] if 0 <= seed < 2**63 else [f"seed must be 0 or more and below 2^63, found {seed}"]
 
 
 def _from_json(cls: Any, values: Any, where: str) -> Any:

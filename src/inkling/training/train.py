@@ -41,7 +41,9 @@ class EpochRecord:
 
     epoch: int  # 1 for the first
     learning_rate: float  # of the last step
-    running_loss: float  # mean over the epoch's batches, on augmented images, while the weights moved
+    running_loss: (
+        float  # mean over the epoch's batches, as trained on (augmented, smoothed, taught), while the weights moved
+    )
     train_loss: float  # of the weights at the end of the epoch, on the training images as they are
     train_accuracy: float
     validation_loss: float
@@ -176,10 +178,8 @@ def _train_epoch(network: Network, batches: MiniBatches, epoch: int) -> tuple[fl
 
 
 def _diverged(epoch: int, where: str) -> str:
-    return (
-        f"the loss is no longer a number in epoch {epoch}, {where}: "
-        "try a lower learning rate; every epoch before this one is kept"
-    )
+    kept = "every epoch before this one is kept" if epoch > 1 else "no epoch was finished"
+    return f"the loss is no longer a number in epoch {epoch}, {where}: try a lower learning rate; {kept}"
 
 
 def measure(network: Network, dataset: ImageDataset) -> tuple[float, float]:

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from numpy.typing import NDArray
 
 from inkling.views.style import INK, MUTED, NETWORK_COLOURS, RULE, TEXT, dress, figure_of, new_axes
 
@@ -17,6 +18,9 @@ Measure = Literal["error", "loss"]
 
 _NEAR = 0.075
 """Two labels stand at least this part of the axis apart."""
+
+_WORDS = (0.05, 0.15)
+"""The words of a mark stand this far from it, as parts of the axis."""
 
 
 @dataclass(frozen=True)
@@ -140,13 +144,33 @@ class LearningCurvesDisplay:
         ax.plot([epoch], [y], "o", color=self.colour, markersize=5, zorder=4, clip_on=False)
         value = f"{100 * y:.3g}%" if self.measure == "error" else f"{y:.3g}"
         late = epoch > 0.45 * ax.get_xlim()[1]
-        bottom, top = ax.get_ylim()
-        high = np.log(y / bottom) > 0.85 * np.log(top / bottom)  # no room above: the axis is named there
         side, edge = ("right", 2) if late else ("left", 0)
+        under = self._crossings(ax, epoch, y, late, -1) < self._crossings(ax, epoch, y, late, 1)
         ax.annotate(
-            f"{self.mark}: epoch {epoch}, {value}", (epoch, y), (edge, -15 if high else 15), color=MUTED,
-            textcoords="offset points", fontsize=TEXT - 0.5, ha=side, va="top" if high else "bottom",
+            f"{self.mark}: epoch {epoch}, {value}", (epoch, y), (edge, -15 if under else 15), color=MUTED,
+            textcoords="offset points", fontsize=TEXT - 0.5, ha=side, va="top" if under else "bottom",
         )  # fmt: skip
+
+    def _crossings(self, ax: Axes, epoch: int, y: float, late: bool, sign: int) -> float:
+        """How much of the curves lies where a mark's words would stand, above it (sign 1) or below (-1)."""
+        bottom, top = ax.get_ylim()
+
+        def height(values: Sequence[float]) -> NDArray[np.float64]:
+            """Part of the axis, 0 at its lower end."""
+            found: NDArray[np.float64] = np.log(np.maximum(values, bottom) / bottom) / np.log(top / bottom)
+            return found
+
+        low, high = sorted(float(height([y])[0]) + sign * part for part in _WORDS)
+        if low < 0 or high > 1:
+            return np.inf
+        end = epoch + (-1 if late else 1) * 0.45 * ax.get_xlim()[1]
+        epochs = np.linspace(epoch, end, 40)
+        crossings = 0
+        for curve in (*self.training, *self.validation):
+            there = epochs[(epochs >= 1) & (epochs <= len(curve))]
+            heights = np.interp(there, np.arange(1, len(curve) + 1), height(curve))
+            crossings += int(np.count_nonzero((heights > low) & (heights < high)))
+        return crossings
 
 
 def shared_limits(displays: Sequence[LearningCurvesDisplay]) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from inkling.views.architecture import ArchitectureDisplay
 from inkling.views.counts import ConfusionMatrixDisplay, MissesDisplay
 from inkling.views.curves import LearningCurvesDisplay, shared_limits
+from inkling.views.feature_maps import FeatureMapsDisplay
 from inkling.views.learning_rates import LearningRateDisplay
 from inkling.views.pictures import ContactSheetDisplay, MistakesDisplay, WeightsDisplay
 
@@ -10,6 +11,7 @@ __all__ = [
     "ArchitectureDisplay",
     "ConfusionMatrixDisplay",
     "ContactSheetDisplay",
+    "FeatureMapsDisplay",
     "LearningCurvesDisplay",
     "LearningRateDisplay",
     "MissesDisplay",

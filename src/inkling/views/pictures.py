@@ -1,4 +1,4 @@
-"""Pictures made of pixels: images, weight vectors and galleries, never blurred by upscaling."""
+"""Pictures made of pixels: images, weights and galleries, never blurred by upscaling."""
 
 from __future__ import annotations
 
@@ -32,20 +32,13 @@ def png_uri(pixels: NDArray[np.uint8]) -> str:
 
 
 def weight_png_uri(weights: NDArray[np.floating[Any]], limit: float) -> str:
-    """Return one weight vector, (H, W, C), as a data URI; `limit` is the weight of the strongest colour."""
+    """Return one unit or filter, (h, w, C), as a data URI; `limit` is the weight of the strongest colour."""
     if weights.shape[-1] == 3:
         return png_uri(_weight_pixels(weights, limit))
     shades = np.round((np.clip(weights[..., 0] / limit, -1, 1) + 1) / 2 * (_SHADES - 1)).astype(np.uint8)
     image = Image.fromarray(shades)
     image.putpalette((WEIGHT_MAP(np.linspace(0, 1, _SHADES))[:, :3] * 255).round().astype(np.uint8).tobytes())
     return _uri(image)
-
-
-def feature_map_uris(maps: NDArray[np.floating[Any]]) -> list[str]:
-    """Return each channel of (h, w, channels) as a data URI; black is the lowest value of all, white the highest."""
-    low, high = float(maps.min()), float(maps.max())
-    shades = np.round((maps - low) / ((high - low) or 1.0) * 255).astype(np.uint8)
-    return [png_uri(shades[..., [channel]]) for channel in range(shades.shape[-1])]
 
 
 def weight_limit(weights: Sequence[NDArray[np.floating[Any]]]) -> float:
@@ -67,8 +60,8 @@ def _uri(image: Image.Image) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def _mosaic(pictures: NDArray[np.uint8], columns: int, gap: tuple[int, int]) -> NDArray[np.uint8]:
-    """Lay (N, H, W, C) pictures out in rows, with transparent gaps (below, right) in pixels: (H', W', 4)."""
+def mosaic(pictures: NDArray[np.uint8], columns: int, gap: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return (N, H, W, C) pictures laid out in rows, with transparent gaps (below, right) in pixels: (H', W', 4)."""
     n, h, w, c = pictures.shape
     rows = -(-n // columns)
     down, across = h + gap[0], w + gap[1]
@@ -80,15 +73,16 @@ def _mosaic(pictures: NDArray[np.uint8], columns: int, gap: tuple[int, int]) -> 
     return canvas
 
 
-def _pixel_axes(canvas: NDArray[np.uint8], scale: int, left: int = 8, top: int = 8, bottom: int = 8) -> Axes:
-    """Axes in a new figure on which each pixel of the canvas covers exactly `scale` x `scale` pixels."""
+def pixel_axes(canvas: NDArray[np.uint8], scale: int, left: int = 8, top: int = 8, bottom: int = 8) -> Axes:
+    """Return axes in a new figure on which each pixel of the canvas covers exactly `scale` x `scale` pixels."""
     height, width = scale * canvas.shape[0], scale * canvas.shape[1]
     whole_width, whole_height = width + left + 8, height + top + bottom
     figure = Figure(figsize=(whole_width / _DPI, whole_height / _DPI), dpi=_DPI)
     return figure.add_axes((left / whole_width, bottom / whole_height, width / whole_width, height / whole_height))
 
 
-def _show(ax: Axes, canvas: NDArray[np.uint8], title: str) -> Figure:
+def show_canvas(ax: Axes, canvas: NDArray[np.uint8], title: str) -> Figure:
+    """Draw a canvas, uint8 (H, W, 4), with crisp pixels and nothing around it."""
     ax.imshow(canvas, interpolation="nearest", extent=(0, canvas.shape[1], canvas.shape[0], 0))
     ax.tick_params(length=0)
     ax.set_xticks([])
@@ -102,33 +96,30 @@ def _show(ax: Axes, canvas: NDArray[np.uint8], title: str) -> Figure:
 
 @dataclass(frozen=True, eq=False)
 class WeightsDisplay:
-    """First-layer weight vectors as pictures: one a hidden unit, one colour scale centred on zero for all.
+    """First-layer weights as pictures: one a hidden unit or filter, one colour scale centred on zero for all.
 
     Attributes
     ----------
-    vectors : ndarray of float, shape (units, H, W, C)
+    weights : ndarray of float, shape (units, h, w, C)
     limit : float
         The weight of the strongest colour.
     """
 
-    vectors: NDArray[np.floating[Any]]
+    weights: NDArray[np.floating[Any]]
     limit: float
 
     @classmethod
-    def from_weights(
-        cls, w1: NDArray[np.floating[Any]], image_shape: tuple[int, int, int], limit: float | None = None
-    ) -> WeightsDisplay:
-        """Make the display from W1, shape (H * W * C, units); `limit` can be shared among panels."""
-        vectors = w1.T.reshape(-1, *image_shape)
-        return cls(vectors, weight_limit([vectors]) if limit is None else limit)
+    def from_first_layer(cls, weights: NDArray[np.floating[Any]], limit: float | None = None) -> WeightsDisplay:
+        """Make the display from `Network.first_layer()`; `limit` can be shared among panels."""
+        return cls(weights, weight_limit([weights]) if limit is None else limit)
 
     def plot(self, ax: Axes | None = None, title: str = "", columns: int = 16) -> Figure:
         """Draw, into `ax` or a new figure."""
-        canvas = _mosaic(_weight_pixels(self.vectors, self.limit), min(columns, len(self.vectors)), (1, 1))
+        canvas = mosaic(_weight_pixels(self.weights, self.limit), min(columns, len(self.weights)), (1, 1))
         if ax is None:
-            ax = _pixel_axes(canvas, max(2, 900 // canvas.shape[1]), left=24, top=30 if title else 8, bottom=40)
-        figure = _show(ax, canvas, title)
-        if self.vectors.shape[-1] == 1:
+            ax = pixel_axes(canvas, max(2, 900 // canvas.shape[1]), left=24, top=30 if title else 8, bottom=40)
+        figure = show_canvas(ax, canvas, title)
+        if self.weights.shape[-1] == 1:
             scale = _colour_scale(self.limit)
             bar = figure.colorbar(
                 scale, ax=ax, orientation="horizontal", cax=ax.inset_axes((0, -0.06, 0.3, 0.02)), ticks=[
@@ -174,13 +165,13 @@ class ContactSheetDisplay:
         canvas = np.zeros((len(self.rows) * (h + gap) - gap, columns * (w + gap) - gap, 4), np.uint8)
         for place, row in enumerate(self.rows):
             if len(row):
-                strip = _mosaic(row, len(row), (gap, gap))
+                strip = mosaic(row, len(row), (gap, gap))
                 canvas[place * (h + gap) : place * (h + gap) + h, : strip.shape[1]] = strip
         labels = [shorten(label, 28) for label in self.labels]
         if ax is None:
             scale = max(1, round(44 / h))
-            ax = _pixel_axes(canvas, scale, left=24 + 8 * max(map(len, labels)), top=34 if title else 8)
-        figure = _show(ax, canvas, title)
+            ax = pixel_axes(canvas, scale, left=24 + 8 * max(map(len, labels)), top=34 if title else 8)
+        figure = show_canvas(ax, canvas, title)
         ax.set_yticks(
             [place * (h + gap) + h / 2 for place in range(len(labels))], labels, fontsize=10, color=INK,
             parse_math=False,
@@ -236,10 +227,10 @@ class MistakesDisplay:
         scale = max(1, round(84 / w))
         below, right = -(-40 // scale), max(1, 24 // scale)
         columns = min(columns, len(self.captions))
-        canvas = _mosaic(self.pictures, columns, (below, right))
+        canvas = mosaic(self.pictures, columns, (below, right))
         if ax is None:
-            ax = _pixel_axes(canvas, scale, top=34 if title else 8, bottom=44)
-        figure = _show(ax, canvas, title)
+            ax = pixel_axes(canvas, scale, top=34 if title else 8, bottom=44)
+        figure = show_canvas(ax, canvas, title)
         for place, lines in enumerate(self.captions):
             x, y = place % columns * (w + right), place // columns * (h + below) + h
             ax.annotate(

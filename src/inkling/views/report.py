@@ -9,21 +9,19 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.colors import to_hex
 
-from inkling.networks.base import Layer
 from inkling.views import wording
 from inkling.views.architecture import ArchitectureDisplay
+from inkling.views.comparison import comparison_rows
 from inkling.views.counts import ConfusionMatrixDisplay, MissesDisplay
 from inkling.views.curves import LearningCurvesDisplay, Measure, shared_limits
-from inkling.views.pictures import feature_map_uris, png_uri, weight_limit, weight_png_uri
+from inkling.views.feature_maps import FeatureMapsDisplay
+from inkling.views.pictures import png_uri, weight_limit, weight_png_uri
 from inkling.views.report_content import CellContent, ReportContent
 from inkling.views.style import WEIGHT_MAP, network_colour, variables
 from inkling.views.svg import to_svg
 
 UNITS = 64
 """Hidden units or filters shown as pictures, at most."""
-
-MAPS = 32
-"""Feature maps shown of a stage, at most."""
 
 
 def render_report(content: ReportContent) -> str:
@@ -36,13 +34,14 @@ def render_report(content: ReportContent) -> str:
         dark=variables(dark=True),
         error_curves={name: figures.curves(name, "error") for name in content.networks},
         loss_curves={name: figures.curves(name, "loss") for name in content.networks},
+        compared=content.compared and comparison_rows(content.compared, content.n_validation, content.n_test),
         best_cells=figures.best_cells,
         confusions=[figures.confusion(cell) for cell in figures.best_cells],
         misses=figures.misses(),
         galleries=[(cell, figures.gallery(cell)) for cell in figures.best_cells if cell.mistakes],
         architectures=[(cell, *figures.architecture(cell)) for cell in figures.best_cells],
         weights=figures.weights(),
-        feature_maps=[(cell, figures.feature_maps(cell)) for cell in figures.best_cells if cell.feature_maps],
+        feature_maps=figures.feature_maps(),
         gradient=_gradient(),
     )  # fmt: skip
 
@@ -120,10 +119,13 @@ class _Figures:
         label = f"Architecture of the {cell.network}: {display.label}"
         return to_svg(display.plot(), self._key(), label), display.width
 
-    def feature_maps(self, cell: CellContent) -> list[tuple[Layer, list[str]]]:
-        """Data URIs of a cell's feature maps, stage by stage."""
-        stages = cell.feature_maps.stages if cell.feature_maps else ()
-        return [(layer, feature_map_uris(maps[..., :MAPS])) for layer, maps in stages]
+    def feature_maps(self) -> list[tuple[CellContent, FeatureMapsDisplay]]:
+        """The feature maps of each network that has any."""
+        return [
+            (cell, FeatureMapsDisplay.from_maps(cell.feature_maps.picture, cell.feature_maps.maps))
+            for cell in self.best_cells
+            if cell.feature_maps
+        ]
 
     def weights(self) -> list[tuple[str, float, list[tuple[CellContent, int, list[str]]]]]:
         """For each network with first-layer weights: its colour limit, and the pictures of each training size."""

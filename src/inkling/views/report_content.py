@@ -14,7 +14,7 @@ from inkling.diagnosis.class_misses import ClassMisses
 from inkling.diagnosis.data_size import DataSizeEffect
 from inkling.diagnosis.mistakes import Mistake
 from inkling.diagnosis.overfitting import Overfitting
-from inkling.diagnosis.spread import Spread
+from inkling.diagnosis.spread import Spread, spread
 from inkling.networks.base import Layer
 
 
@@ -64,12 +64,12 @@ class PicturedMistake:
 
 @dataclass(frozen=True, eq=False)
 class FeatureMaps:
-    """What a network makes of one test image on the way, stage by stage."""
+    """What a network makes of one test image on the way."""
 
     index: int  # of the image in the test split
     label: int  # its class, which the network names right
     picture: NDArray[np.uint8]  # (H, W, C)
-    stages: tuple[tuple[Layer, NDArray[np.floating[Any]]], ...]  # each (h, w, channels)
+    maps: tuple[tuple[Layer, NDArray[np.floating[Any]]], ...]  # after every layer, (h, w, channels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +92,21 @@ class CellContent:
     def first(self) -> RunContent:
         """The run that pictures and confusions are of."""
         return self.runs[0]
+
+    @property
+    def gap(self) -> Spread:
+        """Training less validation accuracy at the best epoch."""
+        return spread([run.overfitting.gap for run in self.runs])
+
+    @property
+    def timing(self) -> Timing:
+        """Of the run whose epochs took least: other work on a machine can only make them longer."""
+        return min((run.timing for run in self.runs), key=lambda timing: timing.per_epoch)
+
+    @property
+    def has_filters(self) -> bool:
+        """Whether the first layer with weights is a convolution."""
+        return next((layer.kind for layer in self.layers if layer.parameters), "") == "convolution"
 
     @property
     def parameters(self) -> int:

@@ -35,6 +35,16 @@ def seconds(value: float) -> str:
     return f"{amount:#.3g}".rstrip(".") + f" {unit}"
 
 
+def significant(value: float) -> str:
+    """Return a number with three digits, the others zero."""
+    return f"{float(f'{value:.3g}'):,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def signed(points: float) -> str:
+    """Return a difference in points with one decimal; nothing is not negative."""
+    return f"{round(points, 1) + 0.0:.1f}".replace("-", "−")
+
+
 def images(n: int) -> str:
     """Return a number of training images in words."""
     return f"{n:,} training images"
@@ -84,19 +94,26 @@ def comparison(cells: Sequence[CellContent], n_test: int) -> str:
     """Return which network names more test images right on the same training images, and what an epoch costs."""
     best, *others = _by_validation(cells)
     costs = [f"{_times(best, other)} one of the {other.network}" for other in others]
-    title = comparison_title(cells, n_test)
+    accuracies = _accuracies(cells, n_test)
     return (
-        f"Trained on {best.train_size:,} images, {title[0].lower()}{title[1:]}; an epoch of the {best.network} takes "
-        f"{and_list(costs)}."
+        f"Trained on {best.train_size:,} images, {accuracies[0].lower()}{accuracies[1:]}; an epoch of the "
+        f"{best.network} takes {and_list(costs)}."
     )
 
 
 def comparison_title(cells: Sequence[CellContent], n_test: int) -> str:
-    """Return which network names more test images right."""
+    """Return which network names more test images right, and what an epoch costs against the cheapest of the others."""
+    best, *others = _by_validation(cells)
+    cheapest = min(others, key=lambda cell: cell.timing.per_epoch)
+    cost = f"{_times(best, cheapest)} the {cheapest.network}'s"
+    return f"{_accuracies(cells, n_test)}; an epoch of the {best.network} takes {cost}"
+
+
+def _accuracies(cells: Sequence[CellContent], n_test: int) -> str:
     best, *others = _by_validation(cells)
     right = [f"the {cell.network} {percent(cell.test_accuracy.mean, n_test)}" for cell in others]
     first = f"The {best.network} names {percent(best.test_accuracy.mean, n_test)} of the test images right"
-    return and_list([first, *right])
+    return and_list([first, *right]) if len(right) > 1 else f"{first}, {right[0]}"
 
 
 def _by_validation(cells: Sequence[CellContent]) -> list[CellContent]:
@@ -104,10 +121,10 @@ def _by_validation(cells: Sequence[CellContent]) -> list[CellContent]:
 
 
 def _times(cell: CellContent, other: CellContent) -> str:
-    ratio = cell.first.timing.per_epoch / other.first.timing.per_epoch
+    ratio = cell.timing.per_epoch / other.timing.per_epoch
     if 0.9 < ratio < 1.1:
         return "about as long as"
-    return f"{ratio:,.{0 if ratio >= 10 else 1}f} times as long as" if ratio > 1 else f"{ratio:.0%} of the time of"
+    return f"{significant(ratio)} times as long as" if ratio > 1 else f"{ratio:.0%} of the time of"
 
 
 def size_effect(effect: DataSizeEffect, network: str, n_test: int, seed: int) -> str:
@@ -117,7 +134,7 @@ def size_effect(effect: DataSizeEffect, network: str, n_test: int, seed: int) ->
         f"the {network}'s test error goes from {percent(1 - effect.small_accuracy, n_test)} to "
         f"{percent(1 - effect.large_accuracy, n_test)} (seed {seed}, n = {n_test:,})"
     )
-    change = f"{100 * effect.gain:+.1f} points of accuracy, 95% interval {low:+.1f} to {high:+.1f}"
+    change = f"{100 * effect.gain:+.1f} points of accuracy, 95% interval {low:+.1f} to {high:+.1f}".replace("-", "−")
     start = f"From {effect.small:,} to {images(effect.large)}, {numbers}: {change}"
     return f"{start}." if effect.shown else f"{start}, which chance alone could explain."
 
