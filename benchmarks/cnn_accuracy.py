@@ -12,8 +12,11 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from inkling import load, run_study
-from inkling.diagnosis.accuracy import evaluate
+from inkling.diagnosis.accuracy import evaluate_predictions
+from inkling.diagnosis.spread import spread
 from inkling.runs.ensemble import classifier_of
 from inkling.runs.environment import machine, versions
 from inkling.runs.run import Run
@@ -58,16 +61,19 @@ def study(network: str, recipe: str, sizes: tuple[int, ...], out: Path, jobs: in
 
 
 def ensemble(out: Path, _: int) -> None:
-    """Average the three runs of the strong recipe on 2,000 images, and those on 50,000."""
+    """Judge the strong runs on 2,000 images, and those on 50,000, with test-time augmentation and all averaged."""
     splits = load("mnist")
     for size in (2000, 50000):
-        folders = [out / "cnn-strong" / "runs" / f"cnn-{size}-seed{seed}" for seed in SEEDS]
-        together = classifier_of([Run(folder) for folder in folders])
+        runs = [Run(out / "cnn-strong" / "runs" / f"cnn-{size}-seed{seed}") for seed in SEEDS]
         for split, dataset in (("validation", splits.validation), ("test", splits.test)):
-            print(
-                f"ensemble of {len(SEEDS)} cnn, strong, {size:,} images: {evaluate(together, dataset, split)}",
-                flush=True,
-            )
+            plain = [run.predictions(split).probabilities for run in runs]
+            augmented = [classifier_of([run], tta=True).predict_proba(dataset.images) for run in runs]
+            for tta, probabilities in (("", plain), (", --tta", augmented)):
+                single = [evaluate_predictions(dataset.labels, of, dataset.class_names, split) for of in probabilities]
+                mean = np.mean(probabilities, axis=0)
+                together = evaluate_predictions(dataset.labels, mean, dataset.class_names, split)
+                print(f"cnn, strong, {size:,} images{tta}: {split} accuracy {spread([of.accuracy for of in single])}")
+                print(f"ensemble of {len(runs)}, {size:,} images{tta}: {together}", flush=True)
 
 
 def distil(out: Path, jobs: int) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import affine_transform, map_coordinates
 
 from inkling.images import augment as module
-from inkling.images.augment import Augmentation, augment
+from inkling.images.augment import Augmentation, augment, variants
 
 shapes = st.tuples(st.integers(1, 5), st.integers(2, 12), st.integers(2, 12), st.sampled_from([1, 3]))
 amounts = st.builds(
@@ -35,7 +35,7 @@ def test_zero_amounts_change_nothing(shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("right", [-1, 0, 4])
 def test_whole_pixel_shifts_are_exact(down: int, right: int, monkeypatch: pytest.MonkeyPatch) -> None:
     maps = np.tile(np.eye(2, dtype=np.float32), (3, 1, 1)), np.tile(np.float32([-down, -right]), (3, 1))
-    monkeypatch.setattr(module, "_random_maps", lambda n, amounts, rng: maps)
+    monkeypatch.setattr(module, "_maps", lambda amounts, parts: maps)
     images = pictures((3, 9, 7, 3))
     expected = np.zeros_like(images)
     to = slice(max(down, 0), 9 + min(down, 0)), slice(max(right, 0), 7 + min(right, 0))
@@ -48,7 +48,7 @@ def test_whole_pixel_shifts_are_exact(down: int, right: int, monkeypatch: pytest
 def test_equals_scipy(shape: tuple[int, ...], amount: Augmentation, seed: int) -> None:
     images = pictures(shape, seed)
     changed = augment(images, amount, np.random.default_rng(seed))
-    matrices, shifts = module._random_maps(len(images), amount, np.random.default_rng(seed))
+    matrices, shifts = module._maps(amount, np.random.default_rng(seed).uniform(-1, 1, (5, len(images))))
     centre = (np.array(shape[1:3]) - 1) / 2
     for image, found, matrix, shift in zip(images, changed, matrices.astype(float), shifts.astype(float), strict=True):
         for channel in range(shape[3]):
@@ -77,10 +77,11 @@ def test_every_image_is_changed_in_its_own_way() -> None:
 
 
 def test_amounts_bound_the_maps() -> None:
-    matrices, shifts = module._random_maps(2000, Augmentation(shift=3), np.random.default_rng(0))
+    parts = np.random.default_rng(0).uniform(-1, 1, (5, 2000))
+    matrices, shifts = module._maps(Augmentation(shift=3), parts)
     np.testing.assert_allclose(matrices, np.tile(np.eye(2), (2000, 1, 1)))
     assert 2.9 < np.abs(shifts).max() <= 3
-    matrices, shifts = module._random_maps(2000, Augmentation(rotation=30, scale=0.2), np.random.default_rng(0))
+    matrices, shifts = module._maps(Augmentation(rotation=30, scale=0.2), parts)
     assert not shifts.any()
     sizes = np.sqrt(np.linalg.det(matrices.astype(float)))
     assert 1 / 1.2 <= sizes.min() < 1 / 1.19
@@ -112,7 +113,7 @@ def test_elastic_changes_equal_scipys() -> None:
     images, amount = pictures((4, 28, 20, 3)), Augmentation(elastic=2.0)
     changed = augment(images, amount, np.random.default_rng(3))
     rng = np.random.default_rng(3)
-    module._random_maps(4, amount, rng)  # the affine draws come first
+    rng.uniform(-1, 1, (5, 4))  # the affine draws come first
     moved = module._elastic(4, 28, 20, 2.0, rng)
     rows, columns = np.mgrid[:28, :20] + 1.0
     for image, found, (down, right) in zip(images, changed, moved.swapaxes(0, 1), strict=True):
@@ -125,3 +126,25 @@ def test_elastic_changes_equal_scipys() -> None:
 def test_a_grid_that_moves_as_one_is_a_shift() -> None:
     for side in (8, 28, 33):
         np.testing.assert_allclose(module._between(side).sum(axis=1), np.ones(side), rtol=1e-6)
+
+
+def test_variants_are_changed_one_way_each_by_half() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 9, 8, 1), np.uint8)
+    found = list(variants(images, Augmentation(shift=2.0)))
+    assert len(found) == 5
+    np.testing.assert_array_equal(found[0], images)
+    for copy, (down, right) in zip(found[1:], [(-1, 0), (1, 0), (0, -1), (0, 1)], strict=True):
+        # An output pixel says where it came from: a shift of 1 takes the pixel below.
+        expected = np.zeros_like(images)
+        rows, columns = np.arange(9) + down, np.arange(8) + right
+        inside = np.ix_(range(3), (rows >= 0) & (rows < 9), (columns >= 0) & (columns < 8))
+        expected[inside] = images[:, rows[(rows >= 0) & (rows < 9)]][:, :, columns[(columns >= 0) & (columns < 8)]]
+        np.testing.assert_array_equal(copy, expected)
+    assert len(list(variants(images, Augmentation(rotation=4, scale=0.1)))) == 5
+    assert len(list(variants(images, Augmentation(1, 2, 0.3, 4, 5)))) == 11
+    assert len(list(variants(images, Augmentation(elastic=1)))) == 1
+    # Half a turn each way, and back: the two turned copies are each other's mirror when the image is symmetric.
+    symmetric = images + images[:, :, ::-1] // 2
+    symmetric = np.maximum(symmetric, symmetric[:, :, ::-1])
+    _, left, right_turned = variants(symmetric, Augmentation(rotation=20))
+    np.testing.assert_allclose(left.astype(int), right_turned[:, :, ::-1].astype(int), atol=1)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from command_line import inkling
 from inkling.errors import DataError, NetworkError, RunError
+from inkling.images.augment import variants
 from inkling.images.digits import load_digits
 from inkling.images.pictures import read_picture
 from inkling.networks.ensemble import Ensemble
@@ -58,6 +59,24 @@ def test_evaluate_averages_several_runs(runs: list[Path]) -> None:
     refused = inkling("evaluate", *runs, "--split", "train")
     assert refused.returncode == 2
     assert "has other training images than" in refused.stderr
+
+
+def test_test_time_augmentation_averages_changed_copies(runs: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "strong"
+    words = ("train", "digits", "--recipe", "strong", "--train-size", 300, "--epochs", 8, "--out", out)
+    assert inkling(*words).returncode == 0
+    run, digits = Run(out), load_digits().test
+    network, copies = run.network(), variants(digits.images, run.settings.augmentation)
+    expected = np.mean([network.predict_proba(copy) for copy in copies], axis=0)
+    np.testing.assert_allclose(classifier_of([run], tta=True).predict_proba(digits.images), expected, rtol=1e-5)
+    done = inkling("evaluate", out, "--tta", "--json")
+    values = json.loads(done.stdout)
+    assert values["correct"] == int((expected.argmax(axis=1) == digits.labels).sum())
+    assert values["tta"] is True
+    assert "with test-time augmentation" in inkling("evaluate", out, "--tta").stdout
+    refused = inkling("evaluate", runs[0], "--tta")
+    assert refused.returncode == 2
+    assert "was trained without shifts" in refused.stderr
 
 
 def test_runs_of_other_classes_do_not_fit(runs: list[Path], tmp_path: Path) -> None:

@@ -30,6 +30,10 @@ Precision = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="Where PyTorch networks compute: auto, cpu or cuda.")]
 Teacher = Annotated[Path | None, typer.Option(help="Run whose probabilities stand in for the labels (recipe distil).")]
+Tta = Annotated[
+    bool,
+    typer.Option("--tta", help="Average over copies, changed by half of what training did (test-time augmentation)."),
+]
 
 
 def numbers(text: str, option: str) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ def evaluate(
     runs: Annotated[list[Path], typer.Argument(help="Run folder, or several to average.", metavar="RUN...")],
     data: Annotated[str | None, typer.Option(help="Other images than the run's own: a source.")] = None,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    tta: choices.Tta = False,
     device: choices.Device = "auto",
     quiet: Quiet = False,
     json: Json = False,
@@ -33,7 +34,7 @@ def evaluate(
 
     output = Output(quiet, json)
     opened = [Run(folder) for folder in runs]
-    classifier, first = classifier_of(opened, device), opened[0]
+    classifier, first = classifier_of(opened, device, tta), opened[0]
     whole = load_with_progress(data or first.data.source, output)
     datasets = dict((whole if data else first.splits(whole)).items())
     if split not in datasets:
@@ -48,6 +49,7 @@ def evaluate(
             f"{list(first.data.class_names)[:12]}"
         )
     found = judge(classifier, dataset, split)
+    said = f"{found} with test-time augmentation" if tta else str(found)
     rows = table("class", "images", "missed", "most often taken for")
     taken_for = {}
     for pair in reversed(found.most_confused):
@@ -55,15 +57,15 @@ def evaluate(
     for name, missed in found.misses.items():
         rows.add_row(name, f"{dataset.class_counts[name]:,}", f"{missed:,}", taken_for.get(name, ""))
     rows.add_row("all", f"{found.n:,}", f"{found.n - found.correct:,}", "")
-    values = {**found.to_json(), "run": str(runs[0]), "runs": [str(folder) for folder in runs]}
+    values = {**found.to_json(), "run": str(runs[0]), "runs": [str(folder) for folder in runs], "tta": tta}
     if len(opened) > 1:
         members = ", ".join(str(folder) for folder in runs)
-        output.result(values, f"ensemble of {len(opened)}: {found}, loss {found.loss:.4f}", rows, f"Members: {members}")
+        output.result(values, f"ensemble of {len(opened)}: {said}, loss {found.loss:.4f}", rows, f"Members: {members}")
         return
     overfitting = diagnose_overfitting(first.history(), first.data.train, first.data.validation)
     output.result(
         {**values, "overfitting": overfitting.to_json()},
-        f"{found}, loss {found.loss:.4f}",
+        f"{said}, loss {found.loss:.4f}",
         rows,
         overfitting.verdict,
         f"Next: inkling report {shlex.quote(str(runs[0]))}",

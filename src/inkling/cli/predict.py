@@ -19,6 +19,7 @@ def predict(
     invert: Annotated[
         bool, typer.Option("--invert", help="Turn dark into light: for ink on paper, learned as light on dark.")
     ] = False,
+    tta: choices.Tta = False,
     device: choices.Device = "auto",
     quiet: Quiet = False,
     json: Json = False,
@@ -36,7 +37,7 @@ def predict(
     files = [path for path in paths[1:] if not path.is_dir()]
     if not files:
         raise DataError("expected one picture or more after the run, found none: inkling predict RUN IMAGE…")
-    classifier, names = classifier_of(runs, device), runs[0].data.class_names
+    classifier, names = classifier_of(runs, device, tta), runs[0].data.class_names
     pictures = [read_picture(path, classifier.image_shape, invert) for path in files]
     probabilities = classifier.predict_proba(np.stack(pictures))
     rows = table("file", "label", "probability", "else")

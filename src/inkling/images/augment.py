@@ -8,6 +8,7 @@ every pixel; here the points of a coarse grid are displaced, and the pixels betw
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
@@ -17,6 +18,10 @@ from numpy.typing import NDArray
 
 _GRID = 7.0
 """Pixels, about, from point to point of the grid that elastic changes move."""
+
+
+_AFFINE = ("rotation", "shear", "scale", "shift", "shift")
+"""The amounts behind an affine map, the shift once down and once across."""
 
 
 @dataclass(frozen=True)
@@ -60,17 +65,50 @@ def augment(images: NDArray[np.uint8], amounts: Augmentation, rng: np.random.Gen
     -------
     ndarray of uint8, shape (N, H, W, C)
     """
+    n, height, width, _ = images.shape
+    parts = rng.uniform(-1, 1, (len(_AFFINE), n))
+    moved = _elastic(n, height, width, amounts.elastic, rng) if amounts.elastic else None
+    return _resampled(images, *_maps(amounts, parts), moved)
+
+
+def variants(images: NDArray[np.uint8], amounts: Augmentation) -> Iterator[NDArray[np.uint8]]:
+    """Yield the images, and copies that are changed in one way each, by half of an amount, this way and that.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (N, H, W, C)
+    amounts : Augmentation
+        Elastic changes, which have no two ways, are left out.
+
+    Yields
+    ------
+    ndarray of uint8, shape (N, H, W, C)
+        One, and two for each of rotation, shear, scale, shift down and shift across that is not 0.
+    """
+    yield images
+    for way, name in enumerate(_AFFINE):
+        for part in (-0.5, 0.5) if getattr(amounts, name) else ():
+            parts = np.zeros((len(_AFFINE), len(images)))
+            parts[way] = part
+            yield _resampled(images, *_maps(amounts, parts))
+
+
+def _resampled(
+    images: NDArray[np.uint8],
+    to_source: NDArray[np.float32],
+    shift: NDArray[np.float32],
+    moved: NDArray[np.float32] | None = None,
+) -> NDArray[np.uint8]:
+    """Read every output pixel where the maps, and what else is `moved` (2, N, H, W), say it came from."""
     n, height, width, channels = images.shape
-    to_source, shift = _random_maps(n, amounts, rng)
     rows = np.arange(height, dtype=np.float32)[:, np.newaxis] - np.float32((height - 1) / 2)  # (H, 1)
     columns = np.arange(width, dtype=np.float32) - np.float32((width - 1) / 2)  # (W,)
     a, b, c, d = (to_source[:, i, j, np.newaxis, np.newaxis] for i in (0, 1) for j in (0, 1))  # each (N, 1, 1)
     y = a * rows + b * columns + (shift[:, 0, None, None] + (height + 1) / 2)  # (N, H, W)
     x = c * rows + d * columns + (shift[:, 1, None, None] + (width + 1) / 2)
-    if amounts.elastic:
-        down, right = _elastic(n, height, width, amounts.elastic, rng)
-        y += down
-        x += right
+    if moved is not None:
+        y += moved[0]
+        x += moved[1]
     # The border of zeros around every image is what lies outside; clipping sends far places onto it.
     np.clip(y, 0, height + 0.999, out=y)
     np.clip(x, 0, width + 0.999, out=x)
@@ -122,11 +160,13 @@ def _between(side: int) -> NDArray[np.float32]:
     return share
 
 
-def _random_maps(
-    n: int, amounts: Augmentation, rng: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return maps from output to source places about the centre: matrices (N, 2, 2) and (row, column) shifts (N, 2)."""
-    rotation, shear, scale, down, right = rng.uniform(-1, 1, (5, n))
+def _maps(amounts: Augmentation, parts: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return maps from output to source places about the centre: matrices (N, 2, 2) and (row, column) shifts (N, 2).
+
+    `parts`, (5, N), says which part of each amount of `_AFFINE` is applied to each image, from -1 to 1.
+    """
+    rotation, shear, scale, down, right = parts
+    n = parts.shape[1]
     angle = np.radians(amounts.rotation) * rotation
     slant = np.tan(np.radians(amounts.shear) * shear)
     size = 1 / (1 + amounts.scale * scale)

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from inkling.errors import RunError
 from inkling.networks.base import Classifier
 from inkling.networks.ensemble import Ensemble
+from inkling.networks.test_time_augmentation import OverVariants
 from inkling.runs.run import Run
 
 
-def classifier_of(runs: Sequence[Run], device: str = "auto") -> Classifier:
+def classifier_of(runs: Sequence[Run], device: str = "auto", tta: bool = False) -> Classifier:
     """Return the network of a run, or the ensemble of several.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        One or more.
+    device : str
+        Where PyTorch networks shall compute: "auto", "cpu" or "cuda".
+    tta : bool
+        Test-time augmentation: each network answers by its mean over slightly changed copies of an image.
 
     Raises
     ------
     RunError
-        If the runs know different classes or images, or a run is damaged.
+        If the runs know different classes or images, a run is damaged, or, with `tta`, was trained without shifts,
+        rotations, scales and shears.
     """
     first = runs[0]
     for other in runs[1:]:
@@ -26,5 +38,17 @@ def classifier_of(runs: Sequence[Run], device: str = "auto") -> Classifier:
                 f"{first.folder} has {len(first.data.class_names)} classes of {first.data.image_shape}, "
                 f"this one {len(other.data.class_names)} of {other.data.image_shape}"
             )
-    networks = [run.network(device) for run in runs]
+    networks = [_network_of(run, device, tta) for run in runs]
     return networks[0] if len(networks) == 1 else Ensemble(networks)
+
+
+def _network_of(run: Run, device: str, tta: bool) -> Classifier:
+    if not tta:
+        return run.network(device)
+    amounts = replace(run.settings.augmentation, elastic=0.0)
+    if not amounts:
+        raise RunError(
+            f"{run.folder}: test-time augmentation changes images as training did, by half, and this run was trained "
+            "without shifts, rotations, scales and shears: leave out --tta"
+        )
+    return OverVariants(run.network(device), amounts)

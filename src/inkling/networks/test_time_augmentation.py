@@ -1,0 +1,33 @@
+"""Test-time augmentation: an answer averaged over slightly changed copies of an image."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkling.images.augment import Augmentation, variants
+from inkling.networks.base import Classifier
+
+
+class OverVariants:
+    """The mean of a classifier's probabilities over `images.augment.variants` of each image.
+
+    Copies are changed by half of what training changed at most: often enough seen to be known, and far enough apart
+    for their errors to differ. (Krizhevsky, Sutskever and Hinton, 2012, averaged over ten crops.)
+
+    Parameters
+    ----------
+    classifier : Classifier
+    amounts : Augmentation
+        What the classifier was trained with.
+    """
+
+    def __init__(self, classifier: Classifier, amounts: Augmentation) -> None:
+        self.classifier, self.amounts = classifier, amounts
+        self.image_shape, self.n_classes = classifier.image_shape, classifier.n_classes
+
+    def predict_proba(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the mean probability of each class, float32 of shape (N, K)."""
+        answers = np.stack([self.classifier.predict_proba(copy) for copy in variants(images, self.amounts)])
+        mean: NDArray[np.float32] = answers.mean(axis=0, dtype=np.float64).astype(np.float32)
+        return mean
