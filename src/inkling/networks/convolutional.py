@@ -69,8 +69,8 @@ def cnn(image_shape: ImageShape, n_classes: int) -> nn.Module:
 def small_cnn(image_shape: ImageShape, n_classes: int) -> nn.Module:
     """Return a network that learns in seconds: three convolutions, the first of which looks at every other place.
 
-    conv 5x5 16, stride 2 -> conv 3x3 32, pool -> conv 3x3 64, pool -> dense K, each convolution with batch
-    normalisation and ReLU. 30 thousand parameters at 28x28.
+    conv 5x5 8, stride 2 -> conv 3x3 16, pool -> conv 3x3 48, pool -> dense K, each convolution with batch
+    normalisation and ReLU. 13 thousand parameters at 28x28.
 
     Parameters
     ----------
@@ -82,11 +82,11 @@ def small_cnn(image_shape: ImageShape, n_classes: int) -> nn.Module:
     height, width, channels = _at_least(8, image_shape, "small-cnn")
     places = ((height + 1) // 2 // 4) * ((width + 1) // 2 // 4)
     return nn.Sequential(
-        *_convolution(channels, 16, size=5, stride=2),
-        *_convolution(16, 32, pool=True),
-        *_convolution(32, 64, pool=True),
+        *_convolution(channels, 8, size=5, stride=2),
+        *_convolution(8, 16, pool=True),
+        *_convolution(16, 48, pool=True),
         nn.Flatten(),
-        nn.Linear(64 * places, n_classes),
+        nn.Linear(48 * places, n_classes),
     )
 
 

@@ -119,13 +119,18 @@ def cnn_fast() -> Recipe:
     - stem: 5x5 with stride 2 instead of pooling, a quarter of its work, 0.9923; 3x3 pooled 0.9920; 8 filters 0.9915;
       8, 24 and 48 filters 0.9913 (one seed each, label smoothing 0.05).
     - batches of 512: 0.9924 (one seed).
+
+    Then with the strided stem, means of three seeds and seconds of training with two threads: 16, 32, 64 filters
+    0.9920 in 4.9 s; 12, 24, 48 0.9907 in 4.4; 8, 24, 48 0.9904 in 3.7; 8, 16, 48 0.9896 in 2.8. The last, with other
+    settings, means of four seeds: rate 0.015 0.9901, 0.03 0.9901, both with label smoothing 0.05; rate 0.02 with 0.1
+    0.9908, which is this recipe: the cheapest network that keeps a margin above 99%.
     """
     settings = TrainingSettings(
         recipe="fast",
         epochs=1,
         batch_size=256,
-        label_smoothing=0.05,
-        schedule=ScheduleSettings("linear", learning_rate=0.015, warmup=0.2),
+        label_smoothing=0.1,
+        schedule=ScheduleSettings("linear", learning_rate=0.02, warmup=0.2),
         optimizer=OptimizerSettings("adam", momentum=0.7, beta2=0.9, weight_decay=1e-4),
     )
     return Recipe(settings, whole_batches=True)
@@ -145,6 +150,11 @@ def cnn_strong() -> Recipe:
     - rate 0.3: 0.9949 against 0.9939 (likewise, no smoothing); with smoothing not tried.
     - augmentation, 12 epochs: 10 degrees, 10% 0.9964; 15 degrees, 15% 0.9965, and it leaves more to learn from 25.
     - averaged weights (exponential, 0.999 a step): 0.9965 against 0.9965 without. Left out.
+    - 20,000 images, 20 epochs, judged on the 40,000 others that are not test images: this recipe 0.9954; with 10
+      degrees, 10% and elastic moves of 1.5 px 0.9952, and the rate at 0.3 0.9950, and a residual pair in each stage
+      (482 thousand parameters) 0.9951: none earns its place.
+    - test-time augmentation (`--tta`), three networks of 25 epochs: 0.9967, 0.9967, 0.9959 become 0.9973, 0.9969,
+      0.9966; turned copies alone give 0.9973, 0.9969, 0.9966, shifted ones alone 0.9968, 0.9967, 0.9965.
     - 2,000 images: the first network has 0.9916 at epoch 100 of 200.
     """
     settings = TrainingSettings(
