@@ -26,6 +26,7 @@ from inkling.networks.base import (
 )
 from inkling.networks.convolutional import CONVOLUTIONAL, MeanPool, Residual
 from inkling.networks.optimizers import OptimizerSettings
+from inkling.networks.training_pass import training_pass
 
 _STEPS = OPTIMIZER + "steps"  # the seed, and the steps taken: together they fix what is random in the next one
 _PREDICTION_BATCH = 128
@@ -84,6 +85,7 @@ class TorchNetwork:
         self.module = module.to(device=self.device, memory_format=torch.channels_last)
         self.pixel_scale = np.float32(1 / 255)
         self._dropouts = list(_seed_dropout(self.module))
+        self._training_pass = training_pass(self.module)
         self._norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d)]
         self.configure(OptimizerSettings())
 
@@ -163,7 +165,7 @@ class TorchNetwork:
         for dropout in self._dropouts:
             dropout.rng = rng
         with self._repeatable(), torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocast):
-            logits = self.module(self._inputs(images))
+            logits = self._training_pass(self._inputs(images))
         if weights is None:
             loss = functional.cross_entropy(logits.float(), goal)
         else:
