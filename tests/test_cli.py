@@ -47,7 +47,9 @@ def test_help_and_import_load_nothing_heavy() -> None:
         assert command in done.stdout
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "study", "report", "gradcheck", "demo", "data show"])
+@pytest.mark.parametrize(
+    "command", ["train", "evaluate", "labels", "study", "report", "gradcheck", "demo", "data show"]
+)
 def test_every_command_has_help_quiet_and_json(command: str) -> None:
     done = inkling(*command.split(), "--help")
     assert done.returncode == 0

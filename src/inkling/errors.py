@@ -10,6 +10,7 @@ with status 2; anything else that escapes is a bug of ours.
     ├── NetworkError          a network that is unknown, does not fit the images, or weights that do not fit it
     ├── SettingsError         training settings out of range; all of them at once
     ├── TrainingError         training that cannot go on (a loss that is no number any more)
+    ├── MissingLibraryError   a library that an optional part needs is not installed
     └── RunError              a run or study folder: missing, damaged, or in use by another run
 """
 
@@ -58,6 +59,10 @@ class SettingsError(InklingError):
 
 class TrainingError(InklingError):
     """Training cannot go on."""
+
+
+class MissingLibraryError(InklingError):
+    """A library that an optional part needs is not installed."""
 
 
 class RunError(InklingError):

@@ -166,7 +166,7 @@ def _test_images(run: Run) -> tuple[ImageDataset | None, str | None]:
     if named and len(find(named, data_folder() / source, verify=False)) < len(named.digests):
         return None, f"{source} is not on this machine ('inkling data fetch {source}' brings it)"
     try:
-        return run.splits(load(source)).test, None
+        return run.splits(load(source, corrections=run.corrections)).test, None
     except InklingError as error:
         return None, str(error)
 
@@ -194,6 +194,9 @@ def _facts(runs: list[Run]) -> list[tuple[str, str]]:
         ("Images", f"{height}×{width} pixels, {kind}, {len(data.class_names)} classes"),
         ("Splits", f"{data.validation:,} validation and {data.test:,} test images, the same in every run"),
     ]
+    if corrections := info.get("corrections"):
+        what = f"{corrections['labels']} by {corrections['file']}, SHA-256 {corrections['sha256']}"
+        facts.append(("Corrected labels", what))
     for network, group in groupby(runs, key=lambda run: run.network_name):
         facts += _network_facts(network, list(group))
     facts.append(("Seeds", ", ".join(str(seed) for seed in sorted({run.settings.seed for run in runs}))))

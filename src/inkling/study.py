@@ -17,6 +17,7 @@ from typing import Any
 from inkling.diagnosis.accuracy import evaluate_predictions
 from inkling.diagnosis.spread import Spread, spread
 from inkling.errors import RunError, SettingsError
+from inkling.images.corrections import describe
 from inkling.images.dataset import Splits
 from inkling.images.sources import canonical, load
 from inkling.networks.catalogue import build
@@ -42,6 +43,8 @@ class StudyPlan:
         Where PyTorch networks compute: "auto", "cpu" or "cuda".
     teacher : Path, optional
         Run to learn from, for the settings that ask for a teacher.
+    corrections : Path, optional
+        CSV file of corrected labels, as `load` takes it.
     """
 
     source: str
@@ -49,6 +52,7 @@ class StudyPlan:
     seeds: tuple[int, ...]
     device: str = "auto"
     teacher: Path | None = None
+    corrections: Path | None = None
 
     @classmethod
     def of_recipe(
@@ -60,6 +64,7 @@ class StudyPlan:
         recipe_name: str = "reference",
         device: str = "auto",
         teacher: Path | None = None,
+        corrections: Path | None = None,
         **changes: Any,
     ) -> StudyPlan:
         """Make the grid networks x training sizes x seeds with one recipe and, for all of them, the same changes.
@@ -80,14 +85,15 @@ class StudyPlan:
             (network, size): recipe(recipe_name, network, size, **changes)
             for network, size in product(networks, sorted(train_sizes))
         }
-        return cls(source, settings, tuple(seeds), device, teacher)
+        return cls(source, settings, tuple(seeds), device, teacher, corrections)
 
     def cells(self) -> Iterator[Plan]:
         """Yield the plan of every run: network by network, small training sizes first."""
         for (network, size), settings in self.settings.items():
             teacher = self.teacher if settings.distillation.weight else None
             for seed in self.seeds:
-                yield Plan(self.source, network, replace(settings, seed=seed), size, self.device, teacher)
+                seeded = replace(settings, seed=seed)
+                yield Plan(self.source, network, seeded, size, self.device, teacher, self.corrections)
 
     def check(self, splits: Splits) -> None:
         """Raise an error for what cannot work, before anything is written."""
@@ -176,7 +182,7 @@ def study_progress(
     """Do what `run_study` does, reporting after every epoch (with several jobs: after every run)."""
     if jobs < 1:
         raise SettingsError([f"jobs must be 1 or more, found {jobs}"])
-    splits = load(plan.source)
+    splits = load(plan.source, corrections=plan.corrections)
     plan.check(splits)
     study = _open_study(plan, Path(folder), command)
     cells = list(plan.cells())
@@ -251,7 +257,8 @@ def _do_run(plan: Plan, folder: Path) -> None:
     """Do one run in a process of its own; told to stop, keep every finished epoch."""
     if _stop is None or _stop.is_set():
         return
-    with closing(execute(plan, load(plan.source), folder, resume=True, command=_command(plan))) as records:
+    splits = load(plan.source, corrections=plan.corrections)
+    with closing(execute(plan, splits, folder, resume=True, command=_command(plan))) as records:
         for _ in records:
             if _stop.is_set():
                 return
@@ -261,10 +268,13 @@ def _open_study(plan: StudyPlan, folder: Path, command: str) -> StudyFolder:
     """Make the study folder, or widen the grid of the one that is there."""
     settings = {key: without_seed(of.to_json()) for key, of in plan.settings.items()}
     seeds = list(plan.seeds)
+    corrections = describe(plan.corrections) if plan.corrections else None
     if (folder / "study.json").exists():
         old = StudyFolder(folder).info
         if old.get("source") != canonical(plan.source):
             raise RunError(f"{folder}: holds a study with another source: choose another --out")
+        if (old.get("corrections") or {}).get("sha256") != (corrections or {}).get("sha256"):
+            raise RunError(f"{folder}: holds a study with other corrections of labels: choose another --out")
         for cell in old.get("cells", []):
             network, size = cell["network"], cell["train_size"]
             if settings.setdefault((network, size), cell["settings"]) != cell["settings"]:
@@ -274,9 +284,8 @@ def _open_study(plan: StudyPlan, folder: Path, command: str) -> StudyFolder:
                 )
         seeds = old.get("seeds", []) + [seed for seed in seeds if seed not in old.get("seeds", [])]
     cells = [{"network": network, "train_size": size, "settings": of} for (network, size), of in settings.items()]
-    return StudyFolder.write(
-        folder, {"source": canonical(plan.source), "cells": cells, "seeds": seeds, "command": command}
-    )
+    info = {"source": canonical(plan.source), "cells": cells, "seeds": seeds, "command": command}
+    return StudyFolder.write(folder, {**info, "corrections": corrections} if corrections else info)
 
 
 def without_seed(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -307,4 +316,6 @@ def _command(plan: Plan) -> list[str]:
         words += ["--device", plan.device]
     if plan.teacher:
         words += ["--teacher", str(plan.teacher)]
+    if plan.corrections:
+        words += ["--corrections", str(plan.corrections)]
     return [*words, "--seed", str(settings.seed), "--out", "RUN"]

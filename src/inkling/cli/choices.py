@@ -11,7 +11,9 @@ from inkling.networks.base import PRECISIONS
 from inkling.networks.catalogue import NETWORKS
 from inkling.training.recipes import RECIPE_NAMES
 
-Source = Annotated[str, typer.Argument(help="digits, mnist, fashion-mnist, kmnist, or a folder of IDX files.")]
+Source = Annotated[
+    str, typer.Argument(help="digits, mnist, fashion-mnist, kmnist, or a folder of class folders or IDX files.")
+]
 Recipe = Annotated[str, typer.Option(help=f"Named settings: {', '.join(RECIPE_NAMES)}.")]
 Network = Annotated[str, typer.Option(help=f"Which network: {', '.join(NETWORKS)}.")]
 TrainSize = Annotated[int | None, typer.Option(help="Training images, drawn by class.  [default: all]")]
@@ -29,6 +31,7 @@ Precision = Annotated[
     str | None, typer.Option(help=f"Arithmetic of training steps: {', '.join(PRECISIONS)}.  [default: the recipe's]")
 ]
 Device = Annotated[str, typer.Option(help="Where PyTorch networks compute: auto, cpu or cuda.")]
+Corrections = Annotated[Path | None, typer.Option(help="Labels corrected by hand: a CSV file from 'inkling labels'.")]
 Teacher = Annotated[Path | None, typer.Option(help="Run whose probabilities stand in for the labels (recipe distil).")]
 Tta = Annotated[
     bool,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from pathlib import Path
 
 from inkling.cli.console import Meter, Output
 from inkling.images.catalogue import Progress
@@ -10,10 +11,10 @@ from inkling.images.dataset import Splits
 from inkling.images.sources import load
 
 
-def load_with_progress(source: str, output: Output) -> Splits:
+def load_with_progress(source: str, output: Output, corrections: Path | None = None) -> Splits:
     """Return the splits of a source; a download shows how many megabytes have come."""
     with ExitStack() as stack:
-        return load(source, download_meter(output, stack))
+        return load(source, download_meter(output, stack), corrections)
 
 
 def download_meter(output: Output, stack: ExitStack) -> Progress:

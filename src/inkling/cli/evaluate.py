@@ -35,7 +35,7 @@ def evaluate(
     output = Output(quiet, json)
     opened = [Run(folder) for folder in runs]
     classifier, first = classifier_of(opened, device, tta), opened[0]
-    whole = load_with_progress(data or first.data.source, output)
+    whole = load_with_progress(data or first.data.source, output, None if data else first.corrections)
     datasets = dict((whole if data else first.splits(whole)).items())
     if split not in datasets:
         raise DataError(f"no split is called '{split}'{did_you_mean(split, datasets)}: use train, validation or test")

@@ -30,6 +30,7 @@ def study(
     learning_rate: choices.LearningRate = None,
     precision: choices.Precision = None,
     teacher: choices.Teacher = None,
+    corrections: choices.Corrections = None,
     device: choices.Device = "auto",
     out: Annotated[
         Path | None,
@@ -52,12 +53,15 @@ def study(
         recipe,
         device,
         teacher,
+        corrections,
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
         precision=precision,
     )
-    splits = load_with_progress(source, output)  # a download is shown; the study itself then finds the files
+    splits = load_with_progress(
+        source, output, corrections
+    )  # a download is shown; the study itself then finds the files
     out = out or Path("runs") / f"study-{splits.name}-{recipe}"
     done = carry_out(plan, out, jobs, output)
     output.result(

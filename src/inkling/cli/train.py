@@ -28,6 +28,7 @@ def train(
     balance_classes: choices.BalanceClasses = False,
     precision: choices.Precision = None,
     teacher: choices.Teacher = None,
+    corrections: choices.Corrections = None,
     device: choices.Device = "auto",
     seed: choices.Seed = 0,
     out: Annotated[
@@ -57,9 +58,9 @@ def train(
         "seed": seed,
     }
     find_recipe(recipe, network)  # before a download
-    splits = load_with_progress(source, output)
+    splits = load_with_progress(source, output, corrections)
     settings = make_settings(recipe, network, train_size or len(splits.train), **changes)
-    plan = Plan(source, network, settings, train_size, device, teacher)
+    plan = Plan(source, network, settings, train_size, device, teacher, corrections)
     out = out or Path("runs") / f"{splits.name}-{network}-{train_size or 'all'}-seed{seed}"
     command = ["inkling", *(word for word in sys.argv[1:] if word != "--resume")]
     finished_epochs = 0

@@ -125,8 +125,12 @@ class ImageDataset:
         DataError
             If `size` is larger than the data set or smaller than its number of classes.
         """
+        return self.subset(self.stratified_indices(size, seed))
+
+    def stratified_indices(self, size: int, seed: int) -> NDArray[np.intp]:
+        """Return which images `stratified_subset` takes, in rising order."""
         self.check_size(size)
-        return self.subset(np.sort(stratified_order(self.labels, seed)[:size]))
+        return np.sort(stratified_order(self.labels, seed)[:size])
 
 
 @dataclass(frozen=True)

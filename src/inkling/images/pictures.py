@@ -37,6 +37,30 @@ def read_picture(path: Path, image_shape: tuple[int, int, int], invert: bool = F
         If it cannot be read as a picture.
     """
     height, width, channels = image_shape
+    flat = open_picture(path, "L" if channels == 1 else "RGB")
+    if flat.size != (width, height):
+        fitted = ImageOps.contain(flat, (width, height), Image.Resampling.LANCZOS)
+        flat = flat.crop((0, 0, 1, 1)).resize((width, height))
+        flat.paste(fitted, ((width - fitted.width) // 2, (height - fitted.height) // 2))
+    if invert:
+        flat = ImageOps.invert(flat)
+    return np.asarray(flat, np.uint8).reshape(image_shape)
+
+
+def open_picture(path: Path, mode: str) -> Image.Image:
+    """Return a picture file in its own size, turned as its camera says and laid on white where it is transparent.
+
+    Parameters
+    ----------
+    path : Path
+    mode : str
+        "L" for grey, "RGB" for colour.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read as a picture.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -49,15 +73,7 @@ def read_picture(path: Path, image_shape: tuple[int, int, int], invert: bool = F
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"{path}: expected a picture, which cannot be read ({reason})") from None
     paper = Image.new("RGBA", picture.size, "white")
-    mode = "L" if channels == 1 else "RGB"
-    flat = Image.alpha_composite(paper, picture).convert(mode)
-    if flat.size != (width, height):
-        fitted = ImageOps.contain(flat, (width, height), Image.Resampling.LANCZOS)
-        flat = flat.crop((0, 0, 1, 1)).resize((width, height))
-        flat.paste(fitted, ((width - fitted.width) // 2, (height - fitted.height) // 2))
-    if invert:
-        flat = ImageOps.invert(flat)
-    return np.asarray(flat, np.uint8).reshape(image_shape)
+    return Image.alpha_composite(paper, picture).convert(mode)
 
 
 def _eight_bits(picture: Image.Image, path: Path) -> Image.Image:

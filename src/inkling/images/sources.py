@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from inkling.errors import UnknownSourceError, did_you_mean
 from inkling.images.catalogue import NAMED_SETS, Progress, data_folder, fetch
+from inkling.images.corrections import correct
 from inkling.images.dataset import Splits
+from inkling.images.folder import find_pictures, has_class_folders, load_class_folders
 from inkling.images.idx import find_pairs, load_idx_folder, load_idx_pairs
 
 BUNDLED = "digits"
@@ -23,16 +27,19 @@ def canonical(source: str | Path) -> str:
     return name if name in source_names() else str(Path(source).expanduser().resolve())
 
 
-def load(source: str | Path, progress: Progress | None = None) -> Splits:
+def load(source: str | Path, progress: Progress | None = None, corrections: Path | None = None) -> Splits:
     """Load labelled images, already split into training, validation and test images.
 
     Parameters
     ----------
     source : str or Path
         "digits" (bundled, 8x8); "mnist", "fashion-mnist" or "kmnist" (from `INKLING_DATA` or the cache, else
-        downloaded and verified); or a folder of IDX files.
+        downloaded and verified); a folder of class folders of pictures, with or without train, validation and test
+        folders above them (`FOLDER@64` fits every picture into 64x64 pixels); or a folder of IDX files.
     progress : callable, optional
         Called during a download with (file name, bytes so far, bytes in all).
+    corrections : Path, optional
+        A CSV file such as `inkling labels` writes: where it has a correct label, that one replaces the source's.
 
     Returns
     -------
@@ -43,8 +50,24 @@ def load(source: str | Path, progress: Progress | None = None) -> Splits:
     UnknownSourceError
         If there is no such name, folder or file.
     DataError
-        If files are damaged, do not fit together, or cannot be downloaded.
+        If files are damaged, do not fit together, or cannot be downloaded; or the corrections are of other images.
     """
+    splits = _load(source, progress)
+    return splits if corrections is None else correct(splits, corrections)
+
+
+def file_names(source: str | Path) -> Mapping[str, tuple[str, ...]]:
+    """Return, by split, the picture file of each image of a folder of class folders; nothing for other sources."""
+    if str(source) in source_names():
+        return {}
+    folder, _ = _folder_and_size(source)
+    if not folder.is_dir() or find_pairs(folder) or not has_class_folders(folder):
+        return {}
+    _, found = find_pictures(folder)
+    return {split: tuple(str(path.relative_to(folder)) for path in of.paths) for split, of in found.items()}
+
+
+def _load(source: str | Path, progress: Progress | None) -> Splits:
     name = str(source)
     if name == BUNDLED:
         # Imported here because scikit-learn costs a second that no other source needs.
@@ -59,16 +82,25 @@ def load(source: str | Path, progress: Progress | None = None) -> Splits:
         train_images, train_labels, test_images, test_labels = (files[file] for file in entry.file_names)
         pairs = {"train": (train_images, train_labels), "test": (test_images, test_labels)}
         return load_idx_pairs(pairs, folder, name, entry.class_names)
-    path = Path(source).expanduser()
-    if path.is_dir() and find_pairs(path):
+    path, size = _folder_and_size(source)
+    if path.is_dir() and size is None and find_pairs(path):
         return load_idx_folder(path, path.resolve().name)
+    if path.is_dir() and has_class_folders(path):
+        return load_class_folders(path, Path(source).expanduser().resolve().name, size)
     if path.exists():
         raise UnknownSourceError(
-            f"{path}: no images that can be read: expected a folder of IDX files (train-images-idx3-ubyte and "
-            "train-labels-idx1-ubyte, raw or .gz)"
+            f"{path}: no images that can be read: expected a folder of class folders with pictures in them, or of IDX "
+            "files (train-images-idx3-ubyte and train-labels-idx1-ubyte, raw or .gz)"
         )
     names = source_names()
     raise UnknownSourceError(
         f"no data set, folder or file is called '{name}'{did_you_mean(name, names)}: "
-        f"use {', '.join(names)}, or the path of a folder of IDX files"
+        f"use {', '.join(names)}, or the path of a folder of class folders or of IDX files"
     )
+
+
+def _folder_and_size(source: str | Path) -> tuple[Path, int | None]:
+    """Take FOLDER@64 apart, unless a folder is called that."""
+    path = Path(source).expanduser()
+    sized = re.fullmatch(r"(.+)@([1-9]\d{0,3})", str(path))
+    return (Path(sized[1]), int(sized[2])) if sized and not path.exists() else (path, None)

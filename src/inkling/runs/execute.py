@@ -13,6 +13,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from inkling.errors import DataError, RunError
+from inkling.images.corrections import describe
 from inkling.images.dataset import Splits
 from inkling.networks.catalogue import build
 from inkling.runs.environment import machine, versions
@@ -71,6 +72,7 @@ class Plan:
     train_size: int | None = None  # None: every training image
     device: str = "auto"  # where a PyTorch network computes: auto, cpu or cuda
     teacher: Path | None = None  # run whose probabilities stand in for the labels
+    corrections: Path | None = None  # CSV file that the labels were corrected by
 
     def splits(self, whole: Splits) -> Splits:
         """Return the data of the run: the seed chooses the training subset."""
@@ -88,7 +90,7 @@ def execute(
     ----------
     plan : Plan
     whole : Splits
-        All images of the source; the plan takes its training subset.
+        All images of the source, with the plan's corrections; the plan takes its training subset.
     folder : Path
     resume : bool
         Go on with the run in the folder, if there is one. It must be of the same plan.
@@ -122,6 +124,7 @@ def _execute(
         "network": network.description(),
         "settings": plan.settings.to_json(),
         "teacher": teacher.info if teacher else None,
+        "corrections": describe(plan.corrections) if plan.corrections else None,
         "device": str(getattr(network, "device", "cpu")),
         "command": shlex.join(command),
         "versions": versions(),
@@ -143,6 +146,8 @@ def _execute(
             (folder / "history.jsonl").unlink(missing_ok=True)
     else:
         run = Run.create(folder, info)
+    if plan.corrections:
+        run.keep_corrections(plan.corrections)
     recorded: EpochRecord | None = None
     saved_epoch, saved_best, saved_at = 0, 0, 0.0
     try:

@@ -5,6 +5,7 @@ history.jsonl               a line an epoch
 weights.safetensors         the best epoch; class names, image shape and network in its metadata
 checkpoint.safetensors      the last epoch, to resume from; checkpoint.json says the same in words
 predictions.safetensors     labels and probabilities on validation and test, of the best epoch
+corrections.csv             the corrections of labels it was trained with, if any
 """
 
 from __future__ import annotations
@@ -136,8 +137,17 @@ class Run:
         """Number of training images."""
         return self.data.train
 
+    @property
+    def corrections(self) -> Path | None:
+        """The run's own copy of the corrections that its labels have; to be given to `load` with its source."""
+        return self.folder / "corrections.csv" if self.info.get("corrections") else None
+
+    def keep_corrections(self, path: Path) -> None:
+        """Copy the corrections into the run, so that it is found again whatever becomes of the file."""
+        write_atomically(self.folder / "corrections.csv", path.read_bytes())
+
     def splits(self, whole: Splits) -> Splits:
-        """Return what the run was trained on and is judged by, from all images of its source.
+        """Return what the run was trained on and is judged by, from all images of its source, corrected as it says.
 
         Raises
         ------
@@ -350,6 +360,10 @@ def _check_types(run: Run) -> None:
     teacher = run.info.get("teacher")
     if teacher is not None and not all(isinstance(teacher[name], str) for name in ("run", "network", "weights_sha256")):
         raise ValueError("run, network and weights_sha256 of a teacher must be texts")
+    corrections = run.info.get("corrections")
+    kinds = {"file": str, "sha256": str, "labels": int}
+    if corrections is not None and not all(isinstance(corrections[name], kind) for name, kind in kinds.items()):
+        raise ValueError("file, sha256 and labels of corrections are not as a run writes them")
     if not all(isinstance(text, str) for text in texts):
         raise ValueError("source, name, fingerprint and command must be texts")
     threads = run.info["machine"]["threads"]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.colors import to_hex
 
@@ -19,6 +16,7 @@ from inkling.views.pictures import png_uri, weight_limit, weight_png_uri
 from inkling.views.report_content import CellContent, ReportContent
 from inkling.views.style import WEIGHT_MAP, network_colour, variables
 from inkling.views.svg import to_svg
+from inkling.views.templating import environment
 
 UNITS = 64
 """Hidden units or filters shown as pictures, at most."""
@@ -27,7 +25,7 @@ UNITS = 64
 def render_report(content: ReportContent) -> str:
     """Return the report as a self-contained HTML page: no request leaves it, and it runs no script."""
     figures = _Figures(content)
-    return _environment().get_template("report.html.j2").render(
+    return environment().get_template("report.html.j2").render(
         content=content,
         words=wording,
         light=variables(dark=False),
@@ -44,19 +42,6 @@ def render_report(content: ReportContent) -> str:
         feature_maps=figures.feature_maps(),
         gradient=_gradient(),
     )  # fmt: skip
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("inkling.views"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(png=png_uri, percent=wording.percent, interval=wording.interval, seconds=wording.seconds)
-    return environment
 
 
 class _Figures:

@@ -1,0 +1,92 @@
+"""Are the labels wrong? Confident learning on probabilities from networks that have not seen the images they judge."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkling.errors import DataError, MissingLibraryError
+
+
+@dataclass(frozen=True)
+class LabelError:
+    """One image whose label may be wrong."""
+
+    index: int
+    label: int
+    suggested: int  # most probable of the other classes
+    score: float  # probability of the label ("self-confidence"), 0..1: the lower, the more suspect
+    suggested_probability: float
+    flagged: bool  # by confident learning, as one of the wrong labels that it estimates its class to have
+
+
+def find_label_errors(
+    labels: NDArray[np.int64], probabilities: NDArray[np.floating[Any]], count: int | None = None
+) -> list[LabelError]:
+    """Rank images by how suspect their labels are, most suspect first.
+
+    The rank is by self-confidence, the probability of the label an image has. Confident learning estimates how many
+    labels of each class are wrong: an image counts as of another class where that class's probability reaches its mean
+    over the images labelled so; the counts are scaled to the class sizes. So many of each class, those of the lowest
+    self-confidence, are flagged (Northcutt, Jiang and Chuang, 2021, "Confident learning: estimating uncertainty in
+    dataset labels", JAIR 70:1373, there "prune by class"; computed by cleanlab).
+
+    Of 200 labels made wrong in 10,000 MNIST images (three drawings, `benchmarks/label_errors.py`), the first 220
+    ranked held 0.990 by self-confidence, 0.970 by normalised margin and 0.977 by confidence-weighted entropy.
+    Pruning by class flagged 192, 179 and 211 images, 182, 174 and 196 of the 200 among them. The images off the
+    diagonal of the confident joint alone are 147, 138 and 161, nearly all of them planted: sure, but too few.
+
+    Parameters
+    ----------
+    labels : ndarray of int64, shape (N,)
+        As they are given, right or wrong; two classes at least.
+    probabilities : ndarray of float, shape (N, K)
+        Of classifiers that were not trained on the images they judge, for a network learns wrong labels by heart.
+    count : int, optional
+        At most so many; all images without it.
+
+    Raises
+    ------
+    DataError
+        If all labels are of one class.
+    MissingLibraryError
+        If cleanlab is not installed.
+    """
+    if len(np.unique(labels)) < 2:
+        raise DataError("wrong labels can be found among two classes or more: all of these images are of one")
+    check_cleanlab()
+    from cleanlab.filter import find_label_issues
+
+    with warnings.catch_warnings():
+        # Said of a class without images too, in which there is nothing to flag.
+        warnings.filterwarnings("ignore", "May not flag all label issues in class", UserWarning)
+        flagged = find_label_issues(labels, probabilities, filter_by="prune_by_class", n_jobs=1)
+    images = np.arange(len(labels))
+    own = probabilities[images, labels]
+    others = probabilities.copy()
+    others[images, labels] = -1
+    suggested = others.argmax(axis=1)
+    return [
+        LabelError(
+            index=int(i),
+            label=int(labels[i]),
+            suggested=int(suggested[i]),
+            score=float(own[i]),
+            suggested_probability=float(probabilities[i, suggested[i]]),
+            flagged=bool(flagged[i]),
+        )
+        for i in np.argsort(own, kind="stable")[:count]
+    ]
+
+
+def check_cleanlab() -> None:
+    """Raise MissingLibraryError if cleanlab is not installed: better before training than after it."""
+    if not find_spec("cleanlab"):
+        raise MissingLibraryError(
+            "finding wrong labels needs cleanlab, which is not installed: run pip install 'inkling[labels]'"
+        )

@@ -1,0 +1,47 @@
+"""Why was it taken for that? The images, of those it learned from, that look most like an image."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.neighbors import NearestNeighbors
+
+_BLOCK_BYTES = 256 * 1024**2
+"""Images are searched in blocks of about so many bytes, as float32."""
+
+
+def nearest_images(
+    queries: NDArray[np.uint8], images: NDArray[np.uint8], count: int = 5
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the images nearest to each query, pixel by pixel.
+
+    Parameters
+    ----------
+    queries : ndarray of uint8, shape (Q, H, W, C)
+    images : ndarray of uint8, shape (N, H, W, C)
+        May be memory-mapped; they are searched in blocks.
+    count : int
+        Neighbours of each query, N at most.
+
+    Returns
+    -------
+    indices : ndarray of int64, shape (Q, count)
+        Into `images`, nearest first.
+    distances : ndarray of float64, shape (Q, count)
+        Root mean square difference of the pixels, in grey levels 0..255.
+    """
+    wanted = queries.reshape(len(queries), -1).astype(np.float32)
+    pixels = wanted.shape[1]
+    block = max(count, _BLOCK_BYTES // (4 * pixels))
+    indices, distances = np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0))
+    for start in range(0, len(images), block):
+        part = np.asarray(images[start : start + block]).reshape(-1, pixels).astype(np.float32)
+        search = NearestNeighbors(n_neighbors=min(count, len(part)), algorithm="brute").fit(part)
+        found_distances, found = search.kneighbors(wanted)
+        indices = np.concatenate([indices, found + start], axis=1)
+        distances = np.concatenate([distances, found_distances / np.sqrt(pixels)], axis=1)
+        # Among equals the first image comes first, whatever the blocks.
+        order = np.lexsort((indices, distances))[:, :count]
+        indices = np.take_along_axis(indices, order, axis=1)
+        distances = np.take_along_axis(distances, order, axis=1)
+    return indices, distances
