@@ -19,6 +19,9 @@ def predict(
     invert: Annotated[
         bool, typer.Option("--invert", help="Turn dark into light: for ink on paper, learned as light on dark.")
     ] = False,
+    calibrated: Annotated[
+        bool, typer.Option("--calibrated", help="Use the temperature that was fitted on validation images.")
+    ] = False,
     device: choices.Device = "auto",
     quiet: Quiet = False,
     json: Json = False,
@@ -28,8 +31,9 @@ def predict(
 
     from inkling.errors import DataError
     from inkling.images.pictures import read_picture
-    from inkling.runs.ensemble import classifier_of
+    from inkling.runs.ensemble import classifier_of, temperature_of
     from inkling.runs.run import Run
+    from inkling.training.temperature import at_temperature
 
     output = Output(quiet, json)
     runs = [Run(paths[0]), *(Run(path) for path in paths[1:] if path.is_dir())]
@@ -37,8 +41,9 @@ def predict(
     if not files:
         raise DataError("expected one picture or more after the run, found none: inkling predict RUN IMAGE…")
     classifier, names = classifier_of(runs, device), runs[0].data.class_names
+    temperature = temperature_of(runs) if calibrated else 1.0
     pictures = [read_picture(path, classifier.image_shape, invert) for path in files]
-    probabilities = classifier.predict_proba(np.stack(pictures))
+    probabilities = at_temperature(classifier.predict_proba(np.stack(pictures)), temperature)
     rows = table("file", "label", "probability", "else")
     values = []
     for path, row in zip(files, probabilities, strict=True):
@@ -49,6 +54,7 @@ def predict(
                 "file": str(path),
                 "label": names[first],
                 "probability": float(row[first]),
+                "temperature": temperature,
                 "probabilities": {name: float(p) for name, p in zip(names, row, strict=True)},
             }
         )
