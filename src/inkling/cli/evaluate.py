@@ -21,15 +21,16 @@ def evaluate(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Measure accuracy with its interval, loss, misses a class, and whether the run overfits.
+    """Measure accuracy with its interval, loss, misses a class, how sure it is, and whether the run overfits.
 
     Several runs are judged as one: the mean of their probabilities.
     """
     from inkling.cli.downloads import load_with_progress
-    from inkling.diagnosis.accuracy import evaluate as judge
+    from inkling.diagnosis.accuracy import evaluate_predictions
+    from inkling.diagnosis.calibration import diagnose_calibration
     from inkling.diagnosis.overfitting import diagnose_overfitting
     from inkling.errors import DataError, did_you_mean
-    from inkling.runs.ensemble import classifier_of
+    from inkling.runs.ensemble import classifier_of, temperature_of
     from inkling.runs.run import Run
 
     output = Output(quiet, json)
@@ -48,7 +49,11 @@ def evaluate(
             f"{data or first.data.source}: its classes {list(dataset.class_names)[:12]} are not those of the run, "
             f"{list(first.data.class_names)[:12]}"
         )
-    found = judge(classifier, dataset, split)
+    probabilities = classifier.predict_proba(dataset.images)
+    found = evaluate_predictions(dataset.labels, probabilities, dataset.class_names, split)
+    # The temperature was fitted to answers without test-time augmentation, and mends only those.
+    temperature = temperature_of(opened) if not tta and all(run.finished for run in opened) else None
+    sureness = diagnose_calibration(dataset.labels, probabilities, temperature, split)
     said = f"{found} with test-time augmentation" if tta else str(found)
     rows = table("class", "images", "missed", "most often taken for")
     taken_for = {}
@@ -57,16 +62,35 @@ def evaluate(
     for name, missed in found.misses.items():
         rows.add_row(name, f"{dataset.class_counts[name]:,}", f"{missed:,}", taken_for.get(name, ""))
     rows.add_row("all", f"{found.n:,}", f"{found.n - found.correct:,}", "")
-    values = {**found.to_json(), "run": str(runs[0]), "runs": [str(folder) for folder in runs], "tta": tta}
+    scores = table("probabilities", "ECE", "Brier score", "negative log-likelihood")
+    for name, scored in (("as they are", sureness.before), (f"temperature {temperature or 1:.3g}", sureness.after)):
+        if scored:
+            scores.add_row(name, f"{scored.ece:.4f}", f"{scored.brier:.4f}", f"{scored.nll:.4f}")
+    values = {
+        **found.to_json(),
+        "calibration": sureness.to_json(),
+        "run": str(runs[0]),
+        "runs": [str(folder) for folder in runs],
+        "tta": tta,
+    }
     if len(opened) > 1:
         members = ", ".join(str(folder) for folder in runs)
-        output.result(values, f"ensemble of {len(opened)}: {said}, loss {found.loss:.4f}", rows, f"Members: {members}")
+        output.result(
+            values,
+            f"ensemble of {len(opened)}: {said}, loss {found.loss:.4f}",
+            rows,
+            scores,
+            sureness.verdict,
+            f"Members: {members}",
+        )
         return
     overfitting = diagnose_overfitting(first.history(), first.data.train, first.data.validation)
     output.result(
         {**values, "overfitting": overfitting.to_json()},
         f"{said}, loss {found.loss:.4f}",
         rows,
+        scores,
+        sureness.verdict,
         overfitting.verdict,
         f"Next: inkling report {shlex.quote(str(runs[0]))}",
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from inkling.cli import data, demo, evaluate, find_lr, gradcheck, labels, predict, report, study, train
+from inkling.cli import compare, data, demo, evaluate, find_lr, gradcheck, labels, predict, report, study, train
 from inkling.errors import InklingError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ for command in (
     train.train,
     evaluate.evaluate,
     study.study,
+    compare.compare,
     report.report,
     predict.predict,
     labels.labels,

@@ -20,6 +20,9 @@ def predict(
         bool, typer.Option("--invert", help="Turn dark into light: for ink on paper, learned as light on dark.")
     ] = False,
     tta: choices.Tta = False,
+    calibrated: Annotated[
+        bool, typer.Option("--calibrated", help="Use the temperature that was fitted on validation images.")
+    ] = False,
     device: choices.Device = "auto",
     quiet: Quiet = False,
     json: Json = False,
@@ -27,19 +30,23 @@ def predict(
     """Say what is in picture files: label and probability. They are fitted to the size that the network takes."""
     import numpy as np
 
-    from inkling.errors import DataError
+    from inkling.errors import DataError, RunError
     from inkling.images.pictures import read_picture
-    from inkling.runs.ensemble import classifier_of
+    from inkling.runs.ensemble import classifier_of, temperature_of
     from inkling.runs.run import Run
+    from inkling.training.temperature import at_temperature
 
     output = Output(quiet, json)
     runs = [Run(paths[0]), *(Run(path) for path in paths[1:] if path.is_dir())]
     files = [path for path in paths[1:] if not path.is_dir()]
     if not files:
         raise DataError("expected one picture or more after the run, found none: inkling predict RUN IMAGE…")
+    if tta and calibrated:
+        raise RunError("--calibrated: its temperature is fitted to answers without --tta: choose one of the two")
     classifier, names = classifier_of(runs, device, tta), runs[0].data.class_names
+    temperature = temperature_of(runs) if calibrated else 1.0
     pictures = [read_picture(path, classifier.image_shape, invert) for path in files]
-    probabilities = classifier.predict_proba(np.stack(pictures))
+    probabilities = at_temperature(classifier.predict_proba(np.stack(pictures)), temperature)
     rows = table("file", "label", "probability", "else")
     values = []
     for path, row in zip(files, probabilities, strict=True):
@@ -50,6 +57,7 @@ def predict(
                 "file": str(path),
                 "label": names[first],
                 "probability": float(row[first]),
+                "temperature": temperature,
                 "probabilities": {name: float(p) for name, p in zip(names, row, strict=True)},
             }
         )

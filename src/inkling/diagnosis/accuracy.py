@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
 
+from inkling.errors import DataError
 from inkling.images.dataset import ImageDataset
 from inkling.networks.base import Classifier
 from inkling.training.train import mean_cross_entropy
@@ -63,6 +64,20 @@ def wilson_interval(successes: int, n: int) -> Interval:
     """Return the 95% score interval of a proportion (Wilson, 1927, JASA 22:209)."""
     found = binomtest(successes, n).proportion_ci(confidence_level=0.95, method="wilson")
     return Interval(float(found.low), float(found.high))
+
+
+def check_predictions(labels: NDArray[np.int64], probabilities: NDArray[np.floating[Any]]) -> None:
+    """Raise DataError unless there are labels (N,) and probabilities (N, K) of the same images, one at least."""
+    if labels.ndim != 1 or probabilities.ndim != 2 or len(labels) != len(probabilities) or not len(labels):
+        raise DataError(
+            f"expected labels of shape (N,) and probabilities of shape (N, K) of the same images, "
+            f"found {labels.shape} and {probabilities.shape}"
+        )
+    if labels.min() < 0 or labels.max() >= probabilities.shape[1]:
+        raise DataError(
+            f"expected labels in 0..{probabilities.shape[1] - 1}, one for each column of the probabilities, "
+            f"found {labels.min()}..{labels.max()}"
+        )
 
 
 def evaluate_predictions(

@@ -1,15 +1,18 @@
-"""The classifier that one or several runs make together."""
+"""The classifier that one or several runs make together, and its temperature."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from inkling.errors import RunError
 from inkling.networks.base import Classifier
 from inkling.networks.ensemble import Ensemble
 from inkling.networks.test_time_augmentation import OverVariants
 from inkling.runs.run import Run
+from inkling.training.temperature import fit_temperature
 
 
 def classifier_of(runs: Sequence[Run], device: str = "auto", tta: bool = False) -> Classifier:
@@ -52,3 +55,25 @@ def _network_of(run: Run, device: str, tta: bool) -> Classifier:
             "without shifts, rotations, scales and shears: leave out --tta"
         )
     return OverVariants(run.network(device), amounts)
+
+
+def temperature_of(runs: Sequence[Run]) -> float:
+    """Return the temperature of a run, or of the mean of the probabilities of several, fitted on validation images.
+
+    Raises
+    ------
+    RunError
+        If a run is not finished or damaged, or the runs have other validation images than the first.
+    """
+    first = runs[0]
+    if len(runs) == 1:
+        return first.temperature()
+    found = [run.predictions("validation") for run in runs]
+    for run, of_run in zip(runs, found, strict=True):
+        if run.data.source != first.data.source or not np.array_equal(of_run.labels, found[0].labels):
+            raise RunError(
+                f"{run.folder}: has other validation images than {first.folder}: "
+                "a temperature for both needs runs on the same source"
+            )
+    mean = np.mean([of_run.probabilities for of_run in found], axis=0)
+    return fit_temperature(found[0].labels, mean)

@@ -20,6 +20,7 @@ from inkling.runs.environment import machine, versions
 from inkling.runs.run import DataInfo, Predictions, Run
 from inkling.training.mini_batches import check_teacher
 from inkling.training.settings import TrainingSettings
+from inkling.training.temperature import fit_temperature
 from inkling.training.train import EpochRecord, train
 
 CHECKPOINT_SECONDS = 2.0
@@ -167,12 +168,11 @@ def _execute(
     if state.best_epoch != saved_best:
         # A run that was stopped after its last checkpoint and before its weights were written.
         run.save_weights(state)
-    run.save_predictions(
-        {
-            split: Predictions(dataset.labels, network.predict_proba(dataset.images))
-            for split, dataset in (("validation", splits.validation), ("test", splits.test))
-        }
-    )
+    predictions = {
+        split: Predictions(dataset.labels, network.predict_proba(dataset.images))
+        for split, dataset in (("validation", splits.validation), ("test", splits.test))
+    }
+    run.save_predictions(predictions)
     history = run.history()
     kept = history[state.best_epoch - 1]
     run.finish(
@@ -185,6 +185,7 @@ def _execute(
             "train_loss": kept["train_loss"],
             "validation_accuracy": kept["validation_accuracy"],
             "validation_loss": kept["validation_loss"],
+            "temperature": fit_temperature(predictions["validation"].labels, predictions["validation"].probabilities),
         },
         _now(),
     )

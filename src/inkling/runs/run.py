@@ -1,6 +1,6 @@
 """One run folder: the only place that knows its files.
 
-run.json                    source, data, network, settings, versions, machine, times, results
+run.json                    source, data, network, settings, versions, machine, times, results and temperature
 history.jsonl               a line an epoch
 weights.safetensors         the best epoch; class names, image shape and network in its metadata
 checkpoint.safetensors      the last epoch, to resume from; checkpoint.json says the same in words
@@ -31,6 +31,7 @@ from inkling.networks.base import Network
 from inkling.networks.catalogue import rebuild
 from inkling.runs.atomic import cannot_write, is_temporary, write_atomically
 from inkling.training.settings import TrainingSettings
+from inkling.training.temperature import fit_temperature
 from inkling.training.train import EpochRecord, TrainingState
 
 FORMAT = 1
@@ -49,13 +50,14 @@ class DataInfo:
     train: int  # images in each split
     validation: int
     test: int
+    test_fingerprint: str = ""  # SHA-256 of the test split; runs of early versions lack it
 
     @classmethod
     def of(cls, source: str, splits: Splits) -> DataInfo:
         """Describe splits."""
         return cls(
             canonical(source), splits.name, splits.fingerprint, splits.train.image_shape, splits.train.class_names,
-            len(splits.train), len(splits.validation), len(splits.test),
+            len(splits.train), len(splits.validation), len(splits.test), splits.test.fingerprint,
         )  # fmt: skip
 
 
@@ -322,6 +324,19 @@ class Run:
             raise RunError(f"{path}: holds {split} labels of other classes: train again into another folder")
         return Predictions(labels, probabilities)
 
+    def temperature(self) -> float:
+        """Return the temperature that was fitted on validation; runs of early versions, which lack it, fit it now.
+
+        Raises
+        ------
+        RunError
+            As `predictions`, where it has to be fitted.
+        """
+        if self.results and "temperature" in self.results:
+            return float(self.results["temperature"])
+        validation = self.predictions("validation")
+        return fit_temperature(validation.labels, validation.probabilities)
+
     def _read_json(self, name: str) -> dict[str, Any]:
         path = self.folder / name
         try:
@@ -352,7 +367,7 @@ def _check_types(run: Run) -> None:
     sizes = (run.data.train, run.data.validation, run.data.test)
     if not all(type(size) is int and size > 0 for size in sizes):
         raise ValueError(f"expected numbers of images, found {sizes}")
-    texts = (run.data.source, run.data.name, run.data.fingerprint, run.info["command"])
+    texts = (run.data.source, run.data.name, run.data.fingerprint, run.data.test_fingerprint, run.info["command"])
     described = run.info["network"]
     shape = (tuple(described["image_shape"]), described["n_classes"])
     if shape != (run.data.image_shape, len(run.data.class_names)):
@@ -365,12 +380,14 @@ def _check_types(run: Run) -> None:
     if corrections is not None and not all(isinstance(corrections[name], kind) for name, kind in kinds.items()):
         raise ValueError("file, sha256 and labels of corrections are not as a run writes them")
     if not all(isinstance(text, str) for text in texts):
-        raise ValueError("source, name, fingerprint and command must be texts")
+        raise ValueError("source, name, fingerprints and command must be texts")
     threads = run.info["machine"]["threads"]
     if not (isinstance(run.info["versions"], dict) and all(isinstance(pool, dict) for pool in threads)):
         raise ValueError("versions and machine are not as a run writes them")
     if run.results is not None:
         _check_numbers(run.results, _RESULTS)
+        if not 0 < run.results.get("temperature", 1.0) < math.inf:
+            raise ValueError(f"temperature is {run.results['temperature']}")
 
 
 def _check_epoch(epoch: Any, number: int) -> None:

@@ -1,6 +1,7 @@
 """All displays in one place: each is made by `from_…` from plain results, then drawn by `.plot(ax)`."""
 
 from inkling.views.architecture import ArchitectureDisplay
+from inkling.views.calibration import CoverageDisplay, ReliabilityDisplay
 from inkling.views.counts import ConfusionMatrixDisplay, MissesDisplay
 from inkling.views.curves import LearningCurvesDisplay, shared_limits
 from inkling.views.feature_maps import FeatureMapsDisplay
@@ -11,11 +12,13 @@ __all__ = [
     "ArchitectureDisplay",
     "ConfusionMatrixDisplay",
     "ContactSheetDisplay",
+    "CoverageDisplay",
     "FeatureMapsDisplay",
     "LearningCurvesDisplay",
     "LearningRateDisplay",
     "MissesDisplay",
     "MistakesDisplay",
+    "ReliabilityDisplay",
     "WeightsDisplay",
     "shared_limits",
 ]

@@ -1,0 +1,75 @@
+"""`inkling compare`: which is better, and is that more than chance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inkling.cli.console import Json, Output, Quiet, table
+
+
+def compare(
+    a: Annotated[
+        Path, typer.Argument(help="Run folder, or a study with two networks or more.", metavar="RUN-or-STUDY")
+    ],
+    b: Annotated[Path | None, typer.Argument(help="Run folder to compare it with.", metavar="RUN")] = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Say which of two runs names more test images right, with its interval, and whether chance could explain it.
+
+    Of a study, every two networks are compared at each training size, over seeds and images.
+    """
+    output = Output(quiet, json)
+    if b is None and (a / "study.json").is_file():
+        _compare_study(a, output)
+    else:
+        _compare_runs(a, b, output)
+
+
+def _compare_runs(a: Path, b: Path | None, output: Output) -> None:
+    from inkling.diagnosis.comparison import compare_predictions
+    from inkling.errors import RunError
+    from inkling.runs.comparable import common_test_predictions
+    from inkling.runs.run import Run
+
+    first = Run(a)
+    if b is None:
+        raise RunError(f"{a}: expected a second run to compare this one with, found none: inkling compare RUN RUN")
+    if a.resolve() == b.resolve():
+        raise RunError(f"{a}: is the same run as {b}: compare two different ones")
+    labels, (of_a, of_b) = common_test_predictions([first, Run(b)])
+    found = compare_predictions(labels, of_a, of_b, str(a), str(b))
+    rows = table("test images", "count")
+    for what, count in (
+        ("both right", found.both_right),
+        (f"only {a} right", found.only_a_right),
+        (f"only {b} right", found.only_b_right),
+        ("both wrong", found.both_wrong),
+    ):
+        rows.add_row(what, f"{count:,}")
+    output.result(found.to_json(), found.verdict, rows)
+
+
+def _compare_study(folder: Path, output: Output) -> None:
+    from inkling.diagnosis.comparison import p_words
+    from inkling.study import compare_networks
+
+    compared = compare_networks(folder)
+    rows = table("networks", "training images", "seeds", "test accuracy", "difference", "95% interval", "", "shown")
+    for one in compared:
+        found = one.comparison
+        rows.add_row(
+            f"{found.a}, {found.b}",
+            f"{one.train_size:,}",
+            ",".join(map(str, one.seeds)),
+            f"{found.a_accuracy:.4f}, {found.b_accuracy:.4f}",
+            f"{found.difference:+.4f}",
+            str(found.interval),
+            p_words(found.p_value),
+            "yes" if found.shown else "no",
+        )
+    verdicts = [f"{one.train_size:,} training images: {one.comparison.verdict}" for one in compared]
+    output.result({"study": str(folder), "comparisons": [one.to_json() for one in compared]}, rows, *verdicts)
