@@ -43,12 +43,12 @@ def test_help_and_import_load_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    for command in ("train", "evaluate", "study", "report", "gradcheck", "data", "demo"):
+    for command in ("train", "evaluate", "compare", "study", "report", "gradcheck", "data", "demo"):
         assert command in done.stdout
 
 
 @pytest.mark.parametrize(
-    "command", ["train", "evaluate", "labels", "study", "report", "gradcheck", "demo", "data show"]
+    "command", ["train", "evaluate", "compare", "labels", "study", "report", "gradcheck", "demo", "data show"]
 )
 def test_every_command_has_help_quiet_and_json(command: str) -> None:
     done = inkling(*command.split(), "--help")

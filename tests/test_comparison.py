@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.stats import norm
 
+from command_line import assert_refused, inkling, last_json
 from inkling.diagnosis.comparison import (
     Comparison,
     ComparisonOverSeeds,
@@ -16,7 +23,14 @@ from inkling.diagnosis.comparison import (
     difference_of_paired,
     p_words,
 )
-from inkling.errors import DataError
+from inkling.errors import DataError, RunError
+from inkling.images.dataset import ImageDataset, Splits
+from inkling.images.digits import load_digits
+from inkling.runs.comparable import common_test_predictions
+from inkling.runs.execute import Plan, execute
+from inkling.runs.run import Run
+from inkling.study import StudyPlan, compare_networks, run_study
+from inkling.training.recipes import recipe
 
 
 def answers(right: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -132,8 +146,6 @@ def trained(
 
     The mean over seeds and pictures is `accuracy`, exactly.
     """
-    from scipy.stats import norm
-
     own = rng.normal(0, 0.5**0.5, n)
     each = rng.normal(size=(seeds, n)) + rng.normal(0, sd, (seeds, 1))
     limit = norm.ppf(accuracy) * (4 + 0.5 + 1 + sd**2) ** 0.5
@@ -201,3 +213,96 @@ def test_predictions_of_other_images_are_refused() -> None:
         compare_predictions(np.zeros(0, np.int64), np.ones((0, 2)), np.ones((0, 2)))
     with pytest.raises(DataError, match=r"0\.\.1"):
         compare_predictions(labels + 2, np.ones((3, 2)), np.ones((3, 2)))
+
+
+def train(folder: Path, splits: Splits, size: int | None = None, seed: int = 0, source: str = "digits") -> Run:
+    settings = recipe("reference", epochs=6, seed=seed)
+    for _ in execute(Plan(source, "perceptron", settings, size), splits, folder):
+        pass
+    return Run(folder)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
+    folder = tmp_path_factory.mktemp("compared")
+    splits = load_digits()
+    return train(folder / "many", splits, 1000), train(folder / "few", splits, 40, seed=1)
+
+
+def test_compare_two_runs_on_the_command_line(runs: tuple[Run, Run]) -> None:
+    many, few = (run.folder for run in runs)
+    values = last_json(inkling("compare", many, few, "--json"))
+    test = runs[0].predictions("test")
+    expected = compare_predictions(
+        test.labels, test.probabilities, runs[1].predictions("test").probabilities, str(many), str(few)
+    )
+    assert values == json.loads(json.dumps(expected.to_json()))
+    assert {"difference", "interval", "p_value", "verdict"} <= values.keys()
+    assert values["difference"] > 0
+    assert values["interval"][0] < values["difference"] < values["interval"][1]
+    assert last_json(inkling("compare", few, many, "--json"))["difference"] == -values["difference"]
+    assert inkling("compare", many, few, "--quiet").stdout == f"{expected.verdict}\n"
+    assert "both wrong" in inkling("compare", many, few).stdout
+
+
+def test_what_cannot_be_compared_on_the_command_line(runs: tuple[Run, Run], tmp_path: Path) -> None:
+    many, few = (run.folder for run in runs)
+    assert_refused(inkling("compare", many, many), "the same run")
+    assert_refused(inkling("compare", many), "expected a second run")
+    assert_refused(inkling("compare", many, tmp_path), "not a run folder")
+    unfinished = Path(shutil.copytree(few, tmp_path / "unfinished"))
+    info = json.loads((unfinished / "run.json").read_text())
+    (unfinished / "run.json").write_text(json.dumps({**info, "results": None}))
+    (unfinished / "predictions.safetensors").unlink()
+    assert_refused(inkling("compare", many, unfinished), "not finished", "--resume")
+
+
+def test_only_runs_on_the_same_test_images_are_compared(runs: tuple[Run, Run], tmp_path: Path) -> None:
+    splits = load_digits()
+    swapped = splits.test.images[::-1].copy()  # other images under the same labels
+    other = Splits(splits.train, splits.validation, ImageDataset(swapped, splits.test.labels, splits.test.class_names))
+    with pytest.raises(RunError, match="other test images"):
+        common_test_predictions([runs[0], train(tmp_path / "swapped", other, 40)])
+    renamed = Splits(*(ImageDataset(of.images, of.labels, tuple("abcdefghij")) for _, of in splits.items()))
+    with pytest.raises(RunError, match="other classes"):
+        common_test_predictions([runs[0], train(tmp_path / "renamed", renamed, 40)])
+    fewer = replace(splits, test=splits.test.subset(np.arange(300)))
+    with pytest.raises(RunError, match="other test images"):
+        common_test_predictions([runs[0], train(tmp_path / "fewer", fewer, 40)])
+
+
+def test_runs_of_early_versions_are_compared_by_source_and_labels(runs: tuple[Run, Run], tmp_path: Path) -> None:
+    def old(run: Run, name: str, source: str) -> Run:
+        folder = Path(shutil.copytree(run.folder, tmp_path / name))
+        info = json.loads((folder / "run.json").read_text())
+        del info["data"]["test_fingerprint"]
+        info["data"]["source"] = source
+        (folder / "run.json").write_text(json.dumps(info))
+        return Run(folder)
+
+    labels, found = common_test_predictions([runs[0], old(runs[1], "old", "digits")])
+    assert (len(labels), len(found)) == (360, 2)
+    with pytest.raises(RunError, match="other test images"):
+        common_test_predictions([runs[0], old(runs[1], "elsewhere", "/somewhere/else")])
+
+
+def test_the_networks_of_a_study_are_compared_over_its_seeds(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    run_study(StudyPlan.of_recipe("digits", ["perceptron"], (60, 120), (0, 1), epochs=8), folder)
+    with pytest.raises(RunError, match="two networks"):
+        compare_networks(folder)
+    assert_refused(inkling("compare", folder), "two networks")
+    for run in folder.glob("runs/perceptron-60-*"):  # a second network of the same make
+        copy = Path(shutil.copytree(run, run.with_name(run.name.replace("perceptron", "<b>"))))
+        info = json.loads((copy / "run.json").read_text())
+        info["network"]["network"] = "<b>"
+        (copy / "run.json").write_text(json.dumps(info))
+    (found,) = compare_networks(folder)
+    assert (found.train_size, found.seeds) == (60, (0, 1))
+    assert isinstance(found.comparison, ComparisonOverSeeds)
+    assert found.comparison.difference == 0
+    values = last_json(inkling("compare", folder, "--json"))
+    assert values["comparisons"] == [json.loads(json.dumps(found.to_json()))]
+    printed = inkling("compare", folder).stdout
+    assert "<b>" in printed
+    assert "not shown" in printed

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from inkling.diagnosis.accuracy import Evaluation, evaluate, evaluate_predictions
+    from inkling.diagnosis.calibration import diagnose_calibration
+    from inkling.diagnosis.comparison import compare_over_seeds, compare_predictions
+    from inkling.diagnosis.data_size import fit_learning_curve
     from inkling.diagnosis.overfitting import diagnose_overfitting
     from inkling.errors import InklingError
     from inkling.images.augment import Augmentation
@@ -49,9 +52,13 @@ _HOMES = {
     "TrainingSettings": "inkling.training.settings",
     "TrainingState": "inkling.training.train",
     "build": "inkling.networks.catalogue",
+    "compare_over_seeds": "inkling.diagnosis.comparison",
+    "compare_predictions": "inkling.diagnosis.comparison",
+    "diagnose_calibration": "inkling.diagnosis.calibration",
     "diagnose_overfitting": "inkling.diagnosis.overfitting",
     "evaluate": "inkling.diagnosis.accuracy",
     "evaluate_predictions": "inkling.diagnosis.accuracy",
+    "fit_learning_curve": "inkling.diagnosis.data_size",
     "learning_rate_range": "inkling.training.learning_rate_range",
     "load": "inkling.images.sources",
     "recipe": "inkling.training.recipes",
@@ -79,9 +86,13 @@ __all__ = [
     "TrainingSettings",
     "TrainingState",
     "build",
+    "compare_over_seeds",
+    "compare_predictions",
+    "diagnose_calibration",
     "diagnose_overfitting",
     "evaluate",
     "evaluate_predictions",
+    "fit_learning_curve",
     "learning_rate_range",
     "load",
     "recipe",

@@ -10,7 +10,7 @@ import numpy as np
 
 from inkling.diagnosis.accuracy import evaluate_predictions, wilson_interval
 from inkling.diagnosis.class_misses import misses_per_class
-from inkling.diagnosis.data_size import DataSizeEffect, compare_sizes
+from inkling.diagnosis.data_size import DataSizeEffect, LearningCurve, compare_sizes, fit_learning_curve
 from inkling.diagnosis.mistakes import worst_mistakes
 from inkling.diagnosis.overfitting import diagnose_overfitting
 from inkling.diagnosis.spread import spread
@@ -20,6 +20,7 @@ from inkling.images.dataset import ImageDataset
 from inkling.images.sources import load
 from inkling.networks.base import Network
 from inkling.runs.atomic import write_atomically
+from inkling.runs.comparable import common_test_predictions
 from inkling.runs.run import Predictions, Run
 from inkling.runs.study_folder import StudyFolder, load_runs
 from inkling.views.report import render_report
@@ -89,7 +90,8 @@ def gather(folder: Path) -> ReportContent:
         n_test=first.test,
         cells=cells,
         chosen=max(cells, key=lambda cell: cell.validation_accuracy.mean),
-        size_effects=_size_effects(cells),
+        size_effects=_size_effects(runs),
+        learning_curves=_learning_curves(cells),
         pictures_missing=missing,
         facts=tuple(_facts(runs)),
         fingerprints=tuple(_fingerprints(runs)),
@@ -171,16 +173,31 @@ def _test_images(run: Run) -> tuple[ImageDataset | None, str | None]:
         return None, str(error)
 
 
-def _size_effects(cells: tuple[CellContent, ...]) -> dict[str, DataSizeEffect]:
+def _size_effects(runs: list[Run]) -> dict[str, DataSizeEffect]:
+    """What more images changed, for each network of two training sizes that share a seed."""
     effects = {}
-    for network, group in groupby(cells, key=lambda cell: cell.network):
-        sizes = list(group)
-        if len(sizes) > 1:
-            small, large = sizes[0], sizes[-1]
-            effects[network] = compare_sizes(
-                small.train_size, small.first.evaluation, large.train_size, large.first.evaluation
-            )
+    for network, group in groupby(runs, key=lambda run: run.network_name):
+        sizes: dict[int, dict[int, Run]] = {}
+        for run in group:
+            sizes.setdefault(run.train_size, {})[run.settings.seed] = run
+        if len(sizes) != 2:
+            continue
+        (small, of_small), (large, of_large) = sorted(sizes.items())
+        seeds = [seed for seed in of_small if seed in of_large]
+        if seeds:
+            labels, found = common_test_predictions([of[seed] for of in (of_small, of_large) for seed in seeds])
+            effects[network] = compare_sizes(small, found[: len(seeds)], large, found[len(seeds) :], labels)
     return effects
+
+
+def _learning_curves(cells: tuple[CellContent, ...]) -> dict[str, LearningCurve]:
+    """Error against training images, for each network of three training sizes or more."""
+    curves = {}
+    for network, group in groupby(cells, key=lambda cell: cell.network):
+        errors = {cell.train_size: [1 - run.test.value for run in cell.runs] for cell in group}
+        if len(errors) > 2:
+            curves[network] = fit_learning_curve(errors, cells[0].first.test.n)
+    return curves
 
 
 def _facts(runs: list[Run]) -> list[tuple[str, str]]:

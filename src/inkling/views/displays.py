@@ -4,6 +4,7 @@ from inkling.views.architecture import ArchitectureDisplay
 from inkling.views.calibration import CoverageDisplay, ReliabilityDisplay
 from inkling.views.counts import ConfusionMatrixDisplay, MissesDisplay
 from inkling.views.curves import LearningCurvesDisplay, shared_limits
+from inkling.views.data_size import LearningCurveBySizeDisplay
 from inkling.views.feature_maps import FeatureMapsDisplay
 from inkling.views.learning_rates import LearningRateDisplay
 from inkling.views.pictures import ContactSheetDisplay, MistakesDisplay, WeightsDisplay
@@ -14,6 +15,7 @@ __all__ = [
     "ContactSheetDisplay",
     "CoverageDisplay",
     "FeatureMapsDisplay",
+    "LearningCurveBySizeDisplay",
     "LearningCurvesDisplay",
     "LearningRateDisplay",
     "MissesDisplay",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from inkling.diagnosis.accuracy import Evaluation, Interval
 from inkling.diagnosis.class_misses import ClassMisses
-from inkling.diagnosis.data_size import DataSizeEffect
+from inkling.diagnosis.data_size import DataSizeEffect, LearningCurve
 from inkling.diagnosis.mistakes import Mistake
 from inkling.diagnosis.overfitting import Overfitting
 from inkling.diagnosis.spread import Spread, spread
@@ -131,7 +131,8 @@ class ReportContent:
     n_test: int
     cells: tuple[CellContent, ...]  # by network, then training size
     chosen: CellContent  # the one of the highest mean validation accuracy
-    size_effects: Mapping[str, DataSizeEffect]  # by network; only those of two sizes or more
+    size_effects: Mapping[str, DataSizeEffect]  # by network; only those of two sizes
+    learning_curves: Mapping[str, LearningCurve]  # by network; only those of three sizes or more
     pictures_missing: str | None  # why the images could not be shown
     facts: tuple[tuple[str, str], ...]  # how it was made: name and value
     fingerprints: tuple[tuple[str, str], ...]  # which training images, and SHA-256 of the splits with them

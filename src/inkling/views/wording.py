@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from inkling.diagnosis.data_size import DataSizeEffect
+from inkling.diagnosis.data_size import DataSizeEffect, LearningCurve
 from inkling.diagnosis.spread import Spread
 from inkling.views.report_content import Accuracy, CellContent, PicturedMistake, ReportContent
 
@@ -127,16 +127,23 @@ def _times(cell: CellContent, other: CellContent) -> str:
     return f"{significant(ratio)} times as long as" if ratio > 1 else f"{ratio:.0%} of the time of"
 
 
-def size_effect(effect: DataSizeEffect, network: str, n_test: int, seed: int) -> str:
+def size_effect(effect: DataSizeEffect, network: str) -> str:
     """Return what more training images changed."""
+    n, seeds = effect.comparison.n, effect.seeds
     low, high = 100 * effect.gain_interval.low, 100 * effect.gain_interval.high
+    over = f", means over {seeds} seeds" if seeds > 1 else ""
     numbers = (
-        f"the {network}'s test error goes from {percent(1 - effect.small_accuracy, n_test)} to "
-        f"{percent(1 - effect.large_accuracy, n_test)} (seed {seed}, n = {n_test:,})"
+        f"the {network}'s test error goes from {percent(1 - effect.small_accuracy, n)} to "
+        f"{percent(1 - effect.large_accuracy, n)} (n = {n:,}{over})"
     )
     change = f"{100 * effect.gain:+.1f} points of accuracy, 95% interval {low:+.1f} to {high:+.1f}".replace("-", "−")
     start = f"From {effect.small:,} to {images(effect.large)}, {numbers}: {change}"
     return f"{start}." if effect.shown else f"{start}, which chance alone could explain."
+
+
+def learning_curve(curve: LearningCurve, network: str) -> str:
+    """Return whether more training images than there were would help."""
+    return f"The {network}: {curve.verdict[0].lower()}{curve.verdict[1:]}"
 
 
 def most_confused(cell: CellContent, count: int = 3) -> str:
