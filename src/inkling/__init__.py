@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from inkling.diagnosis.accuracy import Evaluation, evaluate, evaluate_predictions
+    from inkling.diagnosis.deletion import deletion_test
     from inkling.diagnosis.overfitting import diagnose_overfitting
     from inkling.errors import InklingError
     from inkling.images.augment import Augmentation
     from inkling.images.dataset import ImageDataset, Splits
     from inkling.images.sources import load
+    from inkling.networks.attribution import attribute
     from inkling.networks.base import Network
     from inkling.networks.catalogue import build
     from inkling.networks.ensemble import Ensemble
@@ -48,7 +50,9 @@ _HOMES = {
     "TorchNetwork": "inkling.networks.torch_network",
     "TrainingSettings": "inkling.training.settings",
     "TrainingState": "inkling.training.train",
+    "attribute": "inkling.networks.attribution",
     "build": "inkling.networks.catalogue",
+    "deletion_test": "inkling.diagnosis.deletion",
     "diagnose_overfitting": "inkling.diagnosis.overfitting",
     "evaluate": "inkling.diagnosis.accuracy",
     "evaluate_predictions": "inkling.diagnosis.accuracy",
@@ -78,7 +82,9 @@ __all__ = [
     "TorchNetwork",
     "TrainingSettings",
     "TrainingState",
+    "attribute",
     "build",
+    "deletion_test",
     "diagnose_overfitting",
     "evaluate",
     "evaluate_predictions",

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from inkling.cli import data, demo, evaluate, find_lr, gradcheck, predict, report, study, train
+from inkling.cli import data, demo, evaluate, explain, find_lr, gradcheck, predict, report, study, train
 from inkling.errors import InklingError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ for command in (
     study.study,
     report.report,
     predict.predict,
+    explain.explain,
     find_lr.find_lr,
     gradcheck.gradcheck,
 ):

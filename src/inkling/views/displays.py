@@ -1,6 +1,7 @@
 """All displays in one place: each is made by `from_…` from plain results, then drawn by `.plot(ax)`."""
 
 from inkling.views.architecture import ArchitectureDisplay
+from inkling.views.attribution import AttributionDisplay, DeletionDisplay, HiddenUnitsDisplay
 from inkling.views.counts import ConfusionMatrixDisplay, MissesDisplay
 from inkling.views.curves import LearningCurvesDisplay, shared_limits
 from inkling.views.feature_maps import FeatureMapsDisplay
@@ -9,9 +10,12 @@ from inkling.views.pictures import ContactSheetDisplay, MistakesDisplay, Weights
 
 __all__ = [
     "ArchitectureDisplay",
+    "AttributionDisplay",
     "ConfusionMatrixDisplay",
     "ContactSheetDisplay",
+    "DeletionDisplay",
     "FeatureMapsDisplay",
+    "HiddenUnitsDisplay",
     "LearningCurvesDisplay",
     "LearningRateDisplay",
     "MissesDisplay",
