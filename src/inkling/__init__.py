@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from inkling.diagnosis.calibration import diagnose_calibration
     from inkling.diagnosis.comparison import compare_over_seeds, compare_predictions
     from inkling.diagnosis.data_size import fit_learning_curve
+    from inkling.diagnosis.deletion import deletion_test
     from inkling.diagnosis.overfitting import diagnose_overfitting
     from inkling.errors import InklingError
     from inkling.images.augment import Augmentation
     from inkling.images.dataset import ImageDataset, Splits
     from inkling.images.sources import load
+    from inkling.networks.attribution import attribute
     from inkling.networks.base import Network
     from inkling.networks.catalogue import build
     from inkling.networks.ensemble import Ensemble
@@ -51,10 +53,12 @@ _HOMES = {
     "TorchNetwork": "inkling.networks.torch_network",
     "TrainingSettings": "inkling.training.settings",
     "TrainingState": "inkling.training.train",
+    "attribute": "inkling.networks.attribution",
     "build": "inkling.networks.catalogue",
     "compare_over_seeds": "inkling.diagnosis.comparison",
     "compare_predictions": "inkling.diagnosis.comparison",
     "diagnose_calibration": "inkling.diagnosis.calibration",
+    "deletion_test": "inkling.diagnosis.deletion",
     "diagnose_overfitting": "inkling.diagnosis.overfitting",
     "evaluate": "inkling.diagnosis.accuracy",
     "evaluate_predictions": "inkling.diagnosis.accuracy",
@@ -85,9 +89,11 @@ __all__ = [
     "TorchNetwork",
     "TrainingSettings",
     "TrainingState",
+    "attribute",
     "build",
     "compare_over_seeds",
     "compare_predictions",
+    "deletion_test",
     "diagnose_calibration",
     "diagnose_overfitting",
     "evaluate",

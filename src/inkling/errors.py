@@ -10,8 +10,9 @@ with status 2; anything else that escapes is a bug of ours.
     ├── NetworkError          a network that is unknown, does not fit the images, or weights that do not fit it
     ├── SettingsError         training settings out of range; all of them at once
     ├── TrainingError         training that cannot go on (a loss that is no number any more)
-    ├── MissingLibraryError   a library that an optional part needs is not installed
-    └── RunError              a run or study folder: missing, damaged, or in use by another run
+    ├── RunError              a run or study folder: missing, damaged, or in use by another run
+    ├── TrackingError         a tracker that is unknown
+    └── MissingLibraryError   a library that an optional part needs is not installed
 """
 
 from __future__ import annotations
@@ -67,6 +68,10 @@ class MissingLibraryError(InklingError):
 
 class RunError(InklingError):
     """A run or study folder is missing, damaged, or belongs to another run."""
+
+
+class TrackingError(InklingError):
+    """A tracker is unknown."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

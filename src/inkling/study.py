@@ -26,6 +26,7 @@ from inkling.runs.comparable import common_test_predictions
 from inkling.runs.execute import Plan, Teacher, execute
 from inkling.runs.run import Run
 from inkling.runs.study_folder import StudyFolder, load_runs
+from inkling.tracking import open_tracker, tracked
 from inkling.training.recipes import RECIPES, recipe
 from inkling.training.settings import TrainingSettings, seed_problems
 from inkling.training.train import EpochRecord
@@ -154,7 +155,7 @@ class Study:
         }
 
 
-def run_study(plan: StudyPlan, folder: Path | str, jobs: int = 1, command: str = "") -> Study:
+def run_study(plan: StudyPlan, folder: Path | str, jobs: int = 1, command: str = "", track: str | None = None) -> Study:
     """Do every run of a study that is not done yet, and return what all of them say.
 
     Parameters
@@ -167,23 +168,27 @@ def run_study(plan: StudyPlan, folder: Path | str, jobs: int = 1, command: str =
         networks can, in their last bits, because the runs share the cores and rounding follows the number of threads.
     command : str
         The command line, for the record.
+    track : str, optional
+        One of `tracking.TRACKERS`, to which the history of every run is sent too.
 
     Raises
     ------
     InklingError
         If the plan does not fit the data, or the folder holds something else.
     """
-    for _ in study_progress(plan, folder, jobs, command):
+    for _ in study_progress(plan, folder, jobs, command, track):
         pass
     return read_study(folder)
 
 
 def study_progress(
-    plan: StudyPlan, folder: Path | str, jobs: int = 1, command: str = ""
+    plan: StudyPlan, folder: Path | str, jobs: int = 1, command: str = "", track: str | None = None
 ) -> Generator[StudyProgress, None, None]:
     """Do what `run_study` does, reporting after every epoch (with several jobs: after every run)."""
     if jobs < 1:
         raise SettingsError([f"jobs must be 1 or more, found {jobs}"])
+    if track:
+        open_tracker(track)  # it is opened again for each run: what is missing is said before the first
     splits = load(plan.source, corrections=plan.corrections)
     plan.check(splits)
     study = _open_study(plan, Path(folder), command)
@@ -191,7 +196,7 @@ def study_progress(
     folders = [study.run_folder(cell.network, cell.train_size or 0, cell.settings.seed) for cell in cells]
     if jobs == 1:
         for done, (cell, run_folder) in enumerate(zip(cells, folders, strict=True)):
-            for record in execute(cell, splits, run_folder, resume=True, command=_command(cell)):
+            for record in _records(cell, splits, run_folder, track):
                 yield StudyProgress(done, len(cells), cell, record)
             yield StudyProgress(done + 1, len(cells), cell, None)
         return
@@ -200,7 +205,7 @@ def study_progress(
     threads = max(1, int(os.environ.get("OMP_NUM_THREADS", len(os.sched_getaffinity(0)))) // jobs)
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(stop, threads)) as pool:
         futures = {
-            pool.submit(_do_run, cell, run_folder): cell for cell, run_folder in zip(cells, folders, strict=True)
+            pool.submit(_do_run, cell, run_folder, track): cell for cell, run_folder in zip(cells, folders, strict=True)
         }
         try:
             for done, future in enumerate(as_completed(futures), 1):
@@ -300,15 +305,20 @@ def _start_worker(stop: Event, threads: int) -> None:
 _stop: Event | None = None
 
 
-def _do_run(plan: Plan, folder: Path) -> None:
+def _do_run(plan: Plan, folder: Path, track: str | None) -> None:
     """Do one run in a process of its own; told to stop, keep every finished epoch."""
     if _stop is None or _stop.is_set():
         return
     splits = load(plan.source, corrections=plan.corrections)
-    with closing(execute(plan, splits, folder, resume=True, command=_command(plan))) as records:
+    with closing(_records(plan, splits, folder, track)) as records:
         for _ in records:
             if _stop.is_set():
                 return
+
+
+def _records(plan: Plan, splits: Splits, folder: Path, track: str | None) -> Generator[EpochRecord, None, None]:
+    records = execute(plan, splits, folder, resume=True, command=_command(plan))
+    return tracked(records, folder, open_tracker(track)) if track else records
 
 
 def _open_study(plan: StudyPlan, folder: Path, command: str) -> StudyFolder:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from inkling.errors import SettingsError
 from inkling.networks.base import PRECISIONS
 from inkling.networks.catalogue import NETWORKS
 from inkling.training.recipes import RECIPE_NAMES
@@ -37,6 +38,18 @@ Tta = Annotated[
     bool,
     typer.Option("--tta", help="Average over copies, changed by half of what training did (test-time augmentation)."),
 ]
+
+Invert = Annotated[
+    bool, typer.Option("--invert", help="Turn dark into light: for ink on paper, learned as light on dark.")
+]
+Track = Annotated[str | None, typer.Option(help="Send the history there too: tensorboard or mlflow.")]
+
+
+def figure_file(out: Path) -> Path:
+    """Return where a figure goes, or raise SettingsError before any work is done for it."""
+    if out.suffix.lower() != ".png" or not out.parent.is_dir():
+        raise SettingsError([f"the figure must be a .png file in a folder that exists, found {out}"])
+    return out
 
 
 def numbers(text: str, option: str) -> tuple[int, ...]:

@@ -43,8 +43,8 @@ def find_lr(
     # What cannot work is said before a download and a test that may take minutes.
     if find_recipe(recipe, network).settings.distillation.weight:
         raise SettingsError([f"find-lr has no teacher for the recipe {recipe}: use strong, which has the same rates"])
-    if out and (out.suffix.lower() != ".png" or not out.parent.is_dir()):
-        raise SettingsError([f"the plot must be a .png file in a folder that exists, found {out}"])
+    if out:
+        choices.figure_file(out)
     splits = load_with_progress(source, output)
     if train_size is not None:
         splits = splits.with_train_size(train_size, seed)

@@ -8,7 +8,20 @@ from typing import Any
 
 import typer
 
-from inkling.cli import compare, data, demo, evaluate, find_lr, gradcheck, labels, predict, report, study, train
+from inkling.cli import (
+    compare,
+    data,
+    demo,
+    evaluate,
+    explain,
+    find_lr,
+    gradcheck,
+    labels,
+    predict,
+    report,
+    study,
+    train,
+)
 from inkling.errors import InklingError
 
 app = typer.Typer(
@@ -27,6 +40,7 @@ for command in (
     compare.compare,
     report.report,
     predict.predict,
+    explain.explain,
     labels.labels,
     find_lr.find_lr,
     gradcheck.gradcheck,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from inkling.cli import choices
 from inkling.cli.console import Json, Output, Quiet, table
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def predict(
@@ -16,9 +20,7 @@ def predict(
         list[Path],
         typer.Argument(help="Run folder, or several to average, then picture files.", metavar="RUN... IMAGE..."),
     ],
-    invert: Annotated[
-        bool, typer.Option("--invert", help="Turn dark into light: for ink on paper, learned as light on dark.")
-    ] = False,
+    invert: choices.Invert = False,
     tta: choices.Tta = False,
     calibrated: Annotated[
         bool, typer.Option("--calibrated", help="Use the temperature that was fitted on validation images.")
@@ -52,13 +54,16 @@ def predict(
     for path, row in zip(files, probabilities, strict=True):
         first, second = np.argsort(-row, kind="stable")[:2]
         rows.add_row(str(path), names[first], f"{row[first]:.4f}", f"{names[second]} {row[second]:.4f}")
-        values.append(
-            {
-                "file": str(path),
-                "label": names[first],
-                "probability": float(row[first]),
-                "temperature": temperature,
-                "probabilities": {name: float(p) for name, p in zip(names, row, strict=True)},
-            }
-        )
+        values.append({**prediction_values(path, row, names), "temperature": temperature})
     output.result(values, rows)
+
+
+def prediction_values(path: Path, probabilities: NDArray[np.float32], names: tuple[str, ...]) -> dict[str, Any]:
+    """Return what is said of one picture file in JSON; probabilities is float32 (K,)."""
+    first = int(probabilities.argmax())
+    return {
+        "file": str(path),
+        "label": names[first],
+        "probability": float(probabilities[first]),
+        "probabilities": {name: float(p) for name, p in zip(names, probabilities, strict=True)},
+    }

@@ -32,6 +32,7 @@ def study(
     teacher: choices.Teacher = None,
     corrections: choices.Corrections = None,
     device: choices.Device = "auto",
+    track: choices.Track = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder; started again, only what is missing is done.  [default: runs/study-SOURCE-RECIPE]"),
@@ -63,7 +64,7 @@ def study(
         source, output, corrections
     )  # a download is shown; the study itself then finds the files
     out = out or Path("runs") / f"study-{splits.name}-{recipe}"
-    done = carry_out(plan, out, jobs, output)
+    done = carry_out(plan, out, jobs, output, track)
     output.result(
         done.to_json(),
         study_table(done),
@@ -72,7 +73,7 @@ def study(
     )
 
 
-def carry_out(plan: StudyPlan, out: Path, jobs: int, output: Output) -> Study:
+def carry_out(plan: StudyPlan, out: Path, jobs: int, output: Output, track: str | None = None) -> Study:
     """Do the missing runs with their progress on screen, and return the study."""
     from inkling.study import read_study, study_progress
 
@@ -81,7 +82,7 @@ def carry_out(plan: StudyPlan, out: Path, jobs: int, output: Output) -> Study:
     try:
         with (
             output.progress(total, "runs done") as meter,
-            closing(study_progress(plan, out, jobs, command)) as progress,
+            closing(study_progress(plan, out, jobs, command, track)) as progress,
         ):
             for at in progress:
                 what = f"{at.plan.network}, {at.plan.train_size:,} images, seed {at.plan.settings.seed}"

@@ -30,6 +30,7 @@ def train(
     teacher: choices.Teacher = None,
     corrections: choices.Corrections = None,
     device: choices.Device = "auto",
+    track: choices.Track = None,
     seed: choices.Seed = 0,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the run.  [default: runs/SOURCE-NETWORK-SIZE-seedSEED]")
@@ -42,6 +43,7 @@ def train(
     from inkling.cli.downloads import load_with_progress
     from inkling.runs.execute import Plan, execute, summary
     from inkling.runs.run import Run
+    from inkling.tracking import open_tracker, tracked
     from inkling.training.recipes import find_recipe
     from inkling.training.recipes import recipe as make_settings
 
@@ -58,18 +60,20 @@ def train(
         "seed": seed,
     }
     find_recipe(recipe, network)  # before a download
+    tracker = open_tracker(track) if track else None
     splits = load_with_progress(source, output, corrections)
     settings = make_settings(recipe, network, train_size or len(splits.train), **changes)
     plan = Plan(source, network, settings, train_size, device, teacher, corrections)
     out = out or Path("runs") / f"{splits.name}-{network}-{train_size or 'all'}-seed{seed}"
     command = ["inkling", *(word for word in sys.argv[1:] if word != "--resume")]
+    records = execute(plan, splits, out, resume, command)
     finished_epochs = 0
     try:
         with (
             output.progress(plan.settings.epochs, "epoch") as meter,
-            closing(execute(plan, splits, out, resume, command)) as records,
+            closing(tracked(records, out, tracker) if tracker else records) as epochs_done,
         ):
-            for record in records:
+            for record in epochs_done:
                 finished_epochs = record.epoch
                 meter.update(
                     record.epoch,

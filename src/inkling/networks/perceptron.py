@@ -269,6 +269,20 @@ class Perceptron:
         self._optimizer.update(self.parameters, gradients, learning_rate)
         return loss
 
+    def logit_gradients(self, x: Array, targets: NDArray[np.int64]) -> Array:
+        """Return how each input moves its target's logit: d a2[n, target_n] / d x[n], shape (N, D).
+
+        Parameters
+        ----------
+        x : ndarray of float, shape (N, D)
+        targets : ndarray of int64, shape (N,)
+            The class whose logit is meant, one an image.
+        """
+        f1, _ = self.forward(x)
+        d_a2 = np.eye(self.n_classes, dtype=self.dtype)[targets]  # (N, K)
+        d_a1 = sigmoid_backward(affine_backward_input(d_a2, self.parameters["W2"]), f1)  # (N, H)
+        return affine_backward_input(d_a1, self.parameters["W1"])
+
     # --- one image, every number in sight ----------------------------------------------------------------------
 
     def jacobians(self, image: NDArray[np.uint8]) -> dict[str, Array]:

@@ -165,7 +165,7 @@ class TorchNetwork:
         for dropout in self._dropouts:
             dropout.rng = rng
         with self._repeatable(), torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocast):
-            logits = self._training_pass(self._inputs(images))
+            logits = self._training_pass(self.inputs(images))
         if weights is None:
             loss = functional.cross_entropy(logits.float(), goal)
         else:
@@ -185,12 +185,12 @@ class TorchNetwork:
         with torch.inference_mode():
             for start in range(0, len(images), _PREDICTION_BATCH):
                 part = slice(start, start + _PREDICTION_BATCH)
-                logits = self.module(self._inputs(images[part]))
+                logits = self.module(self.inputs(images[part]))
                 probabilities[part] = functional.softmax(logits.float(), dim=1).cpu().numpy()
         return probabilities
 
-    def _inputs(self, images: NDArray[np.uint8]) -> Tensor:
-        """Pixels in 0..1, (N, C, H, W) over memory in the order of the images."""
+    def inputs(self, images: NDArray[np.uint8]) -> Tensor:
+        """Return what the module is given: pixels in 0..1, (N, C, H, W) over memory in the order of the images."""
         pixels = torch.tensor(np.ascontiguousarray(images), device=self.device)
         return pixels.permute(0, 3, 1, 2).to(torch.float32).mul_(float(self.pixel_scale))
 
@@ -301,7 +301,7 @@ class TorchNetwork:
         self.module.eval()
         try:
             with torch.inference_mode():
-                self.module(self._inputs(images))
+                self.module(self.inputs(images))
         finally:
             for hook in hooks:
                 hook.remove()

@@ -1,6 +1,7 @@
 """All displays in one place: each is made by `from_…` from plain results, then drawn by `.plot(ax)`."""
 
 from inkling.views.architecture import ArchitectureDisplay
+from inkling.views.attribution import AttributionDisplay, DeletionDisplay, HiddenUnitsDisplay
 from inkling.views.calibration import CoverageDisplay, ReliabilityDisplay
 from inkling.views.counts import ConfusionMatrixDisplay, MissesDisplay
 from inkling.views.curves import LearningCurvesDisplay, shared_limits
@@ -11,10 +12,13 @@ from inkling.views.pictures import ContactSheetDisplay, MistakesDisplay, Weights
 
 __all__ = [
     "ArchitectureDisplay",
+    "AttributionDisplay",
     "ConfusionMatrixDisplay",
     "ContactSheetDisplay",
     "CoverageDisplay",
+    "DeletionDisplay",
     "FeatureMapsDisplay",
+    "HiddenUnitsDisplay",
     "LearningCurveBySizeDisplay",
     "LearningCurvesDisplay",
     "LearningRateDisplay",

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ def png_uri(pixels: NDArray[np.uint8]) -> str:
 def weight_png_uri(weights: NDArray[np.floating[Any]], limit: float) -> str:
     """Return one unit or filter, (h, w, C), as a data URI; `limit` is the weight of the strongest colour."""
     if weights.shape[-1] == 3:
-        return png_uri(_weight_pixels(weights, limit))
+        return png_uri(weight_pixels(weights, limit))
     shades = np.round((np.clip(weights[..., 0] / limit, -1, 1) + 1) / 2 * (_SHADES - 1)).astype(np.uint8)
     image = Image.fromarray(shades)
     image.putpalette((WEIGHT_MAP(np.linspace(0, 1, _SHADES))[:, :3] * 255).round().astype(np.uint8).tobytes())
@@ -46,8 +47,8 @@ def weight_limit(weights: Sequence[NDArray[np.floating[Any]]]) -> float:
     return float(np.quantile(np.abs(np.concatenate([w.ravel() for w in weights])), 0.999)) or 1.0
 
 
-def _weight_pixels(weights: NDArray[np.floating[Any]], limit: float) -> NDArray[np.uint8]:
-    """Colours of (..., C) weights. With three channels each is drawn in its own colour, zero being mid-grey."""
+def weight_pixels(weights: NDArray[np.floating[Any]], limit: float) -> NDArray[np.uint8]:
+    """Return the colours, uint8 (..., 3), of (..., C) weights; of three channels each has its own, zero mid-grey."""
     scaled = (np.clip(weights / limit, -1, 1) + 1) / 2
     colours = scaled if weights.shape[-1] == 3 else WEIGHT_MAP(scaled[..., 0])[..., :3]
     pixels: NDArray[np.uint8] = np.round(255 * colours).astype(np.uint8)
@@ -115,26 +116,23 @@ class WeightsDisplay:
 
     def plot(self, ax: Axes | None = None, title: str = "", columns: int = 16) -> Figure:
         """Draw, into `ax` or a new figure."""
-        canvas = mosaic(_weight_pixels(self.weights, self.limit), min(columns, len(self.weights)), (1, 1))
+        canvas = mosaic(weight_pixels(self.weights, self.limit), min(columns, len(self.weights)), (1, 1))
         if ax is None:
             ax = pixel_axes(canvas, max(2, 900 // canvas.shape[1]), left=24, top=30 if title else 8, bottom=40)
         figure = show_canvas(ax, canvas, title)
         if self.weights.shape[-1] == 1:
-            scale = _colour_scale(self.limit)
-            bar = figure.colorbar(
-                scale, ax=ax, orientation="horizontal", cax=ax.inset_axes((0, -0.06, 0.3, 0.02)), ticks=[
-                    -self.limit, 0, self.limit
-                ], format="%.2g",
-            )  # fmt: skip
-            bar.outline.set_visible(False)
-            bar.ax.tick_params(length=0, labelsize=9, colors=MUTED)
+            colour_bar(ax, self.limit, (0, -0.06, 0.3, 0.02))
         return figure
 
 
-def _colour_scale(limit: float) -> Any:
-    from matplotlib.cm import ScalarMappable
-
-    return ScalarMappable(Normalize(-limit, limit), WEIGHT_MAP)
+def colour_bar(ax: Axes, limit: float, place: tuple[float, float, float, float]) -> None:
+    """Draw the scale of `WEIGHT_MAP`, from -limit to limit; `place` is (x, y, width, height) in parts of the axes."""
+    scale = ScalarMappable(Normalize(-limit, limit), WEIGHT_MAP)
+    bar = figure_of(ax).colorbar(
+        scale, ax=ax, orientation="horizontal", cax=ax.inset_axes(place), ticks=[-limit, 0, limit], format="%.2g"
+    )
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(length=0, labelsize=9, colors=MUTED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,10 +229,16 @@ class MistakesDisplay:
         if ax is None:
             ax = pixel_axes(canvas, scale, top=34 if title else 8, bottom=44)
         figure = show_canvas(ax, canvas, title)
-        for place, lines in enumerate(self.captions):
-            x, y = place % columns * (w + right), place // columns * (h + below) + h
-            ax.annotate(
-                "\n".join(lines), (x, y), (0, -3), textcoords="offset points", fontsize=8.5, color=INK, va="top",
-                annotation_clip=False, parse_math=False,
-            )  # fmt: skip
+        caption_pictures(ax, self.captions, columns, (w + right, h + below), h)
         return figure
+
+
+def caption_pictures(
+    ax: Axes, captions: Sequence[Sequence[str]], columns: int, step: tuple[int, int], height: int
+) -> None:
+    """Write lines of text under each picture of a mosaic; `step` is the way to the next (across, down), in pixels."""
+    for place, lines in enumerate(captions):
+        ax.annotate(
+            "\n".join(lines), (place % columns * step[0], place // columns * step[1] + height), (0, -3),
+            textcoords="offset points", fontsize=8.5, color=INK, va="top", annotation_clip=False, parse_math=False,
+        )  # fmt: skip

@@ -1,0 +1,124 @@
+"""`inkling explain`: what in a picture spoke for the label that a run gives it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from inkling.cli import choices
+from inkling.cli.console import Json, Output, Quiet, table
+from inkling.cli.predict import prediction_values
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from inkling.diagnosis.hidden_units import HiddenUnits
+    from inkling.networks.base import Network
+
+
+def explain(
+    run: Annotated[Path, typer.Argument(help="Run folder.", metavar="RUN")],
+    image: Annotated[Path, typer.Argument(help="Picture file.", metavar="IMAGE")],
+    out: Annotated[Path | None, typer.Option(help="The figure.  [default: IMAGE-explained.png, here]")] = None,
+    class_name: Annotated[
+        str | None, typer.Option("--class", help="Ask about this class.  [default: the predicted one]")
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help="Of the map: integrated-gradients, input-x-gradient or saliency.")
+    ] = "integrated-gradients",
+    invert: choices.Invert = False,
+    device: choices.Device = "auto",
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Draw which pixels spoke for a label and which against it, and put the map to the test.
+
+    Of a perceptron, the hidden units that weighed most are drawn too. Convolutional networks need Captum:
+    pip install 'inkling[explain]'.
+    """
+    import numpy as np
+
+    from inkling.diagnosis.deletion import deletion_test
+    from inkling.errors import DataError, SettingsError, did_you_mean
+    from inkling.images.pictures import read_picture
+    from inkling.networks.attribution import attribute, check_method
+    from inkling.runs.run import Run
+    from inkling.views.attribution import (
+        AttributionDisplay,
+        DeletionDisplay,
+        Explanation,
+        HiddenUnitsDisplay,
+        save_explanation,
+    )
+    from inkling.views.style import shorten
+
+    output = Output(quiet, json)
+    check_method(method)
+    figure = choices.figure_file(out or Path(f"{image.stem}-explained.png"))
+    if figure.exists() and image.exists() and figure.samefile(image):
+        raise SettingsError([f"the figure would replace the picture itself, {image}: choose another --out"])
+    opened = Run(run)
+    network, names = opened.network(device), opened.data.class_names
+    if class_name is not None and class_name not in names:
+        raise DataError(
+            f"no class is called '{class_name}'{did_you_mean(class_name, names)}: there is {', '.join(names[:12])}"
+        )
+    pictures = read_picture(image, network.image_shape, invert)[np.newaxis]
+    probabilities = network.predict_proba(pictures)[0]
+    asked = int(probabilities.argmax()) if class_name is None else names.index(class_name)
+    targets = np.array([asked])
+    maps = attribute(network, pictures, targets, method)
+    test = deletion_test(network.predict_proba, pictures, maps, None if class_name is None else targets)
+    units = units_of(network, pictures, targets)
+    values: dict[str, Any] = {
+        **prediction_values(image, probabilities, names),
+        "class": names[asked], "class_probability": float(probabilities[asked]), "method": method,
+        "deletion": test.to_json(), "figure": str(figure),
+    }  # fmt: skip
+    short = [shorten(name) for name in names]
+    title = f"{short[asked]}, probability {probabilities[asked]:.1%}: what spoke for it ({method.replace('-', ' ')})"
+    rows, drawn, units_title = table("hidden unit", "adds to the lead", "speaks for", "against"), None, ""
+    if units is not None:
+        rival = names[units.rivals[0]]
+        units_title = (
+            f"The hidden units that weigh most in the lead of {short[asked]} over {short[units.rivals[0]]}, "
+            f"{units.leads[0]:+.2f} logits"
+        )
+        first_layer = network.first_layer()
+        if first_layer is not None:
+            drawn = HiddenUnitsDisplay.from_units(units, first_layer, names)
+        values["hidden_units"] = [
+            {
+                "unit": unit, "contribution": float(units.contributions[0, unit]),
+                "speaks_for": names[units.speaks_for[unit]], "speaks_against": names[units.speaks_against[unit]],
+            }
+            for unit in units.top(0, len(units.mean_absolute))
+        ]  # fmt: skip
+        values.update(rival=rival, lead=float(units.leads[0]), bias=float(units.bias[0]))
+        for unit in values["hidden_units"][:5]:
+            rows.add_row(unit["unit"], f"{unit['contribution']:+.2f}", unit["speaks_for"], unit["speaks_against"])
+    parts = Explanation(AttributionDisplay.from_maps(pictures, maps), DeletionDisplay.from_test(test), drawn)
+    save_explanation(parts, figure, title, units_title)
+    second = names[int(np.argsort(-probabilities, kind="stable")[1])]
+    output.result(
+        values,
+        f"{values['label']}, probability {values['probability']:.4f} (next: {second}, "
+        f"{values['probabilities'][second]:.4f})",
+        test.sentence,
+        *((units_title + ":", rows) if units is not None else ()),
+        f"The figure is {figure}",
+    )
+
+
+def units_of(network: Network, images: NDArray[np.uint8], targets: NDArray[np.int64]) -> HiddenUnits | None:
+    """Return the contributions of a perceptron's hidden units; None of another network."""
+    from inkling.diagnosis.hidden_units import contributions_of_units
+    from inkling.networks.perceptron import Perceptron
+
+    if not isinstance(network, Perceptron):
+        return None
+    hidden, _ = network.forward(network.inputs(images))
+    return contributions_of_units(hidden, network.parameters["W2"], network.parameters["b2"], targets)

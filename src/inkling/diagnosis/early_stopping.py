@@ -1,0 +1,104 @@
+"""What early stopping would have given: read off the history of a run that went on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from inkling.errors import DataError
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """A run as it was, and as a patience would have ended it (Prechelt, 1998).
+
+    Epochs count from 1. Up to the stop both are one run, bit by bit: the rule only decides where it ends.
+    """
+
+    patience: int  # epochs without a better validation accuracy
+    epochs: int  # of the run as it was
+    stopped_at: int  # last epoch that would have been trained; the run's own last where the rule never fired
+    kept_epoch: int  # the best on validation among them
+    kept_accuracy: float
+    whole_kept_epoch: int  # the best of the whole run
+    whole_kept_accuracy: float
+    seconds_saved: float | None  # part of the training time, 0..1; None where the history tells no time
+
+    @property
+    def stops(self) -> bool:
+        """Whether it would have saved an epoch."""
+        return self.stopped_at < self.epochs
+
+    @property
+    def cost(self) -> float:
+        """Validation accuracy given away, a fraction of 0 or more."""
+        return self.whole_kept_accuracy - self.kept_accuracy
+
+    @property
+    def sentence(self) -> str:
+        """One sentence."""
+        waiting = f"{self.patience} epochs" if self.patience > 1 else "1 epoch"
+        if not self.stops:
+            return (
+                f"Stopping when validation accuracy had not improved for {waiting} would have saved no epoch of "
+                f"{self.epochs}."
+            )
+        saved = (
+            f"{1 - self.stopped_at / self.epochs:.0%} of the epochs"
+            if self.seconds_saved is None
+            else f"{self.seconds_saved:.0%} of the training time"
+        )
+        lost = (
+            "what the whole run kept too"
+            if self.kept_epoch == self.whole_kept_epoch
+            else f"the whole run kept {self.whole_kept_accuracy:.2%} (epoch {self.whole_kept_epoch})"
+        )
+        return (
+            f"Stopping when validation accuracy had not improved for {waiting} would have kept "
+            f"{self.kept_accuracy:.2%} (epoch {self.kept_epoch}) and saved {saved}; {lost}."
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values, the sentence included."""
+        return {"sentence": self.sentence, **asdict(self)}
+
+
+def stopped_early(history: Sequence[Mapping[str, Any]], patience: int) -> EarlyStopping:
+    """Say what a patience would have kept and saved.
+
+    The rule is that of `train`: an epoch is better by a higher validation accuracy, or by the same and a lower
+    validation loss; training ends when `patience` epochs have passed since the best one.
+
+    Parameters
+    ----------
+    history : sequence of mappings
+        One an epoch, with "validation_accuracy", "validation_loss" and, where known, "train_seconds".
+    patience : int
+        Epochs, 1 or more.
+
+    Raises
+    ------
+    DataError
+        If the history is empty or the patience below 1.
+    """
+    if not history or patience < 1:
+        raise DataError(
+            f"expected a history of 1 epoch or more and a patience of 1 or more, found {len(history)} and {patience}"
+        )
+    scores = [(float(epoch["validation_accuracy"]), -float(epoch["validation_loss"])) for epoch in history]
+    best, stopped_at = 0, len(scores)
+    for epoch, score in enumerate(scores):
+        if score > scores[best]:
+            best = epoch
+        if epoch - best >= patience:
+            stopped_at = epoch + 1
+            break
+    whole = max(range(len(scores)), key=scores.__getitem__)
+    saved = None
+    if all("train_seconds" in epoch for epoch in history):
+        seconds = [float(epoch["train_seconds"]) for epoch in history]
+        saved = sum(seconds[stopped_at:]) / sum(seconds) if sum(seconds) > 0 else None
+    return EarlyStopping(
+        patience, len(scores), stopped_at, best + 1, scores[best][0], whole + 1, scores[whole][0], saved
+    )
