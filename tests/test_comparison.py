@@ -29,7 +29,8 @@ from inkling.images.digits import load_digits
 from inkling.runs.comparable import common_test_predictions
 from inkling.runs.execute import Plan, execute
 from inkling.runs.run import Run
-from inkling.study import StudyPlan, compare_networks, run_study
+from inkling.study import StudyPlan, run_study
+from inkling.study_comparison import compare_networks
 from inkling.training.recipes import recipe
 
 

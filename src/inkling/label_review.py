@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.diagnosis.label_errors import LabelError, find_label_errors
-from inkling.diagnosis.neighbours import nearest_images
+from inkling.diagnosis.neighbours import labelled_neighbours
 from inkling.errors import RunError
 from inkling.images.corrections import Suspect, to_csv
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.runs.atomic import cannot_write, write_atomically
-from inkling.views.label_gallery import LabelGallery, Neighbour, PicturedSuspect, render_gallery
+from inkling.views.label_gallery import LabelGallery, render_gallery
+from inkling.views.suspects import PicturedSuspect
 
 CORRECTIONS, GALLERY = "corrections.csv", "labels.html"
 NEIGHBOURS = 5
@@ -125,17 +126,8 @@ def _pictured(
     train: ImageDataset,
 ) -> tuple[PicturedSuspect, ...]:
     pictures = dataset.images[indices]
-    # One more than is shown: a training image is its own nearest neighbour.
-    nearest, _ = nearest_images(pictures, train.images, min(NEIGHBOURS + 1, len(train)))
+    neighbours = labelled_neighbours(pictures, train, NEIGHBOURS, own=indices if dataset is train else None)
     return tuple(
-        PicturedSuspect(
-            found=replace(error, index=index),
-            picture=picture,
-            neighbours=tuple(
-                Neighbour(train.images[i], int(train.labels[i]))
-                for i in [i for i in near if dataset is not train or i != index][:NEIGHBOURS]
-            ),
-            file=suspect.file,
-        )
-        for error, index, suspect, picture, near in zip(shown, indices, suspects, pictures, nearest, strict=True)
+        PicturedSuspect(found=replace(error, index=index), picture=picture, neighbours=near, file=suspect.file)
+        for error, index, suspect, picture, near in zip(shown, indices, suspects, pictures, neighbours, strict=True)
     )

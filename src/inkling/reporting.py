@@ -2,41 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from inkling.close_up import NEIGHBOURS, close_up
 from inkling.diagnosis.accuracy import evaluate_predictions, wilson_interval
 from inkling.diagnosis.class_misses import misses_per_class
+from inkling.diagnosis.comparison import Comparison, ComparisonOverSeeds
 from inkling.diagnosis.data_size import DataSizeEffect, LearningCurve, compare_sizes, fit_learning_curve
-from inkling.diagnosis.mistakes import worst_mistakes
-from inkling.diagnosis.overfitting import diagnose_overfitting
+from inkling.diagnosis.duplicates import Duplicates, find_duplicates
+from inkling.diagnosis.early_stopping import stopped_early
+from inkling.diagnosis.gap_change import GapChange, compare_gaps
+from inkling.diagnosis.label_errors import find_label_errors
+from inkling.diagnosis.neighbours import labelled_neighbours
+from inkling.diagnosis.overfitting import diagnose_overfitting, last_epochs
 from inkling.diagnosis.spread import spread
-from inkling.errors import InklingError
+from inkling.errors import DataError, InklingError, MissingLibraryError
 from inkling.images.catalogue import NAMED_SETS, data_folder, find
-from inkling.images.dataset import ImageDataset
+from inkling.images.dataset import Splits
 from inkling.images.sources import load
-from inkling.networks.base import Network
 from inkling.runs.atomic import write_atomically
 from inkling.runs.comparable import common_test_predictions
-from inkling.runs.run import Predictions, Run
+from inkling.runs.run import Run
 from inkling.runs.study_folder import StudyFolder, load_runs
+from inkling.study_comparison import compare_networks_of
 from inkling.views.report import render_report
 from inkling.views.report_content import (
     Accuracy,
     CellContent,
-    FeatureMaps,
-    PicturedMistake,
+    CloseUp,
+    LabelSuspects,
     ReportContent,
     RunContent,
     Timing,
 )
 from inkling.views.settings_wording import settings_by_size
+from inkling.views.suspects import PicturedSuspect
 
-MISTAKES = 24
-"""Mistakes shown as pictures, at most."""
+SUSPECTS = 20
+"""Test images with labels in doubt that are shown, at most."""
 
 _SHOWN_ELSEWHERE = ("network", "image_shape", "n_classes")
 """Parts of a network's description that the report gives in other words."""
@@ -76,11 +84,16 @@ def gather(folder: Path) -> ReportContent:
     """Return everything that a report shows."""
     folder = Path(folder)
     runs = load_runs(folder)
-    test, missing = _test_images(runs[0])
-    cells = tuple(
-        _cell(list(group), test) for _, group in groupby(runs, key=lambda run: (run.network_name, run.train_size))
-    )
+    whole, missing = _images(runs)
+    groups = [list(group) for _, group in groupby(runs, key=lambda run: (run.network_name, run.train_size))]
+    cells = tuple(_cell(of_cell) for of_cell in groups)
+    runs_of = dict(zip([id(cell) for cell in cells], groups, strict=True))
+    best = [_best_on_validation(list(of_network)) for _, of_network in groupby(cells, key=lambda cell: cell.network)]
+    chosen = _best_on_validation(best)
     first = runs[0].data
+    comparisons: dict[int, tuple[Comparison | ComparisonOverSeeds, ...]] = {}
+    for one in compare_networks_of(runs):
+        comparisons[one.train_size] = (*comparisons.get(one.train_size, ()), one.comparison)
     return ReportContent(
         name=folder.resolve().name,
         data_name=first.name,
@@ -89,9 +102,14 @@ def gather(folder: Path) -> ReportContent:
         n_validation=first.validation,
         n_test=first.test,
         cells=cells,
-        chosen=max(cells, key=lambda cell: cell.validation_accuracy.mean),
+        chosen=chosen,
+        close_ups=tuple(_close_up(cell, runs_of[id(cell)][0], whole) for cell in best),
+        comparisons=comparisons,
         size_effects=_size_effects(runs),
         learning_curves=_learning_curves(cells),
+        gap_changes=_gap_changes(cells),
+        label_suspects=None if whole is None else _label_suspects(runs_of[id(chosen)], whole),
+        duplicates=None if whole is None else _duplicates(runs, whole),
         pictures_missing=missing,
         facts=tuple(_facts(runs)),
         fingerprints=tuple(_fingerprints(runs)),
@@ -100,11 +118,17 @@ def gather(folder: Path) -> ReportContent:
     )
 
 
-def _cell(runs: list[Run], test: ImageDataset | None) -> CellContent:
+def _close_up(cell: CellContent, run: Run, whole: Splits | None) -> CloseUp:
+    return close_up(cell, run, None if whole is None else run.splits(whole))
+
+
+def _best_on_validation(cells: Sequence[CellContent]) -> CellContent:
+    return max(cells, key=lambda cell: cell.validation_accuracy.mean)
+
+
+def _cell(runs: list[Run]) -> CellContent:
     contents = tuple(_run(run) for run in runs)
-    predictions = runs[0].predictions("test")
-    network = runs[0].network()
-    mistakes = worst_mistakes(predictions.labels, predictions.probabilities, MISTAKES)
+    network = runs[0].network("cpu")
     return CellContent(
         network=runs[0].network_name,
         train_size=runs[0].train_size,
@@ -113,10 +137,8 @@ def _cell(runs: list[Run], test: ImageDataset | None) -> CellContent:
         validation_accuracy=spread([run.validation.value for run in contents]),
         test_accuracy=spread([run.test.value for run in contents]),
         misses=misses_per_class([run.evaluation for run in contents]),
-        mistakes=tuple(PicturedMistake(m, None if test is None else test.images[m.index]) for m in mistakes),
         layers=network.layers(),
         first_layer=network.first_layer(),
-        feature_maps=None if test is None else _feature_maps(network, predictions, test),
     )
 
 
@@ -135,6 +157,7 @@ def _run(run: Run) -> RunContent:
         test=Accuracy(evaluation.accuracy, evaluation.n, evaluation.accuracy_interval),
         evaluation=evaluation,
         overfitting=overfitting,
+        early_stopping=stopped_early(history, last_epochs(len(history))),
         timing=Timing(
             training=sum(seconds),
             per_epoch=sum(seconds) / len(seconds),
@@ -150,27 +173,54 @@ def _accuracy(value: float, n: int) -> Accuracy:
     return Accuracy(value, n, wilson_interval(round(value * n), n))
 
 
-def _feature_maps(network: Network, predictions: Predictions, test: ImageDataset) -> FeatureMaps | None:
-    """What the network makes of the first test image that it names right."""
-    right = np.flatnonzero(predictions.probabilities.argmax(axis=1) == predictions.labels)
-    if not hasattr(network, "feature_maps") or not len(right):
-        return None
-    index = int(right[0])
-    picture = test.images[index]
-    return FeatureMaps(index, int(test.labels[index]), picture, tuple(network.feature_maps(picture)))
-
-
-def _test_images(run: Run) -> tuple[ImageDataset | None, str | None]:
-    """The test images that the run was judged on, or None and why they are not here."""
-    source = run.data.source
+def _images(runs: Sequence[Run]) -> tuple[Splits | None, str | None]:
+    """All images of the source that the runs were trained and judged on, or None and why they are not here."""
+    first = runs[0]
+    source = first.data.source
     named = NAMED_SETS.get(source)
     # A report is about what is here: it does not start a download.
     if named and len(find(named, data_folder() / source, verify=False)) < len(named.digests):
         return None, f"{source} is not on this machine ('inkling data fetch {source}' brings it)"
     try:
-        return run.splits(load(source, corrections=run.corrections)).test, None
+        whole = load(source, corrections=first.corrections)
+        for run in runs:
+            run.splits(whole)
     except InklingError as error:
         return None, str(error)
+    return whole, None
+
+
+def _label_suspects(runs: Sequence[Run], whole: Splits) -> LabelSuspects:
+    """The test images whose labels are least probable to the mean of the runs, none of which was trained on them."""
+    found = [run.predictions("test") for run in runs]
+    labels, n = found[0].labels, len(found[0].labels)
+    try:
+        errors = find_label_errors(labels, np.mean([of_run.probabilities for of_run in found], axis=0))
+    except (DataError, MissingLibraryError) as error:
+        return LabelSuspects((), n, 0, str(error))
+    shown = errors[:SUSPECTS]
+    pictures = whole.test.images[[error.index for error in shown]]
+    neighbours = labelled_neighbours(pictures, whole.train, NEIGHBOURS)
+    suspects = [PicturedSuspect(*parts, file="") for parts in zip(shown, pictures, neighbours, strict=True)]
+    return LabelSuspects(tuple(suspects), n, sum(error.flagged for error in errors), None)
+
+
+def _duplicates(runs: Sequence[Run], whole: Splits) -> Duplicates:
+    """Exact copies in the splits of the largest training size."""
+    splits = max(runs, key=lambda run: run.train_size).splits(whole)
+    return find_duplicates({split: of.images for split, of in splits.items()})
+
+
+def _gap_changes(cells: tuple[CellContent, ...]) -> dict[str, GapChange]:
+    """What the largest training size changed of the gap at the smallest one, first seeds, for each network."""
+    changes = {}
+    for network, group in groupby(cells, key=lambda cell: cell.network):
+        of_network = list(group)
+        if len(of_network) > 1:
+            small, large = of_network[0], of_network[-1]
+            names = [f"{cell.train_size:,} training images" for cell in (small, large)]
+            changes[network] = compare_gaps(small.first.overfitting, large.first.overfitting, *names)
+    return changes
 
 
 def _size_effects(runs: list[Run]) -> dict[str, DataSizeEffect]:

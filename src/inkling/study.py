@@ -8,21 +8,19 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from itertools import combinations, groupby, product
+from itertools import groupby, product
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
 from inkling.diagnosis.accuracy import evaluate_predictions
-from inkling.diagnosis.comparison import Comparison, ComparisonOverSeeds, compare_over_seeds
 from inkling.diagnosis.spread import Spread, spread
 from inkling.errors import RunError, SettingsError
 from inkling.images.corrections import describe
 from inkling.images.dataset import Splits
 from inkling.images.sources import canonical, load
 from inkling.networks.catalogue import build
-from inkling.runs.comparable import common_test_predictions
 from inkling.runs.execute import Plan, Teacher, execute
 from inkling.runs.run import Run
 from inkling.runs.study_folder import StudyFolder, load_runs
@@ -235,51 +233,6 @@ def read_study(folder: Path | str) -> Study:
             )
         )
     return Study(Path(folder), tuple(cells))
-
-
-@dataclass(frozen=True)
-class SizedComparison:
-    """Two networks at one training size."""
-
-    train_size: int
-    seeds: tuple[int, ...]  # those that both have
-    comparison: Comparison | ComparisonOverSeeds
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return {"train_size": self.train_size, "seeds": list(self.seeds), **self.comparison.to_json()}
-
-
-def compare_networks(folder: Path | str) -> tuple[SizedComparison, ...]:
-    """Compare every two networks of a study on the test images, at each training size and over the seeds of both.
-
-    Small training sizes come first. Each comparison stands for itself: of twenty between equal networks, one shows a
-    difference by chance.
-
-    Raises
-    ------
-    RunError
-        If the folder is no study, its runs were judged on different test images, or no two networks share a training
-        size and a seed.
-    """
-    runs = StudyFolder(folder).finished_runs()
-    by_size: dict[int, dict[str, dict[int, Run]]] = {}
-    for run in runs:
-        by_size.setdefault(run.train_size, {}).setdefault(run.network_name, {})[run.settings.seed] = run
-    found = []
-    for size, networks in sorted(by_size.items()):
-        for a, b in combinations(networks, 2):
-            seeds = tuple(seed for seed in networks[a] if seed in networks[b])
-            if seeds:
-                labels, probabilities = common_test_predictions([networks[of][seed] for of in (a, b) for seed in seeds])
-                of_a, of_b = probabilities[: len(seeds)], probabilities[len(seeds) :]
-                found.append(SizedComparison(size, seeds, compare_over_seeds(labels, of_a, of_b, a, b)))
-    if not found:
-        raise RunError(
-            f"{folder}: expected two networks with finished runs at one training size and seed, found none: "
-            "compare two runs by 'inkling compare RUN RUN', or add a network to the study"
-        )
-    return tuple(found)
 
 
 def _over_runs(runs: Sequence[Run], result: str) -> Spread:

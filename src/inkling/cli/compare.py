@@ -55,7 +55,7 @@ def _compare_runs(a: Path, b: Path | None, output: Output) -> None:
 
 def _compare_study(folder: Path, output: Output) -> None:
     from inkling.diagnosis.comparison import p_words
-    from inkling.study import compare_networks
+    from inkling.study_comparison import compare_networks
 
     compared = compare_networks(folder)
     rows = table("networks", "training images", "seeds", "test accuracy", "difference", "95% interval", "", "shown")

@@ -2,12 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
+from inkling.images.dataset import ImageDataset
+
 _BLOCK_BYTES = 256 * 1024**2
 """Images are searched in blocks of about so many bytes, as float32."""
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbour:
+    """An image that looks like another one, and its label."""
+
+    picture: NDArray[np.uint8]  # (H, W, C)
+    label: int
+
+
+def labelled_neighbours(
+    queries: NDArray[np.uint8], dataset: ImageDataset, count: int, own: Sequence[int] | None = None
+) -> list[tuple[Neighbour, ...]]:
+    """Return, for each query, the images of a data set that look most like it, nearest first.
+
+    Parameters
+    ----------
+    queries : ndarray of uint8, shape (Q, H, W, C)
+    dataset : ImageDataset
+    count : int
+        Neighbours of each query; fewer where the data set has fewer images.
+    own : sequence of int, optional
+        Where each query is in the data set itself: it is then not its own neighbour.
+    """
+    wanted = count if own is None else count + 1
+    nearest, _ = nearest_images(queries, dataset.images, min(wanted, len(dataset)))
+    places = [None] * len(queries) if own is None else own
+    return [
+        tuple(Neighbour(dataset.images[i], int(dataset.labels[i])) for i in [i for i in near if i != place][:count])
+        for place, near in zip(places, nearest, strict=True)
+    ]
 
 
 def nearest_images(

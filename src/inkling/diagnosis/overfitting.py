@@ -35,19 +35,23 @@ class Overfitting:
     loss_turned_up: bool
 
     @property
-    def verdict(self) -> str:
-        """One or two sentences."""
+    def sentence(self) -> str:
+        """Whether it overfits, in one sentence."""
         points, low, high = 100 * self.gap, 100 * self.gap_interval.low, 100 * self.gap_interval.high
         gap = (
             f"{self.train_accuracy:.2%} on training images against {self.validation_accuracy:.2%} on validation "
             f"images at epoch {self.kept_epoch}, a gap of {points:.1f} points [{low:.1f}, {high:.1f}]"
         )
         if self.level != "none shown":
-            first = f"It overfits {_ADVERBS[self.level]}: {gap}."
-        elif self.gap_interval.high < 0:
-            first = f"No overfitting is shown: {gap}; the validation images are the easier ones."
-        else:
-            first = f"No overfitting is shown: {gap}, which chance alone could explain."
+            return f"It overfits {_ADVERBS[self.level]}: {gap}."
+        if self.gap_interval.high < 0:
+            return f"No overfitting is shown: {gap}; the validation images are the easier ones."
+        return f"No overfitting is shown: {gap}, which chance alone could explain."
+
+    @property
+    def verdict(self) -> str:
+        """The sentence, and one on the validation loss."""
+        first = self.sentence
         if self.loss_turned_up:
             return (
                 f"{first} The validation loss turned up after epoch {self.lowest_loss_epoch} and ended "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inkling.diagnosis.overfitting import difference_interval
+from inkling.diagnosis.comparison import Comparison, ComparisonOverSeeds
 from inkling.views.report_content import CellContent
 from inkling.views.wording import mean_sd, seconds, signed, significant
 
@@ -22,8 +22,16 @@ class ComparisonRow:
     best: int | None = None  # place of the best, if one is
 
 
-def comparison_rows(cells: Sequence[CellContent], n_validation: int, n_test: int) -> tuple[ComparisonRow, ...]:
-    """Return the rows that compare cells of one training size: means over seeds, and the times of the fastest."""
+def comparison_rows(
+    cells: Sequence[CellContent],
+    n_validation: int,
+    n_test: int,
+    comparisons: Sequence[Comparison | ComparisonOverSeeds],
+) -> tuple[ComparisonRow, ...]:
+    """Return the rows that compare cells of one training size: means over seeds, and the times of the fastest.
+
+    `comparisons` are those of every two of the networks, of which the rows say where one is the most accurate.
+    """
 
     def cost(measure: str, values: Sequence[float], words: Sequence[str]) -> ComparisonRow:
         return ComparisonRow(measure, tuple(words), _lowest(values))
@@ -36,7 +44,7 @@ def comparison_rows(cells: Sequence[CellContent], n_validation: int, n_test: int
     test = tuple(mean_sd(cell.test_accuracy, n_test) for cell in cells)
     validation = tuple(mean_sd(cell.validation_accuracy, n_validation) for cell in cells)
     return (
-        ComparisonRow(f"Test accuracy, n = {n_test:,}", test, _most_accurate(cells)),
+        ComparisonRow(f"Test accuracy, n = {n_test:,}", test, _most_accurate(cells, comparisons)),
         ComparisonRow(f"Validation accuracy, n = {n_validation:,}", validation),
         ComparisonRow("Gap, training − validation, points", tuple(signed(100 * cell.gap.mean) for cell in cells)),
         cost("Parameters", parameters, [f"{count:,}" for count in parameters]),
@@ -48,20 +56,11 @@ def comparison_rows(cells: Sequence[CellContent], n_validation: int, n_test: int
     )
 
 
-def _most_accurate(cells: Sequence[CellContent]) -> int | None:
-    """The network more accurate than every other with every seed, and with the first by more than chance explains.
-
-    The intervals treat the results as independent; they come from the same images, so they are wider than need be.
-    """
-    best = max(range(len(cells)), key=lambda place: cells[place].test_accuracy.mean)
-    of_best = cells[best].first.evaluation
-    least = min(run.test.value for run in cells[best].runs)
-    for cell in (*cells[:best], *cells[best + 1 :]):
-        other = cell.first.evaluation
-        interval = difference_interval(of_best.correct, of_best.n, other.correct, other.n)
-        if interval.low <= 0 or least <= max(run.test.value for run in cell.runs):
-            return None
-    return best
+def _most_accurate(cells: Sequence[CellContent], comparisons: Sequence[Comparison | ComparisonOverSeeds]) -> int | None:
+    """The network that is shown to be better than every other."""
+    best = max(cells, key=lambda cell: cell.test_accuracy.mean)
+    won = sum(found.shown and best.network in (found.a, found.b) for found in comparisons)
+    return cells.index(best) if won == len(cells) - 1 else None
 
 
 def _lowest(values: Sequence[float]) -> int | None:

@@ -4,30 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from inkling.diagnosis.label_errors import LabelError
 from inkling.views.style import variables
+from inkling.views.suspects import PicturedSuspect
 from inkling.views.templating import environment
-
-
-@dataclass(frozen=True, eq=False)
-class Neighbour:
-    """A training image that looks like the one in doubt."""
-
-    picture: NDArray[np.uint8]  # (H, W, C)
-    label: int
-
-
-@dataclass(frozen=True, eq=False)
-class PicturedSuspect:
-    """An image whose label is in doubt, and its nearest training images."""
-
-    found: LabelError  # its index counted in the split, as in the source
-    picture: NDArray[np.uint8]  # (H, W, C)
-    neighbours: tuple[Neighbour, ...]
-    file: str  # empty where the source has no picture files
 
 
 @dataclass(frozen=True)

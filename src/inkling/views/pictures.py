@@ -210,14 +210,21 @@ class MistakesDisplay:
     @classmethod
     def from_mistakes(cls, mistakes: Sequence[Mistake], dataset: ImageDataset) -> MistakesDisplay:
         """Make the display from `diagnosis.mistakes.worst_mistakes` and the split that was judged."""
-        names = dataset.class_names
-        return cls(
-            np.asarray(dataset.images[[mistake.index for mistake in mistakes]]),
-            tuple(
-                (f"true {shorten(names[m.label], 14)}", f"{shorten(names[m.predicted], 14)} {m.probability:.1%}")
-                for m in mistakes
-            ),
+        return cls.from_pictures([(of, dataset.images[of.index]) for of in mistakes], dataset.class_names)
+
+    @classmethod
+    def from_pictures(
+        cls, found: Sequence[tuple[Mistake, NDArray[np.uint8]]], class_names: Sequence[str]
+    ) -> MistakesDisplay:
+        """Make the display from mistakes, one or more, each with its image, uint8 (H, W, C)."""
+        captions = (
+            (
+                f"true {shorten(class_names[of.label], 14)}",
+                f"{shorten(class_names[of.predicted], 14)} {of.probability:.1%}",
+            )
+            for of, _ in found
         )
+        return cls(np.stack([picture for _, picture in found]), tuple(captions))
 
     def plot(self, ax: Axes | None = None, title: str = "", columns: int = 8) -> Figure:
         """Draw, into `ax` or a new figure."""

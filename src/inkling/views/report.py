@@ -1,133 +1,56 @@
-"""The report: one HTML page that needs nothing else, from `ReportContent`."""
+"""The report: one HTML page that needs nothing else, from `ReportContent`, and its figures as files."""
 
 from __future__ import annotations
 
 import numpy as np
-from markupsafe import Markup
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 
 from inkling.views import wording
-from inkling.views.architecture import ArchitectureDisplay
 from inkling.views.comparison import comparison_rows
-from inkling.views.counts import ConfusionMatrixDisplay, MissesDisplay
-from inkling.views.curves import LearningCurvesDisplay, Measure, shared_limits
-from inkling.views.feature_maps import FeatureMapsDisplay
-from inkling.views.pictures import png_uri, weight_limit, weight_png_uri
-from inkling.views.report_content import CellContent, ReportContent
-from inkling.views.style import WEIGHT_MAP, network_colour, variables
-from inkling.views.svg import to_svg
+from inkling.views.report_content import ReportContent
+from inkling.views.report_figures import ReportFigures
+from inkling.views.style import WEIGHT_MAP, variables
 from inkling.views.templating import environment
-
-UNITS = 64
-"""Hidden units or filters shown as pictures, at most."""
 
 
 def render_report(content: ReportContent) -> str:
-    """Return the report as a self-contained HTML page: no request leaves it, and it runs no script."""
-    figures = _Figures(content)
+    """Return the report as a self-contained HTML page: no request leaves it."""
+    return _page(content, ReportFigures(content))
+
+
+def report_figures(content: ReportContent) -> dict[str, Figure]:
+    """Return every figure of the report, by a name that a file can have."""
+    figures = ReportFigures(content)
+    _page(content, figures)
+    return {**figures.drawn, **figures.pictures()}
+
+
+def _page(content: ReportContent, figures: ReportFigures) -> str:
+    best_cells = [close_up.cell for close_up in content.close_ups]
+    size = content.compared[0].train_size if content.compared else 0
     return environment().get_template("report.html.j2").render(
         content=content,
         words=wording,
         light=variables(dark=False),
         dark=variables(dark=True),
+        compared=content.compared
+        and comparison_rows(content.compared, content.n_validation, content.n_test, content.comparisons.get(size, ())),
         error_curves={name: figures.curves(name, "error") for name in content.networks},
         loss_curves={name: figures.curves(name, "loss") for name in content.networks},
-        compared=content.compared and comparison_rows(content.compared, content.n_validation, content.n_test),
-        best_cells=figures.best_cells,
-        confusions=[figures.confusion(cell) for cell in figures.best_cells],
+        data_size=figures.data_size(),
+        reliability=figures.reliability(),
+        coverage=figures.coverage(),
+        best_cells=best_cells,
+        confusions=[figures.confusion(cell) for cell in best_cells],
         misses=figures.misses(),
-        galleries=[(cell, figures.gallery(cell)) for cell in figures.best_cells if cell.mistakes],
-        architectures=[(cell, *figures.architecture(cell)) for cell in figures.best_cells],
+        galleries=[of for of in content.close_ups if of.mistakes],
+        attributions=[(of, figures.attributed(of), figures.deletion(of)) for of in content.close_ups],
         weights=figures.weights(),
         feature_maps=figures.feature_maps(),
+        architectures=[(cell, *figures.architecture(cell)) for cell in best_cells],
         gradient=_gradient(),
     )  # fmt: skip
-
-
-class _Figures:
-    """Draws the figures of one report, on shared scales and each with an id of its own."""
-
-    def __init__(self, content: ReportContent) -> None:
-        self.content = content
-        self.colours = {name: network_colour(i) for i, name in enumerate(content.networks)}
-        self.best_cells = [
-            max(content.cells_of(name), key=lambda cell: cell.validation_accuracy.mean) for name in content.networks
-        ]
-        self.drawn = 0
-
-    def curves(self, network: str, measure: Measure) -> list[Markup]:
-        """One panel a training size; all panels of the report share their vertical scale."""
-        displays = {id(cell): self._curves_of(cell, measure) for cell in self.content.cells}
-        limits = shared_limits(list(displays.values()))
-        # Networks may differ a hundredfold in epochs: each has a horizontal scale of its own.
-        epochs = max(displays[id(cell)].epochs for cell in self.content.cells_of(network))
-        panels = []
-        for cell in self.content.cells_of(network):
-            title = wording.images(cell.train_size)
-            figure = displays[id(cell)].plot(title=title, limits=limits, epochs=epochs)
-            label = f"{measure} of the {network} by epoch, {title}, training solid and validation dashed"
-            panels.append(to_svg(figure, self._key(), label))
-        return panels
-
-    def _curves_of(self, cell: CellContent, measure: Measure) -> LearningCurvesDisplay:
-        histories, overfitting = [run.history for run in cell.runs], cell.first.overfitting
-        colour = self.colours[cell.network]
-        if measure == "loss":
-            return LearningCurvesDisplay.from_histories(
-                histories, "loss", overfitting.lowest_loss_epoch, "lowest", colour
-            )
-        return LearningCurvesDisplay.from_histories(histories, "error", overfitting.kept_epoch, "best", colour)
-
-    def confusion(self, cell: CellContent) -> Markup:
-        """The confusion matrix of a cell's first run."""
-        display = ConfusionMatrixDisplay.from_evaluation(cell.first.evaluation)
-        label = f"Confusion matrix of the {cell.network} on {cell.first.evaluation.n:,} test images"
-        return to_svg(display.plot(), self._key(), label)
-
-    def misses(self) -> list[Markup]:
-        """Misses per class: a panel a cell, all on one scale."""
-        displays = [MissesDisplay.from_misses(cell.misses, self.colours[cell.network]) for cell in self.content.cells]
-        limit = max(display.limit for display in displays)
-        panels = []
-        for cell, display in zip(self.content.cells, displays, strict=True):
-            title = f"{cell.network}, {wording.images(cell.train_size)}"
-            panels.append(to_svg(display.plot(title=title, limit=limit), self._key(), f"Misses per class: {title}"))
-        return panels
-
-    def gallery(self, cell: CellContent) -> list[str]:
-        """Data URIs of a cell's mistakes; empty where the images could not be loaded."""
-        return [png_uri(found.picture) for found in cell.mistakes if found.picture is not None]
-
-    def architecture(self, cell: CellContent) -> tuple[Markup, float]:
-        """The network drawn, and how many points wide it is."""
-        display = ArchitectureDisplay.from_layers(cell.layers, self.colours[cell.network])
-        label = f"Architecture of the {cell.network}: {display.label}"
-        return to_svg(display.plot(), self._key(), label), display.width
-
-    def feature_maps(self) -> list[tuple[CellContent, FeatureMapsDisplay]]:
-        """The feature maps of each network that has any."""
-        return [
-            (cell, FeatureMapsDisplay.from_maps(cell.feature_maps.picture, cell.feature_maps.maps))
-            for cell in self.best_cells
-            if cell.feature_maps
-        ]
-
-    def weights(self) -> list[tuple[str, float, list[tuple[CellContent, int, list[str]]]]]:
-        """For each network with first-layer weights: its colour limit, and the pictures of each training size."""
-        found = []
-        for network in self.content.networks:
-            cells = [cell for cell in self.content.cells_of(network) if cell.first_layer is not None]
-            layers = [cell.first_layer for cell in cells if cell.first_layer is not None]
-            if layers:
-                limit = weight_limit(layers)
-                pictures = [[weight_png_uri(unit, limit) for unit in layer[:UNITS]] for layer in layers]
-                panels = [(c, len(layer), uris) for c, layer, uris in zip(cells, layers, pictures, strict=True)]
-                found.append((network, limit, panels))
-        return found
-
-    def _key(self) -> str:
-        self.drawn += 1
-        return f"f{self.drawn}"
 
 
 def _gradient() -> str:

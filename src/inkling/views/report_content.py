@@ -10,12 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.diagnosis.accuracy import Evaluation, Interval
+from inkling.diagnosis.calibration import CalibrationDiagnosis, RiskCoverage
 from inkling.diagnosis.class_misses import ClassMisses
+from inkling.diagnosis.comparison import Comparison, ComparisonOverSeeds
 from inkling.diagnosis.data_size import DataSizeEffect, LearningCurve
+from inkling.diagnosis.deletion import DeletionTest
+from inkling.diagnosis.duplicates import Duplicates
+from inkling.diagnosis.early_stopping import EarlyStopping
+from inkling.diagnosis.gap_change import GapChange
 from inkling.diagnosis.mistakes import Mistake
+from inkling.diagnosis.neighbours import Neighbour
 from inkling.diagnosis.overfitting import Overfitting
 from inkling.diagnosis.spread import Spread, spread
 from inkling.networks.base import Layer
+from inkling.views.suspects import PicturedSuspect
 
 
 @dataclass(frozen=True)
@@ -50,16 +58,18 @@ class RunContent:
     test: Accuracy
     evaluation: Evaluation  # on the test images
     overfitting: Overfitting
+    early_stopping: EarlyStopping
     timing: Timing
     command: str
 
 
 @dataclass(frozen=True, eq=False)
 class PicturedMistake:
-    """A mistake and, where the images could be loaded, its picture (uint8, (H, W, C))."""
+    """A mistake and, where the images could be loaded, its picture and the training images that look most like it."""
 
     mistake: Mistake
-    picture: NDArray[np.uint8] | None
+    picture: NDArray[np.uint8] | None  # (H, W, C)
+    neighbours: tuple[Neighbour, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +84,7 @@ class FeatureMaps:
 
 @dataclass(frozen=True, eq=False)
 class CellContent:
-    """The runs of one network and training size, over seeds. Pictures and confusions are of the first run."""
+    """The runs of one network and training size, over seeds. Weights and confusions are of the first run."""
 
     network: str
     train_size: int
@@ -83,10 +93,8 @@ class CellContent:
     validation_accuracy: Spread
     test_accuracy: Spread
     misses: tuple[ClassMisses, ...]
-    mistakes: tuple[PicturedMistake, ...]
     layers: tuple[Layer, ...]
     first_layer: NDArray[np.floating[Any]] | None  # (units, h, w, C); None for networks without such weights
-    feature_maps: FeatureMaps | None  # None for networks without, or where the images could not be loaded
 
     @property
     def first(self) -> RunContent:
@@ -120,6 +128,50 @@ class CellContent:
 
 
 @dataclass(frozen=True, eq=False)
+class AttributedImage:
+    """A test image, and which of its pixels spoke for what it was taken for."""
+
+    index: int  # in the test split
+    label: int
+    predicted: int
+    probability: float  # of the predicted class
+    picture: NDArray[np.uint8]  # (H, W, C)
+    map: NDArray[np.floating[Any]]  # (H, W), logits
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """Attribution maps of some test images, and how far such maps can be trusted."""
+
+    right: tuple[AttributedImage, ...]  # one a class
+    wrong: tuple[AttributedImage, ...]  # the worst mistakes
+    test: DeletionTest
+
+
+@dataclass(frozen=True, eq=False)
+class CloseUp:
+    """What is shown of one network alone: of the training size that did best on validation, and of its first run."""
+
+    cell: CellContent
+    calibration: CalibrationDiagnosis  # on the test images
+    refusals: RiskCoverage
+    mistakes: tuple[PicturedMistake, ...]
+    feature_maps: FeatureMaps | None  # None for networks without, or where the images could not be loaded
+    attribution: Attribution | None
+    attribution_missing: str | None  # why there is none, where the images could be loaded
+
+
+@dataclass(frozen=True, eq=False)
+class LabelSuspects:
+    """The test images whose labels are in doubt, or why they were not looked for."""
+
+    suspects: tuple[PicturedSuspect, ...]
+    n: int  # images that were judged
+    flagged: int  # of those, by confident learning
+    missing: str | None
+
+
+@dataclass(frozen=True, eq=False)
 class ReportContent:
     """Everything in a report."""
 
@@ -131,8 +183,13 @@ class ReportContent:
     n_test: int
     cells: tuple[CellContent, ...]  # by network, then training size
     chosen: CellContent  # the one of the highest mean validation accuracy
+    close_ups: tuple[CloseUp, ...]  # one a network, in their order
+    comparisons: Mapping[int, tuple[Comparison | ComparisonOverSeeds, ...]]  # by training size: every two networks
     size_effects: Mapping[str, DataSizeEffect]  # by network; only those of two sizes
     learning_curves: Mapping[str, LearningCurve]  # by network; only those of three sizes or more
+    gap_changes: Mapping[str, GapChange]  # by network; of those of several sizes, from the smallest to the largest
+    label_suspects: LabelSuspects | None  # None where the images could not be loaded
+    duplicates: Duplicates | None  # exact ones, in the splits of the largest training size; None likewise
     pictures_missing: str | None  # why the images could not be shown
     facts: tuple[tuple[str, str], ...]  # how it was made: name and value
     fingerprints: tuple[tuple[str, str], ...]  # which training images, and SHA-256 of the splits with them

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from inkling.diagnosis.data_size import DataSizeEffect, LearningCurve
+from inkling.diagnosis.data_size import DataSizeEffect
 from inkling.diagnosis.spread import Spread
-from inkling.views.report_content import Accuracy, CellContent, PicturedMistake, ReportContent
+from inkling.views.report_content import (
+    Accuracy,
+    CellContent,
+    CloseUp,
+    LabelSuspects,
+    PicturedMistake,
+    ReportContent,
+)
 
 
 def percent(value: float, n: int, sign: str = "%") -> str:
@@ -68,36 +75,58 @@ def headline(content: ReportContent) -> str:
     return f"The {best.network} names {right} of {content.data_name} test images right"
 
 
+def answers(content: ReportContent) -> list[tuple[str, str]]:
+    """Return the report's answer: five questions, each with a sentence on the chosen network."""
+    chosen = content.chosen
+    examined = next(of for of in content.close_ups if of.cell is chosen)
+    return [
+        ("How well", how_well(content)),
+        which_network(content) or ("Mistakes", most_confused(chosen)),
+        ("Overfitting", chosen.first.overfitting.sentence),
+        ("More images", more_images(content, chosen.network)),
+        ("How sure", examined.calibration.verdict),
+    ]
+
+
 def how_well(content: ReportContent) -> str:
     """Return how accurate the chosen network is on test images."""
     best, first = content.chosen, content.chosen.first
+    start = f"Trained on {best.train_size:,} images, the {best.network}"
+    if len(content.cells) > 1:
+        start += ", which did best on validation images,"
     of_test = f"of {content.n_test:,} test images right"
     if len(best.runs) == 1:
         right = percent(first.test.value, content.n_test)
-        text = (
-            f"Trained on {best.train_size:,} images, the {best.network} names {right} {of_test} "
-            f"(95% Wilson interval {interval(first.test)})."
-        )
-    else:
-        text = (
-            f"Trained on {best.train_size:,} images, the {best.network} names "
-            f"{mean_sd(best.test_accuracy, content.n_test)} {of_test} (mean ± standard deviation over "
-            f"{len(best.runs)} seeds; seed {first.seed}: {percent(first.test.value, content.n_test)}, 95% Wilson "
-            f"interval {interval(first.test)})."
-        )
-    if len(content.cells) > 1:
-        text += " Of all that were trained it did best on validation images, which alone decided the choice."
-    return text
-
-
-def comparison(cells: Sequence[CellContent], n_test: int) -> str:
-    """Return which network names more test images right on the same training images, and what an epoch costs."""
-    best, *others = _by_validation(cells)
-    costs = [f"{_times(best, other)} one of the {other.network}" for other in others]
-    accuracies = _accuracies(cells, n_test)
+        return f"{start} names {right} {of_test} (95% Wilson interval {interval(first.test)})."
     return (
-        f"Trained on {best.train_size:,} images, {accuracies[0].lower()}{accuracies[1:]}; an epoch of the "
-        f"{best.network} takes {and_list(costs)}."
+        f"{start} names {mean_sd(best.test_accuracy, content.n_test)} {of_test} (mean ± standard deviation over "
+        f"{len(best.runs)} seeds; seed {first.seed}: {percent(first.test.value, content.n_test)}, 95% Wilson "
+        f"interval {interval(first.test)})."
+    )
+
+
+def which_network(content: ReportContent) -> tuple[str, str] | None:
+    """Return whether one network is better, of two or more at the largest training size that they share."""
+    if not content.comparisons:
+        return None
+    size = max(content.comparisons)
+    compared = content.comparisons[size]
+    best = max(content.cells, key=lambda cell: (cell.train_size == size, cell.validation_accuracy.mean)).network
+    # Against the strongest of the others, so that the sentence is not about a weak one.
+    rivals = [found for found in compared if best in (found.a, found.b)]
+    closest = max(rivals, key=lambda found: found.b_accuracy if found.a == best else found.a_accuracy)
+    return "Which network", f"After {images(size)}, {closest.verdict[0].lower()}{closest.verdict[1:]}"
+
+
+def more_images(content: ReportContent, network: str) -> str:
+    """Return whether more training images would help, as far as the training sizes there are can say."""
+    if network in content.learning_curves:
+        return content.learning_curves[network].verdict
+    if network in content.size_effects:
+        return size_effect(content.size_effects[network], network)
+    return (
+        "One training size cannot say whether more images would help; 'inkling study' with three --train-sizes or more "
+        "can."
     )
 
 
@@ -141,9 +170,45 @@ def size_effect(effect: DataSizeEffect, network: str) -> str:
     return f"{start}." if effect.shown else f"{start}, which chance alone could explain."
 
 
-def learning_curve(curve: LearningCurve, network: str) -> str:
-    """Return whether more training images than there were would help."""
-    return f"The {network}: {curve.verdict[0].lower()}{curve.verdict[1:]}"
+def data_size_title(content: ReportContent) -> str:
+    """Return what more images would do, or did, for each network."""
+    falls = [f"the {name}'s error by {max(0.0, curve.fall):.0%}" for name, curve in content.learning_curves.items()]
+    if falls:
+        return f"Twice the training images would lower {and_list(falls)}"
+    found = [f"{_changed(effect)} the {name}" for name, effect in content.size_effects.items()]
+    return f"More training images {and_list(found)}"
+
+
+def _changed(effect: DataSizeEffect) -> str:
+    if not effect.shown:
+        return "are not shown to change"
+    return "helped" if effect.gain > 0 else "harmed"
+
+
+def sureness_title(close_up: CloseUp) -> str:
+    """Return whether a network is as sure as it is right."""
+    found, network = close_up.calibration.before, close_up.cell.network
+    rates = f"{percent(found.confidence, found.n)} sure on average, {percent(found.accuracy, found.n)} right"
+    if found.level == "none shown":
+        return f"The {network} is as sure as it is right: {rates}"
+    if found.level == "off in both directions":
+        return f"The {network} is too sure of some images and not sure enough of others: {rates}"
+    return f"The {network} is {found.level}: {rates}"
+
+
+def suspects_title(found: LabelSuspects) -> str:
+    """Return how many test labels look wrong."""
+    if not found.flagged:
+        return f"None of the {found.n:,} test labels looks wrong"
+    return f"{found.flagged:,} of {found.n:,} test labels {'looks' if found.flagged == 1 else 'look'} wrong"
+
+
+def attribution_title(close_up: CloseUp) -> str:
+    """Return whether the maps of a network point at what matters."""
+    test = None if close_up.attribution is None else close_up.attribution.test
+    if test is None or not test.shown:
+        return f"What the {close_up.cell.network} looked at"
+    return f"What the {close_up.cell.network} looked at decides what it says"
 
 
 def most_confused(cell: CellContent, count: int = 3) -> str:
