@@ -25,12 +25,13 @@ from inkling.errors import DataError, InklingError, MissingLibraryError
 from inkling.images.catalogue import NAMED_SETS, data_folder, find
 from inkling.images.dataset import Splits
 from inkling.images.sources import load
-from inkling.runs.atomic import write_atomically
+from inkling.runs.atomic import cannot_write, write_atomically
 from inkling.runs.comparable import common_test_predictions
 from inkling.runs.run import Run
 from inkling.runs.study_folder import StudyFolder, load_runs
 from inkling.study_comparison import compare_networks_of
-from inkling.views.report import render_report
+from inkling.views.display import KINDS, figure_bytes
+from inkling.views.report import render_report, report_figures
 from inkling.views.report_content import (
     Accuracy,
     CellContent,
@@ -50,7 +51,7 @@ _SHOWN_ELSEWHERE = ("network", "image_shape", "n_classes")
 """Parts of a network's description that the report gives in other words."""
 
 
-def write_report(folder: Path, out: Path | None = None) -> Path:
+def write_report(folder: Path, out: Path | None = None, figures: Path | None = None) -> Path:
     """Write the report of a run or study folder and return its path.
 
     Parameters
@@ -58,15 +59,30 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
     folder : Path
     out : Path, optional
         The file to write; report.html in the folder by default.
+    figures : Path, optional
+        A folder, made if need be, that gets every figure as a PNG and an SVG file.
 
     Raises
     ------
     RunError
-        If the folder holds no finished run, is damaged, or the file cannot be written.
+        If the folder holds no finished run, is damaged, or a file cannot be written.
     """
     path = Path(folder) / "report.html" if out is None else Path(out)
-    write_atomically(path, build_report(folder))
+    content = gather(folder)
+    write_atomically(path, render_report(content))
+    if figures is not None:
+        _write_figures(content, Path(figures))
     return path
+
+
+def _write_figures(content: ReportContent, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+    for name, figure in report_figures(content).items():
+        for kind in KINDS:
+            write_atomically(folder / f"{name}.{kind}", figure_bytes(figure, kind))
 
 
 def build_report(folder: Path) -> str:
@@ -198,7 +214,8 @@ def _label_suspects(runs: Sequence[Run], whole: Splits) -> LabelSuspects:
         errors = find_label_errors(labels, np.mean([of_run.probabilities for of_run in found], axis=0))
     except (DataError, MissingLibraryError) as error:
         return LabelSuspects((), n, 0, str(error))
-    shown = errors[:SUSPECTS]
+    # Where another class is no more probable, there is nothing to look at.
+    shown = [error for error in errors if error.flagged or error.suggested_probability > error.score][:SUSPECTS]
     pictures = whole.test.images[[error.index for error in shown]]
     neighbours = labelled_neighbours(pictures, whole.train, NEIGHBOURS)
     suspects = [PicturedSuspect(*parts, file="") for parts in zip(shown, pictures, neighbours, strict=True)]

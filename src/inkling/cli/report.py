@@ -13,6 +13,9 @@ from inkling.cli.console import Json, Output, Quiet
 def report(
     folder: Annotated[Path, typer.Argument(help="Run or study folder.", metavar="RUN-or-STUDY")],
     out: Annotated[Path | None, typer.Option(help="The file to write.  [default: report.html in the folder]")] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Folder that gets every figure as a PNG and an SVG file too.")
+    ] = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -20,5 +23,10 @@ def report(
     from inkling.reporting import write_report
 
     output = Output(quiet, json)
-    path = write_report(folder, out)
-    output.result({"report": str(path), "bytes": path.stat().st_size}, f"{path}  ({path.stat().st_size / 1e6:.1f} MB)")
+    path = write_report(folder, out, figures)
+    size = path.stat().st_size
+    output.result(
+        {"report": str(path), "bytes": size, "figures": None if figures is None else str(figures)},
+        f"{path}  ({size / 1e6:.1f} MB)",
+        *([] if figures is None else [f"{figures}: every figure, as PNG and SVG"]),
+    )

@@ -32,6 +32,7 @@ class GapChange:
         gaps = f"from {first:.1f} to {second:.1f} points"
         change = f"{100 * self.change:+.1f} [{100 * self.change_interval.low:+.1f}, "
         change += f"{100 * self.change_interval.high:+.1f}]"
+        change = change.replace("-", "−")
         head = f"With {self.second_name} instead of {self.first_name}"
         before, after = self.first.validation_accuracy, self.second.validation_accuracy
         accuracy = f"validation accuracy goes from {before:.2%} to {after:.2%}"

@@ -13,6 +13,7 @@ from matplotlib.patches import FancyArrowPatch, Polygon
 from matplotlib.path import Path
 
 from inkling.networks.base import Layer
+from inkling.views.display import Display
 from inkling.views.style import INK, MUTED, RULE, TEXT, figure_of, network_colour, new_axes
 
 _STEP = 94.0
@@ -125,7 +126,7 @@ class _Box:
 
 
 @dataclass(frozen=True)
-class ArchitectureDisplay:
+class ArchitectureDisplay(Display):
     """A network as a row of stages, joined by arrows, with the shape, operations and parameters of each below it.
 
     A picture is a box as high and as deep as its height and width in pixels, to scale, and the broader the more

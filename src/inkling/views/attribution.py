@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from inkling.diagnosis.deletion import FRACTIONS, DeletionTest
 from inkling.diagnosis.hidden_units import HiddenUnits
 from inkling.runs.atomic import write_atomically
+from inkling.views.display import Display
 from inkling.views.pictures import (
     caption_pictures,
     colour_bar,
@@ -34,7 +35,7 @@ _INK_UNDER_MAP = 0.3
 
 
 @dataclass(frozen=True, eq=False)
-class AttributionDisplay:
+class AttributionDisplay(Display):
     """Images above, and below each its map: red speaks for the class, blue against it, one scale for all.
 
     The image lies under its map in light grey.
@@ -94,7 +95,7 @@ class AttributionDisplay:
 
 
 @dataclass(frozen=True, eq=False)
-class HiddenUnitsDisplay:
+class HiddenUnitsDisplay(Display):
     """The hidden units that weigh most in one decision: their weights as pictures, and what each adds to the lead.
 
     Attributes
@@ -145,7 +146,7 @@ class HiddenUnitsDisplay:
 
 
 @dataclass(frozen=True)
-class DeletionDisplay:
+class DeletionDisplay(Display):
     """The probability of a class as pixels are taken away: in the order of a map, and at random.
 
     Attributes

@@ -10,11 +10,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
 
 from inkling.diagnosis.calibration import Calibration, CalibrationDiagnosis, Refusal, RiskCoverage
+from inkling.views.display import Display
 from inkling.views.style import INK, MUTED, NETWORK_COLOURS, RULE, TEXT, dress, figure_of, new_axes
 
 
 @dataclass(frozen=True)
-class ReliabilityDisplay:
+class ReliabilityDisplay(Display):
     """Accuracy against confidence, a point a bin, the larger the more images are in it, with its Wilson interval.
 
     Points below the diagonal are overconfident, points above it underconfident. Filled: probabilities as they are;
@@ -73,7 +74,7 @@ class ReliabilityDisplay:
 
 
 @dataclass(frozen=True)
-class CoverageDisplay:
+class CoverageDisplay(Display):
     """Error on the images that are left, against the fraction refused, on a logarithmic axis with its Wilson band.
 
     Attributes

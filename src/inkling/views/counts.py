@@ -12,6 +12,7 @@ from matplotlib.patches import Rectangle
 
 from inkling.diagnosis.accuracy import Evaluation
 from inkling.diagnosis.class_misses import ClassMisses
+from inkling.views.display import Display
 from inkling.views.style import (
     HEAT,
     HEAT_TEXT,
@@ -29,7 +30,7 @@ from inkling.views.style import (
 
 
 @dataclass(frozen=True)
-class ConfusionMatrixDisplay:
+class ConfusionMatrixDisplay(Display):
     """True classes down, predicted classes across. Only mistakes are coloured; the correct counts stay plain.
 
     Attributes
@@ -47,7 +48,7 @@ class ConfusionMatrixDisplay:
         """Make the display from what `evaluate` or `evaluate_predictions` found."""
         return cls(evaluation.confusion, tuple(evaluation.misses))
 
-    def plot(self, ax: Axes | None = None) -> Figure:
+    def plot(self, ax: Axes | None = None, title: str = "") -> Figure:
         """Draw, into `ax` or a new figure."""
         k = len(self.class_names)
         names = [shorten(name, 16) for name in self.class_names]
@@ -57,7 +58,7 @@ class ConfusionMatrixDisplay:
             width = max(340, k * cell + 5.5 * widest + 36)
             ax = new_axes(width, k * cell + 40 + (5.5 * widest if widest > 2 else 0))
         size = TEXT if k <= 12 else 8.5 if k <= 26 else 6.5
-        dress(ax, "taken for")
+        dress(ax, "taken for", title=title)
         ax.set(xlim=(0, k), ylim=(k, 0), aspect="equal")
         ax.xaxis.tick_top()
         ax.xaxis.set_label_position("top")
@@ -86,7 +87,7 @@ class ConfusionMatrixDisplay:
 
 
 @dataclass(frozen=True)
-class MissesDisplay:
+class MissesDisplay(Display):
     """Misses of each class as bars, with the range over seeds where there are several."""
 
     misses: tuple[ClassMisses, ...]

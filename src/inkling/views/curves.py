@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
+from inkling.views.display import Display
 from inkling.views.style import INK, MUTED, NETWORK_COLOURS, RULE, TEXT, dress, figure_of, new_axes
 
 Measure = Literal["error", "loss"]
@@ -24,7 +25,7 @@ _WORDS = (0.05, 0.15)
 
 
 @dataclass(frozen=True)
-class LearningCurvesDisplay:
+class LearningCurvesDisplay(Display):
     """Error or loss of every epoch: solid for training, dashed for validation, on a logarithmic axis.
 
     Attributes

@@ -11,11 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from inkling.diagnosis.data_size import LearningCurve
+from inkling.views.display import Display
 from inkling.views.style import INK, RULE, TEXT, dress, figure_of, network_colour, new_axes, shorten
 
 
 @dataclass(frozen=True, eq=False)
-class LearningCurveBySizeDisplay:
+class LearningCurveBySizeDisplay(Display):
     """Test error against training images, both logarithmic, for one network or more.
 
     Points are means over seeds with the range of the seeds as bars. The law is solid where it was measured and dashed

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from inkling.networks.base import Layer
+from inkling.views.display import Display
 from inkling.views.pictures import mosaic, pixel_axes, png_uri, show_canvas
 from inkling.views.style import INK, TEXT
 
@@ -63,7 +64,7 @@ class StageMaps:
 
 
 @dataclass(frozen=True, eq=False)
-class FeatureMapsDisplay:
+class FeatureMapsDisplay(Display):
     """An image, and the feature maps that a network makes of it, stage by stage.
 
     Attributes

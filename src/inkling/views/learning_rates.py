@@ -12,12 +12,13 @@ from matplotlib.ticker import NullLocator
 
 from inkling.runs.atomic import write_atomically
 from inkling.training.learning_rate_range import LearningRateRange
+from inkling.views.display import Display
 from inkling.views.style import INK, MUTED, RULE, TEXT, dress, figure_of, network_colour, new_axes
 from inkling.views.svg import save
 
 
 @dataclass(frozen=True)
-class LearningRateDisplay:
+class LearningRateDisplay(Display):
     """A learning-rate range test: each step's loss thin, its smoothed course thick, the suggestion marked."""
 
     found: LearningRateRange

@@ -20,6 +20,7 @@ from PIL import Image
 from inkling.diagnosis.mistakes import Mistake
 from inkling.images.dataset import ImageDataset
 from inkling.runs.atomic import write_atomically
+from inkling.views.display import Display
 from inkling.views.style import INK, MUTED, WEIGHT_MAP, figure_of, shorten
 from inkling.views.svg import save
 
@@ -96,7 +97,7 @@ def show_canvas(ax: Axes, canvas: NDArray[np.uint8], title: str) -> Figure:
 
 
 @dataclass(frozen=True, eq=False)
-class WeightsDisplay:
+class WeightsDisplay(Display):
     """First-layer weights as pictures: one a hidden unit or filter, one colour scale centred on zero for all.
 
     Attributes
@@ -136,7 +137,7 @@ def colour_bar(ax: Axes, limit: float, place: tuple[float, float, float, float])
 
 
 @dataclass(frozen=True, eq=False)
-class ContactSheetDisplay:
+class ContactSheetDisplay(Display):
     """The first images of each class: a row a class.
 
     Attributes
@@ -194,7 +195,7 @@ def save_contact_sheet(dataset: ImageDataset, path: Path, title: str = "") -> No
 
 
 @dataclass(frozen=True, eq=False)
-class MistakesDisplay:
+class MistakesDisplay(Display):
     """Misclassified images, with the true label, the predicted label and its probability under each.
 
     Attributes

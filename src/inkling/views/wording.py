@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from inkling.diagnosis.comparison import Comparison, ComparisonOverSeeds
 from inkling.diagnosis.data_size import DataSizeEffect
 from inkling.diagnosis.spread import Spread
 from inkling.views.report_content import (
@@ -106,16 +107,28 @@ def how_well(content: ReportContent) -> str:
 
 
 def which_network(content: ReportContent) -> tuple[str, str] | None:
-    """Return whether one network is better, of two or more at the largest training size that they share."""
+    """Return whether one network is better than another, at the largest training size that they share."""
     if not content.comparisons:
         return None
+    size, found = decisive(content)
+    return "Which network", f"After {images(size)}, {found.verdict[0].lower()}{found.verdict[1:]}"
+
+
+def better_title(content: ReportContent) -> str:
+    """Return the same without its numbers."""
+    size, found = decisive(content)
+    return f"{found.verdict.partition(':')[0]} after {images(size)}"
+
+
+def decisive(content: ReportContent) -> tuple[int, Comparison | ComparisonOverSeeds]:
+    """Return the largest training size that networks share, and the best network there against its closest rival."""
     size = max(content.comparisons)
     compared = content.comparisons[size]
-    best = max(content.cells, key=lambda cell: (cell.train_size == size, cell.validation_accuracy.mean)).network
-    # Against the strongest of the others, so that the sentence is not about a weak one.
+    known = {name for found in compared for name in (found.a, found.b)}
+    there = [cell for cell in content.cells if cell.train_size == size and cell.network in known]
+    best = max(there, key=lambda cell: cell.validation_accuracy.mean).network
     rivals = [found for found in compared if best in (found.a, found.b)]
-    closest = max(rivals, key=lambda found: found.b_accuracy if found.a == best else found.a_accuracy)
-    return "Which network", f"After {images(size)}, {closest.verdict[0].lower()}{closest.verdict[1:]}"
+    return size, max(rivals, key=lambda found: found.b_accuracy if found.a == best else found.a_accuracy)
 
 
 def more_images(content: ReportContent, network: str) -> str:
