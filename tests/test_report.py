@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkling.diagnosis.accuracy import evaluate_predictions
+from inkling.diagnosis.comparison import compare_over_seeds
 from inkling.diagnosis.spread import spread
 from inkling.errors import RunError
 from inkling.images.augment import Augmentation
@@ -32,7 +32,7 @@ from inkling.training.targets import Distillation
 from inkling.views import wording
 from inkling.views.comparison import comparison_rows
 from inkling.views.report import render_report
-from inkling.views.report_content import Accuracy, CellContent
+from inkling.views.report_content import CellContent
 from inkling.views.settings_wording import settings_by_size, settings_parts
 
 SETTINGS = recipe("reference", epochs=4)
@@ -109,13 +109,20 @@ def test_every_verdict_is_in_the_page_and_the_answer_comes_first(study: Path, pa
         assert " ".join(cell.first.overfitting.verdict.split()) in seen
     test = content.chosen.first.test
     lede = seen[: seen.index("Learning curves")]
-    assert content.chosen.first.overfitting.verdict in lede
+    assert [question for question, _ in wording.answers(content)] == [
+        "How well", "Mistakes", "Overfitting", "More images", "How sure"
+    ]  # fmt: skip
+    for question, answer in wording.answers(content):
+        assert f"{question} {answer}" in lede
+        assert answer.endswith(".")
+    assert content.chosen.first.overfitting.sentence in lede
     assert f"{100 * test.interval.low:.1f}–{100 * test.interval.high:.1f}%" in lede
     assert f"of {test.n} test images right" in lede
     assert "From 100 to 400 training images" in lede
     assert "it most often takes" in lede
-    order = ["Learning curves", "Overfitting", "Confusion matrix", "Misses per class", "Worst mistakes",
-             "Architecture", "First-layer weights", "All runs", "How it was made"]  # fmt: skip
+    order = ["Learning curves", "Overfitting", "More images", "How sure it is", "Confusion matrix", "Misses per class",
+             "Worst mistakes", "Labels and copies", "What it looked at", "First-layer weights", "Architecture",
+             "All runs", "How it was made"]  # fmt: skip
     topics = re.findall(r'<p class="topic">([^<]*)</p>', page)
     assert topics == order
 
@@ -143,14 +150,23 @@ def test_the_page_needs_nothing_from_outside(page: str) -> None:
     assert "/tmp" not in page
 
 
-def test_headings_ids_and_names_are_in_order(page: str) -> None:
+def test_headings_ids_and_names_are_in_order(study: Path, page: str) -> None:
     parsed = Page(page)
     assert parsed.headings[0] == "h1"
     assert parsed.headings.count("h1") == 1
     assert len(set(parsed.ids)) == len(parsed.ids)
     assert parsed.unnamed == []
-    assert parsed.tags.count("svg") == 8
-    assert parsed.tags.count("img") == sum((24, 2 * 64))
+    content = gather(study)
+    (examined,) = content.close_ups
+    assert examined.attribution is not None
+    assert content.label_suspects is not None
+    # Curves, misses, confusion, architecture; reliability, refusals and the test of the maps.
+    assert parsed.tags.count("svg") == 8 + 3
+    pictures = (
+        len(examined.mistakes) * (1 + 4), len(content.label_suspects.suspects) * (1 + 4),
+        2 * len(examined.attribution.right + examined.attribution.wrong), 2 * 64,
+    )  # fmt: skip
+    assert parsed.tags.count("img") == sum(pictures)
 
 
 def test_what_it_takes_to_repeat_it_is_there(study: Path, page: str) -> None:
@@ -189,7 +205,7 @@ def test_a_source_that_is_gone_costs_the_pictures_and_one_line(tmp_path: Path) -
     train(tmp_path / "run", noise(("a", "b")), str(tmp_path / "gone"))
     seen, content = words(build_report(tmp_path / "run")), gather(tmp_path / "run")
     assert seen.count("The pictures are left out") == 1
-    assert all(found.picture is None for found in content.chosen.mistakes)
+    assert all(found.picture is None for found in content.close_ups[0].mistakes)
     assert "said" in seen
 
 
@@ -205,11 +221,19 @@ def test_a_named_set_is_not_downloaded_for_a_report(tmp_path: Path, monkeypatch:
 
 
 def test_pictures_are_of_the_mistakes(study: Path) -> None:
-    test = load_digits().test
-    for found in gather(study).chosen.mistakes:
+    digits = load_digits()
+    content = gather(study)
+    (examined,) = content.close_ups
+    assert examined.cell is content.chosen
+    test, train = digits.test, digits.with_train_size(examined.cell.train_size, 0).train
+    for found in examined.mistakes:
         assert test.labels[found.mistake.index] == found.mistake.label
         assert found.picture is not None
         np.testing.assert_array_equal(found.picture, test.images[found.mistake.index])
+        distances = np.square(train.images.astype(float) - found.picture).sum(axis=(1, 2, 3))
+        nearest = [np.square(near.picture.astype(float) - found.picture).sum() for near in found.neighbours]
+        assert nearest == sorted(distances)[:4]
+        assert all(near.label in train.labels for near in found.neighbours)
 
 
 def test_without_a_mistake_there_is_no_gallery(tmp_path: Path) -> None:
@@ -229,10 +253,12 @@ def test_two_networks_of_which_one_has_no_weight_pictures(study: Path) -> None:
     content = gather(study)
     others = tuple(replace(cell, network="cnn", first_layer=None) for cell in content.cells)
     effects = {**content.size_effects, "cnn": content.size_effects["perceptron"]}
-    both = replace(content, cells=others + content.cells, size_effects=effects)
+    (examined,) = content.close_ups
+    close_ups = (replace(examined, cell=others[-1]), examined)
+    both = replace(content, cells=others + content.cells, size_effects=effects, close_ups=close_ups)
     parsed = Page(page := render_report(both))
     assert len(set(parsed.ids)) == len(parsed.ids)
-    assert parsed.tags.count("svg") == 4 + 4 + 2 + 4 + 2
+    assert parsed.tags.count("svg") == 4 + 4 + 2 + 4 + 2 + 2 * 3
     seen = words(page)
     assert "What the hidden units of the perceptron look for" in seen
     assert "What the hidden units of the cnn look for" not in seen
@@ -299,11 +325,18 @@ def test_networks_stand_side_by_side(two_networks: Path) -> None:
     seen = words(page)
     compared = {cell.network: cell for cell in content.compared}
     assert {name: cell.train_size for name, cell in compared.items()} == {"cnn": 400, "perceptron": 400}
-    sentence = wording.comparison(content.compared, content.n_test)
-    assert seen.count(sentence) == 1
+    title = wording.comparison_title(content.compared, content.n_test)
+    assert seen.count(title) == 1
     best, other = sorted(content.compared, key=lambda cell: -cell.validation_accuracy.mean)
-    assert f"the {best.network} names {100 * best.test_accuracy.mean:.1f}% of the test images right" in sentence
-    assert f"the {other.network} {100 * other.test_accuracy.mean:.1f}%" in sentence
+    assert f"he {best.network} names {100 * best.test_accuracy.mean:.1f}% of the test images right" in title
+    assert f"the {other.network} {100 * other.test_accuracy.mean:.1f}%" in title
+    assert list(content.comparisons) == [200, 400]
+    (found,) = content.comparisons[400]
+    assert {found.a, found.b} == set(compared)
+    assert dict(wording.answers(content))["Which network"] == (
+        f"After 400 training images, {found.verdict[0].lower()}{found.verdict[1:]}"
+    )
+    assert wording.better_title(content) in seen
     for cell in content.compared:
         assert f"{cell.parameters:,}" in seen
         assert f"{cell.multiply_adds:,}" in seen
@@ -326,8 +359,9 @@ def test_one_network_is_compared_with_none(study: Path, page: str) -> None:
 def test_the_page_of_a_convolutional_network_shows_its_inside(two_networks: Path) -> None:
     content, page = gather(two_networks), build_report(two_networks)
     seen = words(page)
-    cell = content.cells_of("cnn")[-1]
-    maps = cell.feature_maps
+    of_cnn, of_perceptron = content.close_ups
+    cell, maps = of_cnn.cell, of_cnn.feature_maps
+    assert cell is content.cells_of("cnn")[-1]
     assert maps is not None
     predictions = cell.first.evaluation
     assert predictions.n == content.n_test
@@ -345,7 +379,7 @@ def test_the_page_of_a_convolutional_network_shows_its_inside(two_networks: Path
         assert layer.detail in seen
     assert f"The cnn has {cell.parameters:,} parameters" in seen
     assert "residual sum" in seen
-    assert all(cell.feature_maps is None for cell in content.cells_of("perceptron"))
+    assert of_perceptron.feature_maps is None
 
 
 def costing(cell: CellContent, per_epoch: float, validation: float, test: float = 0.9) -> CellContent:
@@ -376,9 +410,6 @@ def test_the_costs_of_networks_in_words(two_networks: Path, ratio: float, expect
     assert wording.comparison_title([worse, better], 360) == (
         f"T{accuracies}; an epoch of the {names[0]} takes {expected} the {names[1]}'s"
     )
-    assert wording.comparison([worse, better], 360) == (
-        f"Trained on 400 images, t{accuracies}; an epoch of the {names[0]} takes {expected} one of the {names[1]}."
-    )
 
 
 def test_the_title_sets_the_best_of_three_against_the_cheapest(two_networks: Path) -> None:
@@ -393,34 +424,29 @@ def test_the_title_sets_the_best_of_three_against_the_cheapest(two_networks: Pat
     assert title.endswith(f"takes 30 times as long as the {second.network}'s")
 
 
-def judged(cell: CellContent, *right: int) -> CellContent:
-    """The cell with a run for each number of right answers on 1,000 test images."""
-    rng = np.random.default_rng(0)
-    runs = []
-    for correct in right:
-        labels = rng.integers(0, 2, 1000)
-        named = np.where(np.arange(1000) < correct, labels, 1 - labels)
-        found = evaluate_predictions(labels, np.eye(2, dtype=np.float32)[named], ("a", "b"))
-        runs.append(replace(cell.first, evaluation=found, test=Accuracy(found.accuracy, 1000, found.accuracy_interval)))
-    return replace(cell, runs=tuple(runs), test_accuracy=spread([run.test.value for run in runs]))
-
-
 @pytest.mark.parametrize(
     ("of_first", "of_second", "best"),
     [
         ((990, 985), (900, 890), 0),
         ((900, 890), (990, 985), 1),
         ((905,), (900,), None),  # chance alone could explain it
-        ((990, 900), (890, 901), None),  # not with every seed
+        ((990, 900), (890, 901), None),  # not over seeds
     ],
 )
-def test_an_accuracy_is_called_best_only_where_chance_does_not_explain_it(
+def test_an_accuracy_is_called_best_only_where_it_is_shown(
     two_networks: Path, of_first: tuple[int, ...], of_second: tuple[int, ...], best: int | None
 ) -> None:
-    first, second = gather(two_networks).compared
-    rows = comparison_rows([judged(first, *of_first), judged(second, *of_second)], 360, 1000)
+    labels = np.zeros(1000, np.int64)
+    rng = np.random.default_rng(0)
+    cells, answers = [], []
+    for cell, right in zip(gather(two_networks).compared, (of_first, of_second), strict=True):
+        cells.append(replace(cell, test_accuracy=spread([correct / 1000 for correct in right])))
+        answers.append([np.eye(2)[(rng.permutation(1000) >= correct).astype(int)] for correct in right])
+    compared = compare_over_seeds(labels, *answers, *(cell.network for cell in cells))
+    rows = comparison_rows(cells, 360, 1000, [compared])
     assert rows[0].measure == "Test accuracy, n = 1,000"
     assert rows[0].best == best
+    assert comparison_rows(cells, 360, 1000, [])[0].best is None
 
 
 def test_a_cost_is_called_best_only_by_a_margin(two_networks: Path) -> None:
@@ -428,7 +454,7 @@ def test_a_cost_is_called_best_only_by_a_margin(two_networks: Path) -> None:
     for per_epoch, best in ((1.0, 0), (1.95, None), (2.1, None), (3.0, 1)):
         rows = {
             row.measure: row
-            for row in comparison_rows([costing(first, per_epoch, 0.9), costing(second, 2, 0.9)], 360, 360)
+            for row in comparison_rows([costing(first, per_epoch, 0.9), costing(second, 2, 0.9)], 360, 360, ())
         }
         assert rows["Time an epoch"].best == best
         assert rows["Time an epoch"].values == (wording.seconds(per_epoch), "2.00 s")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inkling.cli.console import Json, Output, Quiet, table
+
+if TYPE_CHECKING:
+    from inkling.diagnosis.overfitting import Overfitting
+    from inkling.runs.run import Run
 
 
 def compare(
@@ -20,7 +24,7 @@ def compare(
 ) -> None:
     """Say which of two runs names more test images right, with its interval, and whether chance could explain it.
 
-    Of a study, every two networks are compared at each training size, over seeds and images.
+    How much each overfits is compared too. Of a study, every two networks are compared at each training size, over seeds and images.
     """
     output = Output(quiet, json)
     if b is None and (a / "study.json").is_file():
@@ -31,6 +35,7 @@ def compare(
 
 def _compare_runs(a: Path, b: Path | None, output: Output) -> None:
     from inkling.diagnosis.comparison import compare_predictions
+    from inkling.diagnosis.gap_change import compare_gaps
     from inkling.errors import RunError
     from inkling.runs.comparable import common_test_predictions
     from inkling.runs.run import Run
@@ -40,7 +45,7 @@ def _compare_runs(a: Path, b: Path | None, output: Output) -> None:
         raise RunError(f"{a}: expected a second run to compare this one with, found none: inkling compare RUN RUN")
     if a.resolve() == b.resolve():
         raise RunError(f"{a}: is the same run as {b}: compare two different ones")
-    labels, (of_a, of_b) = common_test_predictions([first, Run(b)])
+    labels, (of_a, of_b) = common_test_predictions([first, second := Run(b)])
     found = compare_predictions(labels, of_a, of_b, str(a), str(b))
     rows = table("test images", "count")
     for what, count in (
@@ -50,7 +55,14 @@ def _compare_runs(a: Path, b: Path | None, output: Output) -> None:
         ("both wrong", found.both_wrong),
     ):
         rows.add_row(what, f"{count:,}")
-    output.result(found.to_json(), found.verdict, rows)
+    gaps = compare_gaps(*(_overfitting(run) for run in (first, second)), str(a), str(b))
+    output.result({**found.to_json(), "overfitting": gaps.to_json()}, found.verdict, rows, gaps.sentence)
+
+
+def _overfitting(run: Run) -> Overfitting:
+    from inkling.diagnosis.overfitting import diagnose_overfitting
+
+    return diagnose_overfitting(run.history(), run.data.train, run.data.validation)
 
 
 def _compare_study(folder: Path, output: Output) -> None:

@@ -117,7 +117,10 @@ def which_network(content: ReportContent) -> tuple[str, str] | None:
 def better_title(content: ReportContent) -> str:
     """Return the same without its numbers."""
     size, found = decisive(content)
-    return f"{found.verdict.partition(':')[0]} after {images(size)}"
+    better, other = (found.a, found.b) if found.difference > 0 else (found.b, found.a)
+    if found.shown:
+        return f"The {better} is better than the {other} after {images(size)}"
+    return f"No difference between the {found.a} and the {found.b} is shown after {images(size)}"
 
 
 def decisive(content: ReportContent) -> tuple[int, Comparison | ComparisonOverSeeds]:
