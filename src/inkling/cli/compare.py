@@ -24,7 +24,8 @@ def compare(
 ) -> None:
     """Say which of two runs names more test images right, with its interval, and whether chance could explain it.
 
-    How much each overfits is compared too. Of a study, every two networks are compared at each training size, over seeds and images.
+    How much each overfits is compared too. Of a study, every two networks are compared at each training size, over
+    seeds and images.
     """
     output = Output(quiet, json)
     if b is None and (a / "study.json").is_file():
@@ -55,7 +56,7 @@ def _compare_runs(a: Path, b: Path | None, output: Output) -> None:
         ("both wrong", found.both_wrong),
     ):
         rows.add_row(what, f"{count:,}")
-    gaps = compare_gaps(*(_overfitting(run) for run in (first, second)), str(a), str(b))
+    gaps = compare_gaps(_overfitting(first), _overfitting(second), str(a), str(b))
     output.result({**found.to_json(), "overfitting": gaps.to_json()}, found.verdict, rows, gaps.sentence)
 
 

@@ -205,7 +205,9 @@ class ReportFigures:
                 figures[f"mistakes-{network}"] = mistakes.plot(title=f"Worst mistakes of the {network}")
             for heading, _, maps in self._attributions(of):
                 title = f"{network}: what spoke for the class named. {heading}"
-                figures[f"attribution-{network}-{heading.split()[0].lower()}"] = maps.plot(title=title, columns=10)
+                figures[f"attribution-{network}-{'mistakes' if 'Mistakes' in heading else 'right'}"] = maps.plot(
+                    title=title, columns=10
+                )
         for of, stages in self.feature_maps():
             figures[f"feature-maps-{of.cell.network}"] = stages.plot(title=f"Feature maps of the {of.cell.network}")
         return {_file_name(name): figure for name, figure in figures.items()}
