@@ -185,7 +185,10 @@ def test_several_networks_share_a_display() -> None:
 
 
 def test_a_study_of_three_sizes_reports_its_curve(tmp_path: Path) -> None:
-    run_study(StudyPlan.of_recipe("digits", ["perceptron"], (50, 100, 300), (0, 1), epochs=8), tmp_path / "study")
+    plan = StudyPlan.of_recipe("digits", ["perceptron"], (50, 100, 300), (0, 1), epochs=8)
+    done = run_study(plan, tmp_path / "study")
+    assert [row[1] for row in done.table()] == ["training images", "50", "100", "300"]
+    assert f"<td>{done.cells[0].test_accuracy}</td>" in done._repr_html_()
     content = gather(tmp_path / "study")
     assert not content.size_effects
     found = content.learning_curves["perceptron"]

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from command_line import assert_refused, inkling, last_json
 from inkling.diagnosis.comparison import compare_over_seeds
 from inkling.diagnosis.spread import spread
 from inkling.errors import RunError
@@ -23,6 +25,7 @@ from inkling.images.digits import load_digits
 from inkling.networks.optimizers import OptimizerSettings
 from inkling.reporting import build_report, gather, write_report
 from inkling.runs.execute import Plan, execute
+from inkling.runs.run import Run
 from inkling.runs.study_folder import StudyFolder
 from inkling.study import StudyPlan, run_study
 from inkling.training.recipes import recipe
@@ -264,6 +267,60 @@ def test_two_networks_of_which_one_has_no_weight_pictures(study: Path) -> None:
     assert "What the hidden units of the cnn look for" not in seen
     assert "the cnn's test error goes from" in seen
     assert "var(--network-1)" in page
+
+
+def test_the_evidence_behind_the_answer_is_in_the_page(study: Path, page: str) -> None:
+    content, seen = gather(study), words(page)
+    (examined,) = content.close_ups
+    assert examined.attribution is not None
+    assert content.duplicates is not None
+    said = [
+        examined.calibration.verdict, examined.refusals.verdict, examined.attribution.test.sentence,
+        content.gap_changes["perceptron"].sentence, content.duplicates.verdict,
+        *(cell.first.early_stopping.sentence for cell in content.cells),
+    ]  # fmt: skip
+    for sentence in said:
+        assert " ".join(sentence.split()) in seen
+
+
+def test_test_labels_in_doubt_are_those_the_network_finds_least_probable(study: Path) -> None:
+    content, test = gather(study), load_digits().test
+    doubted = content.label_suspects
+    assert doubted is not None
+    assert doubted.n == 360
+    found = [Run(path.parent).predictions("test") for path in sorted(study.glob("runs/*/run.json"))
+             if f"-{content.chosen.train_size}-" in str(path)]  # fmt: skip
+    mean = np.mean([of.probabilities for of in found], axis=0)
+    own = mean[np.arange(360), test.labels]
+    scores = [suspect.found.score for suspect in doubted.suspects]
+    assert scores == pytest.approx(np.sort(own)[: len(scores)], abs=1e-6)
+    for suspect in doubted.suspects:
+        assert suspect.found.flagged or suspect.found.suggested_probability > suspect.found.score
+        np.testing.assert_array_equal(suspect.picture, test.images[suspect.found.index])
+
+
+def test_without_cleanlab_the_page_says_what_to_install(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inkling.diagnosis.label_errors.find_spec", lambda name: None)
+    seen = words(build_report(study))
+    assert "Test labels were not examined" in seen
+    assert "pip install 'inkling[labels]'" in seen
+
+
+def test_every_figure_becomes_a_file(two_networks: Path, tmp_path: Path) -> None:
+    out = tmp_path / "figures"
+    done = inkling("report", two_networks, "--out", tmp_path / "report.html", "--figures", out, "--json")
+    assert last_json(done)["figures"] == str(out)
+    names = {path.stem for path in out.iterdir()}
+    assert {path.name for path in out.iterdir()} == {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
+    expected = {"error-cnn-200", "loss-perceptron-400", "confusion-cnn", "reliability-perceptron", "refusing-cnn",
+                "misses-cnn-400", "mistakes-cnn", "attribution-cnn-right", "attribution-perceptron-mistakes",
+                "deletion-cnn", "weights-perceptron-200", "weights-cnn-400", "feature-maps-cnn",
+                "architecture-cnn"}  # fmt: skip
+    assert expected <= names
+    for path in out.glob("*.png"):
+        with Image.open(path) as picture:
+            assert min(picture.size) > 100
+    assert_refused(inkling("report", two_networks, "--figures", tmp_path / "report.html"), "report.html")
 
 
 def test_where_it_is_written(study: Path, tmp_path: Path, page: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
+from html import escape
 from itertools import groupby, product
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event
@@ -151,6 +152,32 @@ class Study:
             "cells": [asdict(cell) for cell in self.cells],
             "train_seconds": sum(cell.train_seconds.mean * cell.train_seconds.n for cell in self.cells),
         }
+
+    def table(self) -> list[tuple[str, ...]]:
+        """Return the cells in words, a heading first: accuracies over seeds as mean ± standard deviation."""
+        first = self.cells[0]
+        heading = (
+            "network", "training images", "train", f"validation (n = {first.n_validation:,})",
+            f"test (n = {first.n_test:,})", "seconds",
+        )  # fmt: skip
+        rows = [
+            (
+                cell.network,
+                f"{cell.train_size:,}",
+                str(cell.train_accuracy),
+                str(cell.validation_accuracy),
+                str(cell.test_accuracy),
+                f"{cell.train_seconds.mean:.2f}",
+            )
+            for cell in self.cells
+        ]
+        return [heading, *rows]
+
+    def _repr_html_(self) -> str:
+        heading, *rows = self.table()
+        cells = [("th", heading), *(("td", row) for row in rows)]
+        lines = ["".join(f"<{tag}>{escape(word)}</{tag}>" for word in row) for tag, row in cells]
+        return f"<table><tr>{'</tr><tr>'.join(lines)}</tr></table>"
 
 
 def run_study(plan: StudyPlan, folder: Path | str, jobs: int = 1, command: str = "", track: str | None = None) -> Study:

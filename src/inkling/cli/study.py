@@ -102,18 +102,8 @@ def carry_out(plan: StudyPlan, out: Path, jobs: int, output: Output, track: str 
 
 def study_table(done: Study) -> Table:
     """Return the table of a study, a row for each network and training size."""
-    first = done.cells[0]
-    rows = table(
-        "network", "training images", "train", f"validation (n = {first.n_validation:,})",
-        f"test (n = {first.n_test:,})", "seconds",
-    )  # fmt: skip
-    for cell in done.cells:
-        rows.add_row(
-            cell.network,
-            f"{cell.train_size:,}",
-            str(cell.train_accuracy),
-            str(cell.validation_accuracy),
-            str(cell.test_accuracy),
-            f"{cell.train_seconds.mean:.2f}",
-        )
+    heading, *cells = done.table()
+    rows = table(*heading)
+    for cell in cells:
+        rows.add_row(*cell)
     return rows

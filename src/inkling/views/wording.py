@@ -214,9 +214,8 @@ def sureness_title(close_up: CloseUp) -> str:
 
 def suspects_title(found: LabelSuspects) -> str:
     """Return how many test labels look wrong."""
-    if not found.flagged:
-        return f"None of the {found.n:,} test labels looks wrong"
-    return f"{found.flagged:,} of {found.n:,} test labels {'looks' if found.flagged == 1 else 'look'} wrong"
+    flagged = f"{found.flagged:,}" if found.flagged else "none"
+    return f"Confident learning flags {flagged} of the {found.n:,} test labels as wrong"
 
 
 def attribution_title(close_up: CloseUp) -> str:
