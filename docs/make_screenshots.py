@@ -1,8 +1,9 @@
-"""Screenshots of the upper part of a report, as a desktop (1280 px) and a phone (390 px) show it.
+"""Screenshots of the upper part of a report: on a desktop, light and dark, and on a phone.
 
-    python docs/make_screenshots.py REPORT.html OUTDIR
+    python docs/make_screenshots.py REPORT [OUTDIR]
 
-Needs chromium, chromedriver and selenium.
+REPORT is a report.html, or the folder of a study or run, whose report is then made anew. The README shows those in
+docs/images, which is the default of OUTDIR. Needs chromium, chromedriver and selenium.
 """
 
 from __future__ import annotations
@@ -11,15 +12,21 @@ import argparse
 import base64
 import io
 import shutil
+import tempfile
 from pathlib import Path
 
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-SIZES = {"desktop": (1280, 1500), "phone": (390, 1400)}  # name: width and height in CSS pixels
+from inkling.reporting import write_report
+
+SHOTS = {"desktop": (1280, 1600, False), "desktop-dark": (1280, 1600, True), "phone": (390, 1460, False)}
+"""Name: width and height in CSS pixels, and whether the reader prefers dark pages."""
 LARGEST = 400_000
 """Bytes of a picture, at most."""
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+DRIVER = shutil.which("chromedriver")
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -34,48 +41,59 @@ FLAGS = (
 
 
 def open_browser() -> webdriver.Chrome:
-    """Return a headless browser."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if not (chromium and driver):
+    """Return a headless browser that keeps a log of its console and of what it does."""
+    if not (CHROMIUM and DRIVER):
         raise SystemExit("chromium and chromedriver are needed: install them and try again")
     options = webdriver.ChromeOptions()
-    options.binary_location = chromium
+    options.binary_location = CHROMIUM
     for flag in FLAGS:
         options.add_argument(flag)
-    return webdriver.Chrome(options=options, service=Service(driver))
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    return webdriver.Chrome(options=options, service=Service(DRIVER))
+
+
+def emulate(
+    browser: webdriver.Chrome, width: int, height: int, dark: bool = False, media: str = "screen", scale: float = 1
+) -> None:
+    """Make a window as large as a phone's (below 500 pixels of width) or a desktop's, of one colour scheme."""
+    metrics = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": [scheme]})
 
 
 def shrink(png: bytes) -> bytes:
     """Return the picture with as many colours as fit into the largest size."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
-    smaller = png
     for colours in (256, 128, 64, 32):
         buffer = io.BytesIO()
         picture.quantize(colours, dither=Image.Dither.NONE).save(buffer, "png", optimize=True)
-        smaller = buffer.getvalue()
-        if len(smaller) < LARGEST:
-            break
-    return smaller
+        if buffer.tell() < LARGEST:
+            return buffer.getvalue()
+    raise SystemExit(f"a picture of 32 colours takes {buffer.tell()} bytes, more than {LARGEST}: make it smaller")
 
 
 def main() -> None:
-    """Write desktop.png and phone.png."""
+    """Write the pictures."""
     parser = argparse.ArgumentParser(description="Screenshots of the upper part of a report.")
-    parser.add_argument("report", type=Path, metavar="REPORT.html")
-    parser.add_argument("outdir", type=Path, metavar="OUTDIR")
+    parser.add_argument("report", type=Path, metavar="REPORT", help="report.html, or the folder of a study or run")
+    parser.add_argument(
+        "outdir", type=Path, metavar="OUTDIR", nargs="?", default=Path(__file__).with_name("images"), help="%(default)s"
+    )
     arguments = parser.parse_args()
     arguments.outdir.mkdir(parents=True, exist_ok=True)
     browser = open_browser()
     try:
-        for name, (width, height) in SIZES.items():
-            metrics = {"width": width, "height": height, "deviceScaleFactor": 1.5, "mobile": name == "phone"}
-            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-            browser.get(arguments.report.resolve().as_uri())
-            shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
-            path = arguments.outdir / f"{name}.png"
-            path.write_bytes(shrink(base64.b64decode(shot["data"])))
-            print(f"{path}  {path.stat().st_size // 1000} kB")
+        with tempfile.TemporaryDirectory() as folder:
+            made = Path(folder) / "report.html"
+            page = write_report(arguments.report, made) if arguments.report.is_dir() else arguments.report
+            for name, (width, height, dark) in SHOTS.items():
+                emulate(browser, width, height, dark, scale=1.5)
+                browser.get(page.resolve().as_uri())
+                shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
+                path = arguments.outdir / f"{name}.png"
+                path.write_bytes(shrink(base64.b64decode(shot["data"])))
+                print(f"{path}  {path.stat().st_size // 1000} kB")
     finally:
         browser.quit()
 

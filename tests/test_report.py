@@ -335,36 +335,6 @@ def test_it_is_small_enough_to_send(page: str) -> None:
     assert len(gzip.compress(page.encode())) < 500_000
 
 
-@pytest.mark.skipif(
-    shutil.which("chromium") is None or shutil.which("chromedriver") is None, reason="needs chromium and chromedriver"
-)
-def test_no_sideways_scrolling_on_phones_and_desktops(study: Path, tmp_path: Path) -> None:
-    webdriver = pytest.importorskip("selenium.webdriver")
-    from selenium.webdriver.chrome.service import Service
-
-    train(tmp_path / "run", noise(tuple(f"a class with a long name {i}" for i in range(20))), "noise")
-    pages = [write_report(study, tmp_path / "study.html"), write_report(tmp_path / "run")]
-    options = webdriver.ChromeOptions()
-    for flag in (
-        "headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "no-first-run", "disable-sync",
-        "disable-background-networking", "disable-component-update", f"user-data-dir={tmp_path / 'profile'}",
-    ):  # fmt: skip
-        options.add_argument(f"--{flag}")
-    browser = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
-    try:
-        for page in pages:
-            for width in (360, 1280):
-                metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
-                browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-                browser.get(page.as_uri())
-                assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-                wide = "return [...document.querySelectorAll('main, section, p, h1, h2, figure')]"
-                wide += ".filter(e => e.getBoundingClientRect().right > innerWidth + 1).length"
-                assert browser.execute_script(wide) == 0
-    finally:
-        browser.quit()
-
-
 # --- several networks ----------------------------------------------------------------------------------------------
 
 

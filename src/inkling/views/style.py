@@ -16,8 +16,9 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 INK, MUTED, RULE = "#1b1b1b", "#5a5a5a", "#d9d9d9"
 DARK_INK, DARK_MUTED, DARK_RULE = "#e8e6e3", "#aaa7a2", "#3b3b3b"
 
-NETWORK_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""One a network: Okabe and Ito (2008), the two that differ most in brightness and hue first."""
+NETWORK_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#bd8200", "#3d9bd1")
+"""One a network: Okabe and Ito (2008), the two that differ most in brightness and hue first, and the last two darkened
+until a line stands out from white by 3 to 1."""
 DARK_NETWORK_COLOURS = ("#56b4e9", "#f0853a", "#2bc49a", "#e0a0c4", "#e6b13a", "#a8d8f5")
 
 LEVELS = 8
