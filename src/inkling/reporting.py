@@ -11,6 +11,7 @@ import numpy as np
 from inkling.diagnosis.accuracy import evaluate_predictions, wilson_interval
 from inkling.diagnosis.class_misses import misses_per_class
 from inkling.diagnosis.data_size import DataSizeEffect, LearningCurve, compare_sizes, fit_learning_curve
+from inkling.diagnosis.hidden_units import contributions_of_units
 from inkling.diagnosis.mistakes import worst_mistakes
 from inkling.diagnosis.overfitting import diagnose_overfitting
 from inkling.diagnosis.spread import spread
@@ -19,6 +20,7 @@ from inkling.images.catalogue import NAMED_SETS, data_folder, find
 from inkling.images.dataset import ImageDataset
 from inkling.images.sources import load
 from inkling.networks.base import Network
+from inkling.networks.perceptron import Perceptron
 from inkling.runs.atomic import write_atomically
 from inkling.runs.comparable import common_test_predictions
 from inkling.runs.run import Predictions, Run
@@ -28,6 +30,7 @@ from inkling.views.report_content import (
     Accuracy,
     CellContent,
     FeatureMaps,
+    HiddenLayer,
     PicturedMistake,
     ReportContent,
     RunContent,
@@ -117,6 +120,7 @@ def _cell(runs: list[Run], test: ImageDataset | None) -> CellContent:
         layers=network.layers(),
         first_layer=network.first_layer(),
         feature_maps=None if test is None else _feature_maps(network, predictions, test),
+        hidden=_hidden_layer(network, test) if isinstance(network, Perceptron) else None,
     )
 
 
@@ -158,6 +162,15 @@ def _feature_maps(network: Network, predictions: Predictions, test: ImageDataset
     index = int(right[0])
     picture = test.images[index]
     return FeatureMaps(index, int(test.labels[index]), picture, tuple(network.feature_maps(picture)))
+
+
+def _hidden_layer(network: Perceptron, test: ImageDataset | None) -> HiddenLayer:
+    """What the hidden units say to the classes, and what that comes to on the test images."""
+    outgoing = network.parameters["W2"]
+    if test is None:
+        return HiddenLayer(outgoing, None)
+    hidden, _ = network.forward(network.inputs(test.images))
+    return HiddenLayer(outgoing, contributions_of_units(hidden, outgoing, network.parameters["b2"]))
 
 
 def _test_images(run: Run) -> tuple[ImageDataset | None, str | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 from markupsafe import Markup
 from matplotlib.colors import to_hex
@@ -12,6 +14,7 @@ from inkling.views.comparison import comparison_rows
 from inkling.views.counts import ConfusionMatrixDisplay, MissesDisplay
 from inkling.views.curves import LearningCurvesDisplay, Measure, shared_limits
 from inkling.views.feature_maps import FeatureMapsDisplay
+from inkling.views.interaction import curve_panel, script, unit_numbers
 from inkling.views.pictures import png_uri, weight_limit, weight_png_uri
 from inkling.views.report_content import CellContent, ReportContent
 from inkling.views.style import WEIGHT_MAP, network_colour, variables
@@ -23,7 +26,7 @@ UNITS = 64
 
 
 def render_report(content: ReportContent) -> str:
-    """Return the report as a self-contained HTML page: no request leaves it, and it runs no script."""
+    """Return the report as a self-contained HTML page: no request leaves it, and it is whole without its script."""
     figures = _Figures(content)
     return environment().get_template("report.html.j2").render(
         content=content,
@@ -41,6 +44,8 @@ def render_report(content: ReportContent) -> str:
         weights=figures.weights(),
         feature_maps=figures.feature_maps(),
         gradient=_gradient(),
+        script=script(),
+        class_names=json.dumps(content.class_names, ensure_ascii=False, separators=(",", ":")),
     )  # fmt: skip
 
 
@@ -66,7 +71,9 @@ class _Figures:
             title = wording.images(cell.train_size)
             figure = displays[id(cell)].plot(title=title, limits=limits, epochs=epochs)
             label = f"{measure} of the {network} by epoch, {title}, training solid and validation dashed"
-            panels.append(to_svg(figure, self._key(), label))
+            svg, sizes = to_svg(figure, self._key(), label), (cell.train_size, self.content.n_validation)
+            seed = cell.first.seed if len(cell.runs) > 1 else None
+            panels.append(curve_panel(svg, figure, displays[id(cell)], sizes, seed))
         return panels
 
     def _curves_of(self, cell: CellContent, measure: Measure) -> LearningCurvesDisplay:
@@ -112,8 +119,8 @@ class _Figures:
             if cell.feature_maps
         ]
 
-    def weights(self) -> list[tuple[str, float, list[tuple[CellContent, int, list[str]]]]]:
-        """For each network with first-layer weights: its colour limit, and the pictures of each training size."""
+    def weights(self) -> list[tuple[str, float, list[tuple[CellContent, int, list[str], str]]]]:
+        """For each network with first-layer weights: its colour limit, and pictures and numbers of each training size."""
         found = []
         for network in self.content.networks:
             cells = [cell for cell in self.content.cells_of(network) if cell.first_layer is not None]
@@ -121,7 +128,8 @@ class _Figures:
             if layers:
                 limit = weight_limit(layers)
                 pictures = [[weight_png_uri(unit, limit) for unit in layer[:UNITS]] for layer in layers]
-                panels = [(c, len(layer), uris) for c, layer, uris in zip(cells, layers, pictures, strict=True)]
+                numbers = [unit_numbers(cell.hidden, UNITS) if cell.hidden else "" for cell in cells]
+                panels = list(zip(cells, map(len, layers), pictures, numbers, strict=True))
                 found.append((network, limit, panels))
         return found
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from inkling.diagnosis.accuracy import Evaluation, Interval
 from inkling.diagnosis.class_misses import ClassMisses
 from inkling.diagnosis.data_size import DataSizeEffect, LearningCurve
+from inkling.diagnosis.hidden_units import HiddenUnits
 from inkling.diagnosis.mistakes import Mistake
 from inkling.diagnosis.overfitting import Overfitting
 from inkling.diagnosis.spread import Spread, spread
@@ -73,6 +74,14 @@ class FeatureMaps:
 
 
 @dataclass(frozen=True, eq=False)
+class HiddenLayer:
+    """What the hidden units of a perceptron say to the classes."""
+
+    outgoing: NDArray[np.floating[Any]]  # (H, K) weights to the logits
+    units: HiddenUnits | None  # on the test images; None where they could not be loaded
+
+
+@dataclass(frozen=True, eq=False)
 class CellContent:
     """The runs of one network and training size, over seeds. Pictures and confusions are of the first run."""
 
@@ -87,6 +96,7 @@ class CellContent:
     layers: tuple[Layer, ...]
     first_layer: NDArray[np.floating[Any]] | None  # (units, h, w, C); None for networks without such weights
     feature_maps: FeatureMaps | None  # None for networks without, or where the images could not be loaded
+    hidden: HiddenLayer | None = None  # of a perceptron
 
     @property
     def first(self) -> RunContent:
