@@ -67,7 +67,8 @@ def curve_panel(
         return " ".join(percent(value, n) if display.measure == "error" else f"{value:.3g}" for value in values)
 
     return Markup(
-        '<div class="curve" data-training="{}" data-validation="{}" data-box="{}" data-last="{:g}" data-mark="{}"{}>{}</div>'
+        '<div class="curve" data-training="{}" data-validation="{}" data-box="{}" data-last="{:g}" data-mark="{}"{}>'
+        "{}</div>"
     ).format(
         words(display.training[0], sizes[0]),
         words(display.validation[0], sizes[1]),

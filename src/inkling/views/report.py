@@ -120,7 +120,7 @@ class _Figures:
         ]
 
     def weights(self) -> list[tuple[str, float, list[tuple[CellContent, int, list[str], str]]]]:
-        """For each network with first-layer weights: its colour limit, and pictures and numbers of each training size."""
+        """For each network with first-layer weights: its colour limit, and the pictures and numbers of each size."""
         found = []
         for network in self.content.networks:
             cells = [cell for cell in self.content.cells_of(network) if cell.first_layer is not None]

@@ -31,7 +31,7 @@ function readCurves(panel) {
   hairline.setAttribute("class", "hairline");
   hairline.setAttribute("y1", top);
   hairline.setAttribute("y2", bottom);
-  chart.append(hairline);
+  chart.prepend(hairline);
   const readout = make("p", { class: "readout", "aria-live": "polite" });
   panel.append(readout);
   let epoch = null;
@@ -142,7 +142,8 @@ function pickUnits(grid) {
     const picture = chosen.firstElementChild.cloneNode();
     picture.alt = `Weights of ${kind} ${i}`;
     detail.append(picture);
-    sentence.textContent = numbers ? `${kind} ${i} ${whatItSays(numbers[i])}` : `${kind} ${i}`;
+    const name = `${kind[0].toUpperCase()}${kind.slice(1)} ${i}`;
+    sentence.textContent = numbers ? `${name} ${whatItSays(numbers[i])}` : name;
     if (numbers) detail.append(barsOf(numbers[i][3], strongest));
   }
 
