@@ -185,7 +185,7 @@ function barsOf(weights, strongest) {
     const bar = make("b");
     bar.style.width = `${(50 * Math.abs(weight)) / (strongest || 1)}%`;
     track.append(bar);
-    row.append(make("span", { title: classNames[k] }, classNames[k]), track, make("span", {}, signed(weight)));
+    row.append(make("span", {}, classNames[k]), track, make("span", {}, signed(weight)));
     bars.append(row);
   }
   return bars;
