@@ -446,7 +446,7 @@ def test_print_has_no_controls_and_all_mistakes(browser: Any) -> None:
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     try:
         assert len(displayed(browser, gallery)) == 24
-        for control in all_of(browser, ".filter, .readout, .unit"):
+        for control in all_of(browser, ".filter, .readout, .unit, .hint"):
             assert not control.is_displayed()
     finally:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
