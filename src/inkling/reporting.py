@@ -17,6 +17,7 @@ from inkling.diagnosis.data_size import DataSizeEffect, LearningCurve, compare_s
 from inkling.diagnosis.duplicates import Duplicates, find_duplicates
 from inkling.diagnosis.early_stopping import stopped_early
 from inkling.diagnosis.gap_change import GapChange, compare_gaps
+from inkling.diagnosis.hidden_units import contributions_of_units
 from inkling.diagnosis.label_errors import find_label_errors
 from inkling.diagnosis.neighbours import labelled_neighbours
 from inkling.diagnosis.overfitting import diagnose_overfitting, last_epochs
@@ -25,6 +26,7 @@ from inkling.errors import DataError, InklingError, MissingLibraryError
 from inkling.images.catalogue import NAMED_SETS, data_folder, find
 from inkling.images.dataset import Splits
 from inkling.images.sources import load
+from inkling.networks.perceptron import Perceptron
 from inkling.runs.atomic import cannot_write, write_atomically
 from inkling.runs.comparable import common_test_predictions
 from inkling.runs.run import Run
@@ -36,6 +38,7 @@ from inkling.views.report_content import (
     Accuracy,
     CellContent,
     CloseUp,
+    HiddenLayer,
     LabelSuspects,
     ReportContent,
     RunContent,
@@ -102,7 +105,7 @@ def gather(folder: Path) -> ReportContent:
     runs = load_runs(folder)
     whole, missing = _images(runs)
     groups = [list(group) for _, group in groupby(runs, key=lambda run: (run.network_name, run.train_size))]
-    cells = tuple(_cell(of_cell) for of_cell in groups)
+    cells = tuple(_cell(of_cell, whole) for of_cell in groups)
     runs_of = dict(zip([id(cell) for cell in cells], groups, strict=True))
     best = [_best_on_validation(list(of_network)) for _, of_network in groupby(cells, key=lambda cell: cell.network)]
     chosen = _best_on_validation(best)
@@ -142,7 +145,7 @@ def _best_on_validation(cells: Sequence[CellContent]) -> CellContent:
     return max(cells, key=lambda cell: cell.validation_accuracy.mean)
 
 
-def _cell(runs: list[Run]) -> CellContent:
+def _cell(runs: list[Run], whole: Splits | None) -> CellContent:
     contents = tuple(_run(run) for run in runs)
     network = runs[0].network("cpu")
     return CellContent(
@@ -155,7 +158,17 @@ def _cell(runs: list[Run]) -> CellContent:
         misses=misses_per_class([run.evaluation for run in contents]),
         layers=network.layers(),
         first_layer=network.first_layer(),
+        hidden=_hidden_layer(network, whole) if isinstance(network, Perceptron) else None,
     )
+
+
+def _hidden_layer(network: Perceptron, whole: Splits | None) -> HiddenLayer:
+    """What the hidden units say to the classes, and what that comes to on the test images."""
+    outgoing = network.parameters["W2"]
+    if whole is None:
+        return HiddenLayer(outgoing, None)
+    hidden, _ = network.forward(network.inputs(whole.test.images))
+    return HiddenLayer(outgoing, contributions_of_units(hidden, outgoing, network.parameters["b2"]))
 
 
 def _run(run: Run) -> RunContent:

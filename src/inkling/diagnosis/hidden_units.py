@@ -33,6 +33,10 @@ class HiddenUnits:
         order = np.argsort(-np.abs(self.contributions[image]), kind="stable")
         return [int(unit) for unit in order[:count]]
 
+    def most_important(self, count: int) -> list[int]:
+        """Return the units with the largest mean absolute contributions, largest first."""
+        return [int(unit) for unit in np.argsort(-self.mean_absolute, kind="stable")[:count]]
+
     @property
     def half(self) -> int:
         """How many units, the most important first, it takes to half of all absolute contributions."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from inkling.views import wording
 from inkling.views.comparison import comparison_rows
+from inkling.views.interaction import script
 from inkling.views.report_content import ReportContent
 from inkling.views.report_figures import ReportFigures
 from inkling.views.style import WEIGHT_MAP, variables
@@ -15,7 +18,7 @@ from inkling.views.templating import environment
 
 
 def render_report(content: ReportContent) -> str:
-    """Return the report as a self-contained HTML page: no request leaves it."""
+    """Return the report as a self-contained HTML page: no request leaves it, and it is whole without its script."""
     return _page(content, ReportFigures(content))
 
 
@@ -50,6 +53,8 @@ def _page(content: ReportContent, figures: ReportFigures) -> str:
         feature_maps=figures.feature_maps(),
         architectures=[(cell, *figures.architecture(cell)) for cell in best_cells],
         gradient=_gradient(),
+        script=script(),
+        class_names=json.dumps(content.class_names, ensure_ascii=False, separators=(",", ":")),
     )  # fmt: skip
 
 

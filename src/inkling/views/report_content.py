@@ -18,6 +18,7 @@ from inkling.diagnosis.deletion import DeletionTest
 from inkling.diagnosis.duplicates import Duplicates
 from inkling.diagnosis.early_stopping import EarlyStopping
 from inkling.diagnosis.gap_change import GapChange
+from inkling.diagnosis.hidden_units import HiddenUnits
 from inkling.diagnosis.mistakes import Mistake
 from inkling.diagnosis.neighbours import Neighbour
 from inkling.diagnosis.overfitting import Overfitting
@@ -83,6 +84,14 @@ class FeatureMaps:
 
 
 @dataclass(frozen=True, eq=False)
+class HiddenLayer:
+    """What the hidden units of a perceptron say to the classes."""
+
+    outgoing: NDArray[np.floating[Any]]  # (H, K) weights to the logits
+    units: HiddenUnits | None  # on the test images; None where they could not be loaded
+
+
+@dataclass(frozen=True, eq=False)
 class CellContent:
     """The runs of one network and training size, over seeds. Weights and confusions are of the first run."""
 
@@ -95,6 +104,7 @@ class CellContent:
     misses: tuple[ClassMisses, ...]
     layers: tuple[Layer, ...]
     first_layer: NDArray[np.floating[Any]] | None  # (units, h, w, C); None for networks without such weights
+    hidden: HiddenLayer | None  # of a perceptron
 
     @property
     def first(self) -> RunContent:

@@ -16,6 +16,7 @@ from inkling.views.counts import ConfusionMatrixDisplay, MissesDisplay
 from inkling.views.curves import LearningCurvesDisplay, Measure, shared_limits
 from inkling.views.data_size import LearningCurveBySizeDisplay
 from inkling.views.feature_maps import FeatureMapsDisplay
+from inkling.views.interaction import curve_panel, unit_numbers
 from inkling.views.pictures import MistakesDisplay, WeightsDisplay, png_uri, weight_limit, weight_png_uri
 from inkling.views.report_content import AttributedImage, CellContent, CloseUp, ReportContent
 from inkling.views.style import network_colour
@@ -54,7 +55,10 @@ class ReportFigures:
             title = wording.images(cell.train_size)
             figure = displays[id(cell)].plot(title=title, limits=limits, epochs=epochs)
             label = f"{measure} of the {network} by epoch, {title}, training solid and validation dashed"
-            panels.append(self._svg(f"{measure}-{network}-{cell.train_size}", figure, label))
+            svg = self._svg(f"{measure}-{network}-{cell.train_size}", figure, label)
+            seed = cell.first.seed if len(cell.runs) > 1 else None
+            sizes = (cell.train_size, self.content.n_validation)
+            panels.append(curve_panel(svg, figure, displays[id(cell)], sizes, seed))
         return panels
 
     def _curves_of(self, cell: CellContent, measure: Measure) -> LearningCurvesDisplay:
@@ -170,12 +174,15 @@ class ReportFigures:
             if of.feature_maps
         ]
 
-    def weights(self) -> list[tuple[str, float, list[tuple[CellContent, int, list[str]]]]]:
-        """For each network with first-layer weights: its colour limit, and the pictures of each training size."""
+    def weights(self) -> list[tuple[str, float, list[tuple[CellContent, int, list[str], str]]]]:
+        """For each network with first-layer weights: its colour limit, and the pictures and numbers of each size."""
         found = []
         for network, limit, panels in self._weights():
-            pictures = [[weight_png_uri(unit, limit) for unit in d.weights[:UNITS]] for _, d in panels]
-            sizes = [(cell, len(d.weights), uris) for (cell, d), uris in zip(panels, pictures, strict=True)]
+            sizes = []
+            for cell, display in panels:
+                pictures = [weight_png_uri(unit, limit) for unit in display.weights[:UNITS]]
+                numbers = unit_numbers(cell.hidden, UNITS) if cell.hidden else ""
+                sizes.append((cell, len(display.weights), pictures, numbers))
             found.append((network, limit, sizes))
         return found
 
