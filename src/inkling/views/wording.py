@@ -79,7 +79,7 @@ def headline(content: ReportContent) -> str:
 def answers(content: ReportContent) -> list[tuple[str, str]]:
     """Return the report's answer: five questions, each with a sentence on the chosen network."""
     chosen = content.chosen
-    examined = next(of for of in content.close_ups if of.cell is chosen)
+    examined = next(of for of in content.close_ups if of.cell.network == chosen.network)
     return [
         ("How well", how_well(content)),
         which_network(content) or ("Mistakes", most_confused(chosen)),
