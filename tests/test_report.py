@@ -526,6 +526,15 @@ def test_each_network_has_a_horizontal_scale_of_its_own(two_networks: Path) -> N
             assert max(ticks) == last
 
 
+def test_training_sizes_of_very_different_epochs_do_not_share_a_scale(study: Path) -> None:
+    content = gather(study)
+    small, large = content.cells
+    longer = replace(small, runs=tuple(replace(run, history=run.history * 100) for run in small.runs))
+    page = render_report(replace(content, cells=(longer, large)))
+    panels = re.findall('aria-label="error of the perceptron by epoch.*?</svg>', page, re.DOTALL)
+    assert [max(int(text) for text in re.findall(r">(\d+)</text>", panel)) for panel in panels] == [400, 4]
+
+
 # --- settings and teachers ------------------------------------------------------------------------------------------
 
 

@@ -26,6 +26,10 @@ UNITS = 64
 """Hidden units or filters shown as pictures, at most."""
 
 
+ALIKE = 3
+"""Training sizes of a network share a horizontal scale where none has more than so many times the epochs of another."""
+
+
 class ReportFigures:
     """Draws the figures of one report.
 
@@ -48,12 +52,13 @@ class ReportFigures:
         """One panel a training size; all panels of the report share their vertical scale."""
         displays = {id(cell): self._curves_of(cell, measure) for cell in self.content.cells}
         limits = shared_limits(list(displays.values()))
-        # Networks may differ a hundredfold in epochs: each has a horizontal scale of its own.
-        epochs = max(displays[id(cell)].epochs for cell in self.content.cells_of(network))
+        # Networks may differ a hundredfold in epochs, and so may training sizes: a line must not shrink to a dot.
+        lengths = [displays[id(cell)].epochs for cell in self.content.cells_of(network)]
+        shared = max(lengths) if max(lengths) <= ALIKE * min(lengths) else None
         panels = []
         for cell in self.content.cells_of(network):
             title = wording.images(cell.train_size)
-            figure = displays[id(cell)].plot(title=title, limits=limits, epochs=epochs)
+            figure = displays[id(cell)].plot(title=title, limits=limits, epochs=shared)
             label = f"{measure} of the {network} by epoch, {title}, training solid and validation dashed"
             svg = self._svg(f"{measure}-{network}-{cell.train_size}", figure, label)
             seed = cell.first.seed if len(cell.runs) > 1 else None

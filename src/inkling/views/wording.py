@@ -12,7 +12,6 @@ from inkling.views.report_content import (
     CellContent,
     CloseUp,
     LabelSuspects,
-    PicturedMistake,
     ReportContent,
 )
 
@@ -303,10 +302,10 @@ def architecture_title(cell: CellContent) -> str:
     )
 
 
-def mistakes_title(mistakes: Sequence[PicturedMistake], class_names: tuple[str, ...]) -> str:
-    """Return the worst mistake."""
-    worst = mistakes[0].mistake
+def mistakes_title(close_up: CloseUp, class_names: tuple[str, ...]) -> str:
+    """Return a network's worst mistake."""
+    worst = close_up.mistakes[0].mistake
     return (
-        f"Its worst mistake: {class_names[worst.label]} taken for {class_names[worst.predicted]}, "
-        f"{worst.probability:.1%} sure"
+        f"The {close_up.cell.network}'s worst mistake: {class_names[worst.label]} taken for "
+        f"{class_names[worst.predicted]}, {worst.probability:.1%} sure"
     )
