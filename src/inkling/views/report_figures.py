@@ -54,7 +54,7 @@ class ReportFigures:
         limits = shared_limits(list(displays.values()))
         # Networks may differ a hundredfold in epochs, and so may training sizes: a line must not shrink to a dot.
         lengths = [displays[id(cell)].epochs for cell in self.content.cells_of(network)]
-        shared = max(lengths) if max(lengths) <= ALIKE * min(lengths) else None
+        shared = max(lengths) if max(lengths) <= ALIKE * min(lengths) else 0
         panels = []
         for cell in self.content.cells_of(network):
             title = wording.images(cell.train_size)
