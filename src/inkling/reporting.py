@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -27,6 +26,7 @@ from inkling.images.catalogue import NAMED_SETS, data_folder, find
 from inkling.images.dataset import Splits
 from inkling.images.sources import load
 from inkling.networks.perceptron import Perceptron
+from inkling.provenance import facts, fingerprints, study_command
 from inkling.runs.atomic import cannot_write, write_atomically
 from inkling.runs.comparable import common_test_predictions
 from inkling.runs.run import Run
@@ -44,14 +44,10 @@ from inkling.views.report_content import (
     RunContent,
     Timing,
 )
-from inkling.views.settings_wording import settings_by_size
 from inkling.views.suspects import PicturedSuspect
 
 SUSPECTS = 20
 """Test images with labels in doubt that are shown, at most."""
-
-_SHOWN_ELSEWHERE = ("network", "image_shape", "n_classes")
-"""Parts of a network's description that the report gives in other words."""
 
 
 def write_report(folder: Path, out: Path | None = None, figures: Path | None = None) -> Path:
@@ -130,9 +126,9 @@ def gather(folder: Path) -> ReportContent:
         label_suspects=None if whole is None else _label_suspects(runs_of[id(chosen)], whole),
         duplicates=None if whole is None else _duplicates(runs, whole),
         pictures_missing=missing,
-        facts=tuple(_facts(runs)),
-        fingerprints=tuple(_fingerprints(runs)),
-        study_command=_study_command(folder),
+        facts=tuple(facts(runs)),
+        fingerprints=tuple(fingerprints(runs)),
+        study_command=study_command(folder),
         unfinished=tuple(StudyFolder(folder).unfinished_runs()) if (folder / "study.json").is_file() else (),
     )
 
@@ -278,75 +274,3 @@ def _learning_curves(cells: tuple[CellContent, ...]) -> dict[str, LearningCurve]
         if len(errors) > 2:
             curves[network] = fit_learning_curve(errors, cells[0].first.test.n)
     return curves
-
-
-def _facts(runs: list[Run]) -> list[tuple[str, str]]:
-    """Name and value of all that a reader needs to judge and repeat the runs, beside the commands."""
-    first = runs[0]
-    data, info = first.data, first.info
-    height, width, channels = data.image_shape
-    kind = "grey" if channels == 1 else "RGB"
-    facts = [
-        ("Data", f"{data.name}, from source '{data.source}'"),
-        ("Images", f"{height}×{width} pixels, {kind}, {len(data.class_names)} classes"),
-        ("Splits", f"{data.validation:,} validation and {data.test:,} test images, the same in every run"),
-    ]
-    if corrections := info.get("corrections"):
-        what = f"{corrections['labels']} by {corrections['file']}, SHA-256 {corrections['sha256']}"
-        facts.append(("Corrected labels", what))
-    for network, group in groupby(runs, key=lambda run: run.network_name):
-        facts += _network_facts(network, list(group))
-    facts.append(("Seeds", ", ".join(str(seed) for seed in sorted({run.settings.seed for run in runs}))))
-    facts += _environment(info)
-    times = [str(run.info.get(moment)) for run in runs for moment in ("started", "finished")]
-    facts.append(("Trained", f"{min(times)} to {max(times)}"))
-    return facts
-
-
-def _network_facts(network: str, runs: list[Run]) -> list[tuple[str, str]]:
-    """What one network is beside its layers, how it was trained, and where, if not on the processor, and by whom."""
-    description = runs[0].info.get("network", {})
-    own = [f"{name} {value}" for name, value in description.items() if name not in _SHOWN_ELSEWHERE]
-    teachers = {
-        f"{teacher['run']} ({teacher['network']}), weights SHA-256 {teacher['weights_sha256']}": None
-        for run in runs
-        if (teacher := run.info.get("teacher"))
-    }
-    devices = dict.fromkeys(str(run.info.get("device", "cpu")) for run in runs)
-    facts = [
-        (f"Network {network}", ", ".join(own)),
-        (f"Settings, {network}", settings_by_size([(run.train_size, run.settings) for run in runs])),
-        (f"Teacher, {network}", "; ".join(teachers)),
-        (f"Device, {network}", "" if list(devices) == ["cpu"] else ", ".join(devices)),
-    ]
-    return [(name, value) for name, value in facts if value]
-
-
-def _fingerprints(runs: list[Run]) -> list[tuple[str, str]]:
-    """Which training images, and the fingerprint of the splits with them; equal ones once."""
-    seeds: dict[tuple[int, str], set[int]] = {}
-    for run in runs:
-        seeds.setdefault((run.train_size, run.data.fingerprint), set()).add(run.settings.seed)
-    return [
-        (f"{size:,} for training, seed{'s' * (len(of) > 1)} {', '.join(map(str, sorted(of)))}", digest)
-        for (size, digest), of in seeds.items()
-    ]
-
-
-def _environment(info: dict[str, Any]) -> list[tuple[str, str]]:
-    machine = info.get("machine", {})
-    libraries = [
-        f"{pool.get('internal_api')} {pool.get('version') or ''}".strip() for pool in machine.get("threads", ())
-    ]
-    processor = f"{machine.get('processor', 'unknown')}, {machine.get('cores', '?')} cores, {machine.get('system', '')}"
-    return [
-        ("Versions", ", ".join(f"{name} {value}" for name, value in info.get("versions", {}).items())),
-        ("Machine", processor),
-        ("Linear algebra", ", ".join(dict.fromkeys(libraries)) or "unknown"),
-    ]
-
-
-def _study_command(folder: Path) -> str:
-    if not (folder / "study.json").is_file():
-        return ""
-    return str(StudyFolder(folder).info.get("command", ""))
