@@ -25,6 +25,8 @@ settings.register_profile("inkling", deadline=None)
 settings.load_profile("inkling")
 
 WriteIdx = Callable[..., Path]
+Simulated = Callable[[str, float, int], None]
+SIMULATED = pytest.StashKey[dict[str, tuple[float, int]]]()
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +68,25 @@ def mnist() -> Splits:
     if len(files) < len(entry.file_names):
         pytest.skip(f"MNIST is not in {folder}: set INKLING_DATA, or run `inkling data fetch mnist`")
     return load_idx_folder(folder, "mnist", entry.class_names)
+
+
+@pytest.fixture
+def simulated(request: pytest.FixtureRequest) -> Simulated:
+    """simulated(claim, share, times): keep how often a claim held, for the table at the end of the tests."""
+    kept = request.config.stash.setdefault(SIMULATED, {})
+
+    def keep(claim: str, share: float, times: int) -> None:
+        kept[claim] = (share, times)
+
+    return keep
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    kept = config.stash.get(SIMULATED, {})
+    if kept:
+        terminalreporter.section("simulated")
+        for claim, (share, times) in kept.items():
+            terminalreporter.write_line(f"| {claim} | {share:.1%} of {times:,} |")
 
 
 def idx_bytes(array: NDArray[np.uint8]) -> bytes:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from command_line import assert_refused, inkling, last_json
+from conftest import Simulated
 from inkling.diagnosis.comparison import (
     Comparison,
     ComparisonOverSeeds,
@@ -23,6 +24,8 @@ from inkling.diagnosis.comparison import (
     difference_of_paired,
     p_words,
 )
+from inkling.diagnosis.gap_change import compare_gaps
+from inkling.diagnosis.overfitting import diagnose_overfitting
 from inkling.errors import DataError, RunError
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.digits import load_digits
@@ -119,8 +122,12 @@ def covers(n: int, only_a: float, only_b: float, comparisons: int = 4000) -> flo
     ("n", "only_a", "only_b"),
     [(10_000, 0.006, 0.004), (10_000, 0.001, 0.001), (2000, 0.01, 0.005), (360, 0.05, 0.02)],
 )
-def test_the_interval_covers_as_often_as_it_says(n: int, only_a: float, only_b: float) -> None:
-    assert 0.93 <= covers(n, only_a, only_b) <= 0.97
+def test_the_interval_covers_as_often_as_it_says(n: int, only_a: float, only_b: float, simulated: Simulated) -> None:
+    held = covers(n, only_a, only_b)
+    simulated(
+        f"The 95% interval of a difference of {only_a - only_b:.1%} on the same {n:,} images holds it", held, 4000
+    )
+    assert 0.93 <= held <= 0.97
 
 
 @pytest.mark.parametrize(("only_a", "only_b"), [(1e-4, 1e-4), (3e-4, 0.0), (5e-4, 1e-4), (5e-5, 0.0)])
@@ -154,7 +161,9 @@ def trained(
 
 
 @pytest.mark.parametrize(("accuracies", "sd"), [((0.97, 0.97), 0.0), ((0.97, 0.965), 0.05), ((0.97, 0.95), 0.2)])
-def test_the_interval_over_seeds_covers_as_often_as_it_says(accuracies: tuple[float, float], sd: float) -> None:
+def test_the_interval_over_seeds_covers_as_often_as_it_says(
+    accuracies: tuple[float, float], sd: float, simulated: Simulated
+) -> None:
     rng = np.random.default_rng(4)
     n, comparisons = 2000, 400
     labels = np.zeros(n, np.int64)
@@ -165,6 +174,9 @@ def test_the_interval_over_seeds_covers_as_often_as_it_says(accuracies: tuple[fl
         found = compare_over_seeds(labels, a, b)
         held += found.interval.low <= accuracies[0] - accuracies[1] <= found.interval.high
         not_shown += "not shown" in found.verdict
+    difference = accuracies[0] - accuracies[1]
+    claim = f"The 95% interval of a difference of {difference:.1%} over 3 seeds that differ by {sd:.2f} holds it"
+    simulated(claim, held / comparisons, comparisons)
     assert 0.93 <= held / comparisons <= 0.985  # two standard deviations of 400 comparisons are two points
     if accuracies[0] == accuracies[1]:
         assert not_shown / comparisons >= 0.93
@@ -237,7 +249,10 @@ def test_compare_two_runs_on_the_command_line(runs: tuple[Run, Run]) -> None:
     expected = compare_predictions(
         test.labels, test.probabilities, runs[1].predictions("test").probabilities, str(many), str(few)
     )
-    assert values == json.loads(json.dumps(expected.to_json()))
+    gaps = compare_gaps(
+        *(diagnose_overfitting(run.history(), run.data.train, run.data.validation) for run in runs), str(many), str(few)
+    )
+    assert values == json.loads(json.dumps({**expected.to_json(), "overfitting": gaps.to_json()}))
     assert {"difference", "interval", "p_value", "verdict"} <= values.keys()
     assert values["difference"] > 0
     assert values["interval"][0] < values["difference"] < values["interval"][1]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from conftest import Simulated
 from inkling.diagnosis.data_size import LearningCurve, compare_sizes, fit_learning_curve
 from inkling.diagnosis.overfitting import difference_interval
 from inkling.errors import DataError
@@ -29,6 +30,13 @@ PERCEPTRON = {
     50_000: (0.0266, 0.0252, 0.0236),
 }
 """Test errors on MNIST, recipe reference, seeds 0, 1 and 2."""
+CNN = {
+    500: (0.0340, 0.0387, 0.0401),
+    2000: (0.0166, 0.0197, 0.0199),
+    10_000: (0.0183, 0.0178, 0.0162),
+    50_000: (0.0075, 0.0078, 0.0071),
+}
+"""The same of the cnn. It passed 30 times over 2,000 images, 6 times over 10,000: no straight line."""
 
 
 def law(a: float, b: float, c: float, sizes: tuple[int, ...]) -> dict[int, tuple[float, ...]]:
@@ -53,7 +61,7 @@ def test_a_known_floor_is_found_again() -> None:
 @pytest.mark.parametrize(("a", "b", "c", "sd"), [(1.7, 0.4, 0.0, 0.03), (1.7, 0.5, 0.01, 0.03), (3.0, 0.5, 0.0, 0.0)])
 @pytest.mark.parametrize(("sizes", "n_test"), [((500, 2000, 10_000), 10_000), ((200, 500, 1000, 2000, 5000), 1000)])
 def test_the_interval_covers_what_is_measured_at_twice_the_data(
-    a: float, b: float, c: float, sd: float, sizes: tuple[int, ...], n_test: int
+    a: float, b: float, c: float, sd: float, sizes: tuple[int, ...], n_test: int, simulated: Simulated
 ) -> None:
     rng = np.random.default_rng(0)
     held_truth = held_measured = 0
@@ -67,18 +75,20 @@ def test_the_interval_covers_what_is_measured_at_twice_the_data(
         interval = fit_learning_curve(measured, n_test, seed).error_interval(2 * sizes[-1])
         held_truth += interval.low <= truth <= interval.high
         held_measured += interval.low <= new <= interval.high
+    law = f"error {a:g} n^-{b:g} + {c:g}, sd {sd:.0%}, n = {n_test:,}"
+    simulated(f"The 95% interval at 2x the data holds what is measured there, {law}", held_measured / curves, curves)
     assert held_truth / curves >= 0.93  # careful: departures from the law are allowed for, and here there are none
     assert held_measured / curves >= 0.93
 
 
-@pytest.mark.parametrize("errors", [PERCEPTRON])
-def test_ten_thousand_images_foretell_what_fifty_thousand_do(errors: dict[int, tuple[float, ...]]) -> None:
+@pytest.mark.parametrize(("errors", "off"), [(PERCEPTRON, 0.15), (CNN, 0.4)])
+def test_ten_thousand_images_foretell_what_fifty_thousand_do(errors: dict[int, tuple[float, ...]], off: float) -> None:
     found = fit_learning_curve({size: of for size, of in errors.items() if size <= 10_000}, 10_000)
     interval = found.error_interval(50_000)
     measured = float(np.mean(errors[50_000]))
     assert interval.low <= measured <= interval.high
     assert interval.high - interval.low < 0.04
-    assert found.error_at(50_000) == pytest.approx(measured, rel=0.15)
+    assert found.error_at(50_000) == pytest.approx(measured, rel=off)
 
 
 def test_the_verdict_says_what_to_expect() -> None:
