@@ -183,11 +183,11 @@ class DeletionDisplay(Display):
         return figure_of(ax)
 
     def _label(self, ax: Axes) -> None:
-        """Name the curves where they lie furthest apart, on their outer sides."""
+        """Name the curves where they lie furthest apart, on their outer sides; above one that lies on the axis."""
         mapped, random = (np.array(curve.probability) for curve in (self.test.by_map, self.test.at_random))
         place = int(np.abs(random - mapped)[1:-1].argmax()) + 1
         for name, curve, other in (("by the map", mapped, random), ("at random", random, mapped)):
-            above = curve[place] > other[place]
+            above = curve[place] > other[place] or curve[place] < 0.15
             ax.annotate(
                 name, (FRACTIONS[place], curve[place]), (6, 4) if above else (-6, -4), textcoords="offset points",
                 color=INK, fontsize=TEXT, ha="left" if above else "right", va="bottom" if above else "top",

@@ -84,6 +84,7 @@ function filterMistakes(gallery) {
   if (items.length < 2) return;
   const bar = make("div", { class: "filter", role: "group", "aria-label": "Filter the mistakes" });
   const count = make("output");
+  const folded = gallery.querySelector("details");
 
   const lists = ["true", "predicted"].map((key) => {
     const label = make("label", {}, `${key} class`);
@@ -100,15 +101,19 @@ function filterMistakes(gallery) {
     for (const item of items) {
       item.hidden = lists.some(({ key, list }) => list.value !== "" && list.value !== item.dataset[key]);
     }
-    count.textContent = `${items.filter((item) => !item.hidden).length} of ${items.length} shown`;
+    count.textContent = `${items.filter((item) => !item.hidden).length} of ${items.length}`;
   }
 
   const reset = make("button", { type: "button" }, "Show all");
   reset.addEventListener("click", () => {
     for (const { list } of lists) list.value = "";
     apply();
+    if (folded) folded.open = true;
   });
-  bar.addEventListener("change", apply);
+  bar.addEventListener("change", () => {
+    apply();
+    if (folded) folded.open = true;
+  });
   bar.append(reset, count);
   gallery.before(bar);
   apply();
