@@ -14,8 +14,9 @@ from PIL import Image
 from inkling.diagnosis.accuracy import evaluate_predictions
 from inkling.errors import RunError, SettingsError
 from inkling.views import displays
-from inkling.views.display import Display
+from inkling.views.display import Display, figure_bytes
 from inkling.views.displays import ConfusionMatrixDisplay, WeightsDisplay
+from inkling.views.svg import to_svg
 
 
 def confusion(names: tuple[str, ...] = ("a", "b", "<b>c</b>")) -> ConfusionMatrixDisplay:
@@ -35,6 +36,15 @@ def test_a_notebook_shows_the_figure() -> None:
     assert found
     picture = Image.open(io.BytesIO(base64.b64decode(found[1])))
     assert picture.width == pytest.approx(2 * int(found[2]), abs=2)
+
+
+def test_files_are_drawn_on_white_and_pages_on_nothing() -> None:
+    """So that dark letters can be read on whatever shows the file, and a dark page shows through."""
+    figure = confusion().plot()
+    page, picture = to_svg(figure, "key", "label"), Image.open(io.BytesIO(figure_bytes(figure, "png"))).convert("RGBA")
+    assert picture.getchannel("A").getextrema() == (255, 255)
+    assert picture.getpixel((0, 0)) == (255, 255, 255, 255)
+    assert "#ffffff" not in page
 
 
 def test_figures_become_files(tmp_path: Path) -> None:

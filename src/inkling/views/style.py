@@ -69,7 +69,6 @@ def network_colour(index: int) -> str:
 def new_axes(width: float, height: float) -> Axes:
     """Return axes that fill a new figure of the given size in points, made without any global state."""
     figure = Figure(figsize=(width / 72, height / 72), dpi=144, layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02))
-    figure.patch.set_alpha(0)
     return figure.add_subplot()
 
 
