@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from inkling.diagnosis.deletion import FRACTIONS, DeletionTest
 from inkling.diagnosis.hidden_units import HiddenUnits
 from inkling.runs.atomic import write_atomically
-from inkling.views.display import Display
+from inkling.views.display import Display, figure_bytes
 from inkling.views.pictures import (
     caption_pictures,
     colour_bar,
@@ -28,7 +27,6 @@ from inkling.views.pictures import (
     weight_pixels,
 )
 from inkling.views.style import INK, MUTED, NETWORK_COLOURS, RULE, TEXT, dress, figure_of, new_axes, shorten
-from inkling.views.svg import save
 
 _INK_UNDER_MAP = 0.3
 """How dark the image stands under its map, where it is brightest."""
@@ -242,6 +240,4 @@ def save_explanation(parts: Explanation, path: Path, title: str, units_title: st
     RunError
         If the file cannot be written; nothing is then left of it.
     """
-    drawn = io.BytesIO()
-    save(plot_explanation(parts, title, units_title), drawn, "png", dpi=200, facecolor="white")
-    write_atomically(path, drawn.getvalue())
+    write_atomically(path, figure_bytes(plot_explanation(parts, title, units_title), "png"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +11,8 @@ from matplotlib.ticker import NullLocator
 
 from inkling.runs.atomic import write_atomically
 from inkling.training.learning_rate_range import LearningRateRange
-from inkling.views.display import Display
+from inkling.views.display import Display, figure_bytes
 from inkling.views.style import INK, MUTED, RULE, TEXT, dress, figure_of, network_colour, new_axes
-from inkling.views.svg import save
 
 
 @dataclass(frozen=True)
@@ -62,6 +60,4 @@ def save_learning_rates(found: LearningRateRange, path: Path, title: str) -> Non
     RunError
         If the file cannot be written; nothing is then left of it.
     """
-    drawn = io.BytesIO()
-    save(LearningRateDisplay.from_range(found).plot(title=title), drawn, "png", dpi=200, facecolor="white")
-    write_atomically(path, drawn.getvalue())
+    write_atomically(path, figure_bytes(LearningRateDisplay.from_range(found).plot(title=title), "png"))

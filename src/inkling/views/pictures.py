@@ -20,9 +20,8 @@ from PIL import Image
 from inkling.diagnosis.mistakes import Mistake
 from inkling.images.dataset import ImageDataset
 from inkling.runs.atomic import write_atomically
-from inkling.views.display import Display
+from inkling.views.display import Display, figure_bytes
 from inkling.views.style import INK, MUTED, WEIGHT_MAP, figure_of, shorten
-from inkling.views.svg import save
 
 _DPI = 100
 _SHADES = 63  # odd, so that one shade is the white of zero; few, so that the files are small
@@ -189,9 +188,7 @@ def save_contact_sheet(dataset: ImageDataset, path: Path, title: str = "") -> No
     sheet = ContactSheetDisplay.from_dataset(dataset)
     h, w, _ = dataset.image_shape
     heading = f"{title}: {len(dataset):,} training images of {h}×{w} pixels; class and count at the left"
-    drawn = io.BytesIO()
-    save(sheet.plot(title=heading if title else ""), drawn, "png", dpi=_DPI, facecolor="white")
-    write_atomically(path, drawn.getvalue())
+    write_atomically(path, figure_bytes(sheet.plot(title=heading if title else ""), "png"))
 
 
 @dataclass(frozen=True, eq=False)
