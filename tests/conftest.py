@@ -26,7 +26,6 @@ settings.load_profile("inkling")
 
 WriteIdx = Callable[..., Path]
 Simulated = Callable[[str, float, int], None]
-SIMULATED = pytest.StashKey[dict[str, tuple[float, int]]]()
 
 
 @pytest.fixture(scope="session")
@@ -71,22 +70,22 @@ def mnist() -> Splits:
 
 
 @pytest.fixture
-def simulated(request: pytest.FixtureRequest) -> Simulated:
+def simulated(record_property: Callable[[str, object], None]) -> Simulated:
     """simulated(claim, share, times): keep how often a claim held, for the table at the end of the tests."""
-    kept = request.config.stash.setdefault(SIMULATED, {})
 
     def keep(claim: str, share: float, times: int) -> None:
-        kept[claim] = (share, times)
+        record_property("simulated", f"| {claim} | {share:.1%} of {times:,} |")
 
     return keep
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    kept = config.stash.get(SIMULATED, {})
-    if kept:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    done = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
+    rows = [row for report in done for name, row in report.user_properties if name == "simulated"]
+    if rows:
         terminalreporter.section("simulated")
-        for claim, (share, times) in kept.items():
-            terminalreporter.write_line(f"| {claim} | {share:.1%} of {times:,} |")
+        for row in dict.fromkeys(rows):
+            terminalreporter.write_line(str(row))
 
 
 def idx_bytes(array: NDArray[np.uint8]) -> bytes:

@@ -201,6 +201,24 @@ def test_a_run_that_is_left_is_saved_and_its_tracker_told(tmp_path: Path) -> Non
     assert checkpoint.epoch == 2
 
 
+class Interrupted(Failing):
+    """A tracker that Ctrl-C hits in the middle of a step."""
+
+    def _ask(self, what: str) -> None:
+        if what == self.at:
+            signal.raise_signal(signal.SIGINT)
+        self.asked.append(what)
+
+
+def test_ctrl_c_lets_a_tracker_end_what_it_is_doing(tmp_path: Path) -> None:
+    plan = Plan("digits", "perceptron", recipe("reference", "perceptron", 50, epochs=9), 50)
+    tracker = Interrupted("record 3")
+    with pytest.raises(KeyboardInterrupt):
+        list(tracked(execute(plan, load_digits(), tmp_path / "run"), tmp_path / "run", tracker))
+    assert tracker.asked == ["start", "record 2", "record 3", "stop"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_a_failing_tensorboard_says_so_on_stderr(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     out = tmp_path / "run"
@@ -224,8 +242,9 @@ def test_mlflow_is_told_every_epoch_once(tmp_path: Path) -> None:
     )
     wait_for_epochs(out, 5)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 130
+    assert "tracking failed" not in said
     assert not Run(out).finished
     client = mlflow.MlflowClient(uri)
     run_id = json.loads((out / "mlflow.json").read_text())["run_id"]

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import closing, redirect_stdout
+from contextlib import closing, contextmanager, redirect_stdout
 from pathlib import Path
+from types import FrameType
 from typing import Any, Protocol
 
 from inkling.errors import MissingLibraryError, TrackingError, did_you_mean
@@ -210,12 +213,13 @@ def tracked(
         nonlocal failed
         if failed:
             return
-        try:
-            step()
-        except Exception as error:  # whatever a tracker raises, its server included, the run comes first
-            failed = True
-            reason = " ".join(str(error).split()) or type(error).__name__
-            _log.warning("inkling: tracking failed and is off for this run, which goes on (%s)", reason)
+        with _interrupt_held():
+            try:
+                step()
+            except Exception as error:  # whatever a tracker raises, its server included, the run comes first
+                failed = True
+                reason = " ".join(str(error).split()) or type(error).__name__
+                _log.warning("inkling: tracking failed and is off for this run, which goes on (%s)", reason)
 
     def start() -> None:
         tracker.start(Run(folder))
@@ -238,6 +242,29 @@ def tracked(
         if started:
             results = Run(folder).results if done else None
             attempt(lambda: tracker.finish(results))
+
+
+@contextmanager
+def _interrupt_held() -> Generator[None, None, None]:
+    """Let a tracker end what it is doing when Ctrl-C comes: a database may be open. A second Ctrl-C comes through."""
+    default = signal.default_int_handler
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is not default:
+        yield
+        return
+    interrupted = False
+
+    def hold(_number: int, _frame: FrameType | None) -> None:
+        nonlocal interrupted
+        interrupted = True
+        signal.signal(signal.SIGINT, default)
+
+    signal.signal(signal.SIGINT, hold)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, default)
+        if interrupted:
+            raise KeyboardInterrupt
 
 
 def _parameters(run: Run) -> dict[str, Any]:
