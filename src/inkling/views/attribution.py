@@ -183,7 +183,9 @@ class DeletionDisplay(Display):
     def _label(self, ax: Axes) -> None:
         """Name the curves where they lie furthest apart, on their outer sides; above one that lies on the axis."""
         mapped, random = (np.array(curve.probability) for curve in (self.test.by_map, self.test.at_random))
-        place = int(np.abs(random - mapped)[1:-1].argmax()) + 1
+        apart = np.abs(random - mapped)
+        apart[np.maximum(random, mapped) > 0.9] -= 1  # a name there would reach into the title
+        place = int(apart[1:-1].argmax()) + 1
         for name, curve, other in (("by the map", mapped, random), ("at random", random, mapped)):
             above = curve[place] > other[place] or curve[place] < 0.15
             ax.annotate(
@@ -220,9 +222,7 @@ def plot_explanation(parts: Explanation, title: str, units_title: str) -> Figure
         ax.set_anchor("NW")
         ax.set_title(name, loc="left", fontsize=TEXT, color=MUTED)
     colour_bar(ax, parts.attribution.limit, (0, -0.07, 0.5, 0.03))
-    ax.text(
-        0.54, -0.055, "blue against, red for (logits)", transform=ax.transAxes, fontsize=9, color=MUTED, va="center"
-    )
+    ax.text(0, -0.19, "blue against, red for (logits)", transform=ax.transAxes, fontsize=9, color=MUTED, va="center")
     parts.deletion.plot(axes(570, 66, 300, side))
     if parts.units is not None:
         below = axes(16, side + 130 + 24, width - 32, 150)
