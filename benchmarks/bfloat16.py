@@ -10,8 +10,8 @@ import statistics
 
 import torch
 
-from inkling import Splits, build, load, recipe, train
-from inkling.networks.base import PRECISIONS
+from inkling import Splits, build, load_images, recipe, train
+from inkling.networks.protocols import PRECISIONS
 from inkling.runs.environment import machine, versions
 
 
@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, choices=range(2, 100), metavar="N")
     parser.add_argument("--network", default="small-cnn")
     options = parser.parse_args()
-    splits = load("mnist")
+    splits = load_images("mnist")
     accuracies: dict[str, list[float]] = {precision: [] for precision in PRECISIONS}
     seconds: dict[str, list[float]] = {precision: [] for precision in PRECISIONS}
     warm_up = Splits(*(splits.test.subset(range(512)) for _ in range(3)), splits.name)

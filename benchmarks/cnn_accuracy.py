@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from inkling import load, run_study
+from inkling import load_images, run_study
 from inkling.diagnosis.accuracy import evaluate_predictions
-from inkling.diagnosis.spread import spread
+from inkling.metrics.spread import spread
 from inkling.runs.ensemble import classifier_of
 from inkling.runs.environment import machine, versions
 from inkling.runs.run import Run
-from inkling.study import StudyPlan
+from inkling.studies.study import StudyPlan
 
 SEEDS = (0, 1, 2)
 
@@ -62,7 +62,7 @@ def study(network: str, recipe: str, sizes: tuple[int, ...], out: Path, jobs: in
 
 def ensemble(out: Path, _: int) -> None:
     """Judge the strong runs on 2,000 images, and those on 50,000, with test-time augmentation and all averaged."""
-    splits = load("mnist")
+    splits = load_images("mnist")
     for size in (2000, 50000):
         runs = [Run(out / "cnn-strong" / "runs" / f"cnn-{size}-seed{seed}") for seed in SEEDS]
         for split, dataset in (("validation", splits.validation), ("test", splits.test)):

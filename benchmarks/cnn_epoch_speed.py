@@ -17,12 +17,12 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from inkling import load, recipe
+from inkling import load_images, recipe
 from inkling.networks.catalogue import build
-from inkling.networks.convolutional import CONVOLUTIONAL
+from inkling.networks.torch.modules import CONVOLUTIONAL
 from inkling.runs.environment import machine, versions
-from inkling.training.mini_batches import MiniBatches
-from inkling.training.train import take_steps
+from inkling.training.batches import MiniBatches
+from inkling.training.loop import take_steps
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--network", choices=list(CONVOLUTIONAL), default="reference-cnn")
     options = parser.parse_args()
-    train_images = load("mnist").train
+    train_images = load_images("mnist").train
     loader = DataLoader(
         TensorDataset(
             torch.tensor(train_images.images).permute(0, 3, 1, 2).contiguous().float() / 255,

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from inkling import fit_learning_curve
 from inkling.diagnosis.accuracy import evaluate_predictions
-from inkling.diagnosis.spread import spread
-from inkling.runs.study_folder import StudyFolder
+from inkling.metrics.spread import spread
+from inkling.studies.folder import StudyFolder
 
 
 def main() -> None:

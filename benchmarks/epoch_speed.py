@@ -20,7 +20,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from torch import nn
 
-from inkling import Perceptron, load, recipe, train
+from inkling import Perceptron, load_images, recipe, train
 from inkling.runs.environment import machine, versions
 
 
@@ -29,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
     rounds = parser.parse_args().rounds
-    splits = load("mnist")
+    splits = load_images("mnist")
     inputs = (splits.train.images.reshape(len(splits.train), -1) / np.float32(255)).astype(np.float32)
     labels = splits.train.labels
     contenders: dict[str, Callable[[], float]] = {

@@ -16,10 +16,10 @@ from importlib.metadata import version
 import numpy as np
 from cleanlab.rank import get_label_quality_scores
 
-from inkling import load, recipe
+from inkling import load_images, recipe
 from inkling.diagnosis.label_errors import find_label_errors
 from inkling.images.dataset import ImageDataset, Splits
-from inkling.out_of_fold import out_of_fold, train_to_the_end
+from inkling.labels.out_of_fold import out_of_fold, train_to_the_end
 from inkling.runs.environment import machine, versions
 
 N, PLANTED, FOLDS = 10_000, 200, 5
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--recipe", default="strong")
     parser.add_argument("--epochs", type=int, default=10)
     options = parser.parse_args()
-    mnist = load("mnist")
+    mnist = load_images("mnist")
     # Validation chooses nothing here; fewer images, less time.
     mnist = replace(mnist, validation=mnist.validation.subset(slice(0, 1000)))
     print(f"{versions()}, cleanlab {version('cleanlab')}; {machine()['processor']}")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from inkling import recipe, run_study
 from inkling.runs.environment import machine, versions
-from inkling.study import StudyPlan
+from inkling.studies.study import StudyPlan
 
 
 def main() -> None:

@@ -27,10 +27,10 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
-from inkling import Splits, load, recipe
+from inkling import Splits, load_images, recipe
 from inkling.networks.catalogue import build
 from inkling.runs.environment import machine, versions
-from inkling.training.train import measure, train
+from inkling.training.loop import measure, train
 
 GOAL = 0.990
 MOST_EPOCHS = 14  # the example's own number
@@ -41,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5, choices=range(2, 100), metavar="N")
     seeds = parser.parse_args().seeds
-    splits = load("mnist")
+    splits = load_images("mnist")
     images = np.concatenate([splits.train.images, splits.validation.images])
     labels = np.concatenate([splits.train.labels, splits.validation.labels])
     contenders: dict[str, Callable[[int], tuple[float, float]]] = {

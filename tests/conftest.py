@@ -13,9 +13,9 @@ from hypothesis import settings
 from numpy.typing import NDArray
 
 from inkling.errors import DataError
-from inkling.images.catalogue import NAMED_SETS, data_folder, find
 from inkling.images.dataset import ImageDataset, Splits
-from inkling.images.idx import load_idx_folder
+from inkling.images.sources.downloads import NAMED_SETS, data_folder, find
+from inkling.images.sources.idx import load_idx_folder
 
 # Networks here are tiny: more threads would spend their time waiting for each other. Set before PyTorch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from inkling.diagnosis.accuracy import Evaluation, evaluate, evaluate_predictions
+    from inkling.diagnosis.attribution.maps import attribute
     from inkling.diagnosis.calibration import diagnose_calibration
     from inkling.diagnosis.comparison import compare_over_seeds, compare_predictions
     from inkling.diagnosis.data_size import fit_learning_curve
@@ -15,22 +16,21 @@ if TYPE_CHECKING:
     from inkling.errors import InklingError
     from inkling.images.augment import Augmentation
     from inkling.images.dataset import ImageDataset, Splits
-    from inkling.images.sources import load
-    from inkling.networks.attribution import attribute
-    from inkling.networks.base import Network
+    from inkling.images.sources.registry import load_images
     from inkling.networks.catalogue import build
     from inkling.networks.ensemble import Ensemble
-    from inkling.networks.optimizers import OptimizerSettings
-    from inkling.networks.perceptron import Perceptron
-    from inkling.networks.torch_network import TorchNetwork
+    from inkling.networks.numpy.optimizers import OptimizerSettings
+    from inkling.networks.numpy.perceptron import Perceptron
+    from inkling.networks.protocols import Network
+    from inkling.networks.torch.network import TorchNetwork
     from inkling.runs.run import Run
-    from inkling.study import Study, StudyPlan, run_study
+    from inkling.studies.study import Study, StudyPlan, run_study
     from inkling.training.learning_rate_range import learning_rate_range
-    from inkling.training.recipes import recipe
+    from inkling.training.loop import EpochRecord, TrainingState, train
+    from inkling.training.recipes.registry import recipe
     from inkling.training.schedules import ScheduleSettings
     from inkling.training.settings import TrainingSettings
     from inkling.training.targets import Distillation
-    from inkling.training.train import EpochRecord, TrainingState, train
 
 __version__ = "0.1.0"
 
@@ -38,22 +38,22 @@ _HOMES = {
     "Augmentation": "inkling.images.augment",
     "Distillation": "inkling.training.targets",
     "Ensemble": "inkling.networks.ensemble",
-    "EpochRecord": "inkling.training.train",
+    "EpochRecord": "inkling.training.loop",
     "Evaluation": "inkling.diagnosis.accuracy",
     "ImageDataset": "inkling.images.dataset",
     "InklingError": "inkling.errors",
-    "Network": "inkling.networks.base",
-    "OptimizerSettings": "inkling.networks.optimizers",
-    "Perceptron": "inkling.networks.perceptron",
+    "Network": "inkling.networks.protocols",
+    "OptimizerSettings": "inkling.networks.numpy.optimizers",
+    "Perceptron": "inkling.networks.numpy.perceptron",
     "Run": "inkling.runs.run",
     "ScheduleSettings": "inkling.training.schedules",
     "Splits": "inkling.images.dataset",
-    "Study": "inkling.study",
-    "StudyPlan": "inkling.study",
-    "TorchNetwork": "inkling.networks.torch_network",
+    "Study": "inkling.studies.study",
+    "StudyPlan": "inkling.studies.study",
+    "TorchNetwork": "inkling.networks.torch.network",
     "TrainingSettings": "inkling.training.settings",
-    "TrainingState": "inkling.training.train",
-    "attribute": "inkling.networks.attribution",
+    "TrainingState": "inkling.training.loop",
+    "attribute": "inkling.diagnosis.attribution.maps",
     "build": "inkling.networks.catalogue",
     "compare_over_seeds": "inkling.diagnosis.comparison",
     "compare_predictions": "inkling.diagnosis.comparison",
@@ -64,10 +64,10 @@ _HOMES = {
     "evaluate_predictions": "inkling.diagnosis.accuracy",
     "fit_learning_curve": "inkling.diagnosis.data_size",
     "learning_rate_range": "inkling.training.learning_rate_range",
-    "load": "inkling.images.sources",
-    "recipe": "inkling.training.recipes",
-    "run_study": "inkling.study",
-    "train": "inkling.training.train",
+    "load_images": "inkling.images.sources.registry",
+    "recipe": "inkling.training.recipes.registry",
+    "run_study": "inkling.studies.study",
+    "train": "inkling.training.loop",
 }
 
 __all__ = [
@@ -100,7 +100,7 @@ __all__ = [
     "evaluate_predictions",
     "fit_learning_curve",
     "learning_rate_range",
-    "load",
+    "load_images",
     "recipe",
     "run_study",
     "train",

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from inkling.errors import SettingsError
-from inkling.networks.base import PRECISIONS
 from inkling.networks.catalogue import NETWORKS
-from inkling.training.recipes import RECIPE_NAMES
+from inkling.networks.protocols import PRECISIONS
+from inkling.training.recipes.registry import RECIPE_NAMES
 
 Source = Annotated[
     str, typer.Argument(help="digits, mnist, fashion-mnist, kmnist, or a folder of class folders or IDX files.")

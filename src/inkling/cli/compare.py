@@ -38,7 +38,7 @@ def _compare_runs(a: Path, b: Path | None, output: Output) -> None:
     from inkling.diagnosis.comparison import compare_predictions
     from inkling.diagnosis.gap_change import compare_gaps
     from inkling.errors import RunError
-    from inkling.runs.comparable import common_test_predictions
+    from inkling.runs.compatible import common_test_predictions
     from inkling.runs.run import Run
 
     first = Run(a)
@@ -57,7 +57,7 @@ def _compare_runs(a: Path, b: Path | None, output: Output) -> None:
     ):
         rows.add_row(what, f"{count:,}")
     gaps = compare_gaps(_overfitting(first), _overfitting(second), str(a), str(b))
-    output.result({**found.to_json(), "overfitting": gaps.to_json()}, found.verdict, rows, gaps.sentence)
+    output.result({**found.to_dict(), "overfitting": gaps.to_dict()}, found.verdict, rows, gaps.sentence)
 
 
 def _overfitting(run: Run) -> Overfitting:
@@ -68,7 +68,7 @@ def _overfitting(run: Run) -> Overfitting:
 
 def _compare_study(folder: Path, output: Output) -> None:
     from inkling.diagnosis.comparison import p_words
-    from inkling.study_comparison import compare_networks
+    from inkling.studies.comparison import compare_networks
 
     compared = compare_networks(folder)
     rows = table("networks", "training images", "seeds", "test accuracy", "difference", "95% interval", "", "shown")
@@ -85,4 +85,4 @@ def _compare_study(folder: Path, output: Output) -> None:
             "yes" if found.shown else "no",
         )
     verdicts = [f"{one.train_size:,} training images: {one.comparison.verdict}" for one in compared]
-    output.result({"study": str(folder), "comparisons": [one.to_json() for one in compared]}, rows, *verdicts)
+    output.result({"study": str(folder), "comparisons": [one.to_dict() for one in compared]}, rows, *verdicts)

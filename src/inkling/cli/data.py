@@ -25,7 +25,7 @@ app = typer.Typer(help="List, look at, and fetch images.", no_args_is_help=True,
 @app.command("list")
 def list_sources(quiet: Quiet = False, json: Json = False) -> None:
     """List the data sets known by name, and whether they are here."""
-    from inkling.images.catalogue import NAMED_SETS, data_folder, find
+    from inkling.images.sources.downloads import NAMED_SETS, data_folder, find
 
     output = Output(quiet, json)
     rows = table("name", "here", "what", "licence", "source")
@@ -55,8 +55,8 @@ def show(
     """Print shapes, class counts, pixel statistics, duplicates and the fingerprint; draw a contact sheet."""
     from inkling.cli.downloads import load_with_progress
     from inkling.diagnosis.duplicates import NEAR, find_duplicates
+    from inkling.figures.pictures import save_contact_sheet
     from inkling.images.statistics import pixel_statistics
-    from inkling.views.pictures import save_contact_sheet
 
     output = Output(quiet, json)
     splits = load_with_progress(source, output)
@@ -64,7 +64,7 @@ def show(
     sheet = out or Path(f"{splits.name}-contact-sheet.png")
     save_contact_sheet(splits.train, sheet, title=splits.name)
     values: dict[str, Any] = {"name": splits.name, "fingerprint": splits.fingerprint, "contact_sheet": str(sheet)}
-    values["duplicates"] = duplicates.to_json()
+    values["duplicates"] = duplicates.to_dict()
     rows = table("split", "images", "shape", "pixel mean", "pixel sd")
     counts = table("class", *(split for split, _ in splits.items()))
     for split, dataset in splits.items():
@@ -108,8 +108,8 @@ def fetch(
 ) -> None:
     """Download a named data set and verify every byte of it."""
     from inkling.errors import UnknownSourceError, did_you_mean
-    from inkling.images.catalogue import NAMED_SETS, data_folder
-    from inkling.images.catalogue import fetch as fetch_files
+    from inkling.images.sources.downloads import NAMED_SETS, data_folder
+    from inkling.images.sources.downloads import fetch as fetch_files
 
     output = Output(quiet, json)
     if name not in NAMED_SETS:

@@ -20,8 +20,8 @@ def demo(
     json: Json = False,
 ) -> None:
     """Run the whole study on the bundled digits: both networks, two training sizes, three seeds, and the report."""
-    from inkling.reporting import write_report
-    from inkling.study import StudyPlan
+    from inkling.report.gather import write_report
+    from inkling.studies.study import StudyPlan
 
     output = Output(quiet, json)
     # The digits are a fiftieth of MNIST: more epochs give the perceptron about as many steps as the study's own.
@@ -33,7 +33,7 @@ def demo(
     done = carry_out(plan, out, 1, output)
     report = write_report(out)
     output.result(
-        {**done.to_json(), "report": str(report)},
+        {**done.to_dict(), "report": str(report)},
         study_table(done),
         "Mean ± standard deviation over 3 seeds.",
         f"The report is {report.resolve()} - open it in a browser.",

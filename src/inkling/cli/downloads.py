@@ -6,19 +6,19 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from inkling.cli.console import Meter, Output
-from inkling.images.catalogue import Progress
 from inkling.images.dataset import Splits
-from inkling.images.sources import load
+from inkling.images.sources.downloads import Progress
+from inkling.images.sources.registry import load_images
 
 
 def load_with_progress(source: str, output: Output, corrections: Path | None = None) -> Splits:
     """Return the splits of a source; a download shows how many megabytes have come."""
     with ExitStack() as stack:
-        return load(source, download_meter(output, stack), corrections)
+        return load_images(source, download_meter(output, stack), corrections)
 
 
 def download_meter(output: Output, stack: ExitStack) -> Progress:
-    """Return what `load` and `fetch` call during a download; each file gets a meter of its own."""
+    """Return what `load_images` and `fetch` call during a download; each file gets a meter of its own."""
     meters: dict[str, Meter] = {}
 
     def show(name: str, done: int, total: int) -> None:

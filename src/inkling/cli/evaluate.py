@@ -67,8 +67,8 @@ def evaluate(
         if scored:
             scores.add_row(name, f"{scored.ece:.4f}", f"{scored.brier:.4f}", f"{scored.nll:.4f}")
     values = {
-        **found.to_json(),
-        "calibration": sureness.to_json(),
+        **found.to_dict(),
+        "calibration": sureness.to_dict(),
         "run": str(runs[0]),
         "runs": [str(folder) for folder in runs],
         "tta": tta,
@@ -86,7 +86,7 @@ def evaluate(
         return
     overfitting = diagnose_overfitting(first.history(), first.data.train, first.data.validation)
     output.result(
-        {**values, "overfitting": overfitting.to_json()},
+        {**values, "overfitting": overfitting.to_dict()},
         f"{said}, loss {found.loss:.4f}",
         rows,
         scores,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from inkling.diagnosis.hidden_units import HiddenUnits
-    from inkling.networks.base import Network
+    from inkling.networks.protocols import Network
 
 
 def explain(
@@ -41,19 +41,19 @@ def explain(
     """
     import numpy as np
 
+    from inkling.diagnosis.attribution.maps import attribute, check_method
     from inkling.diagnosis.deletion import deletion_test
     from inkling.errors import DataError, SettingsError, did_you_mean
-    from inkling.images.pictures import read_picture
-    from inkling.networks.attribution import attribute, check_method
-    from inkling.runs.run import Run
-    from inkling.views.attribution import (
+    from inkling.figures.attribution import (
         AttributionDisplay,
         DeletionDisplay,
         Explanation,
         HiddenUnitsDisplay,
         save_explanation,
     )
-    from inkling.views.style import shorten
+    from inkling.figures.style import shorten
+    from inkling.images.pictures import read_picture
+    from inkling.runs.run import Run
 
     output = Output(quiet, json)
     check_method(method)
@@ -76,7 +76,7 @@ def explain(
     values: dict[str, Any] = {
         **prediction_values(image, probabilities, names),
         "class": names[asked], "class_probability": float(probabilities[asked]), "method": method,
-        "deletion": test.to_json(), "figure": str(figure),
+        "deletion": test.to_dict(), "figure": str(figure),
     }  # fmt: skip
     short = [shorten(name) for name in names]
     title = f"{short[asked]}, probability {probabilities[asked]:.1%}: what spoke for it ({method.replace('-', ' ')})"
@@ -116,7 +116,7 @@ def explain(
 def units_of(network: Network, images: NDArray[np.uint8], targets: NDArray[np.int64]) -> HiddenUnits | None:
     """Return the contributions of a perceptron's hidden units; None of another network."""
     from inkling.diagnosis.hidden_units import contributions_of_units
-    from inkling.networks.perceptron import Perceptron
+    from inkling.networks.numpy.perceptron import Perceptron
 
     if not isinstance(network, Perceptron):
         return None

@@ -33,11 +33,11 @@ def find_lr(
     """
     from inkling.cli.downloads import load_with_progress
     from inkling.errors import SettingsError
+    from inkling.figures.learning_rates import save_learning_rates
     from inkling.networks.catalogue import build
     from inkling.training.learning_rate_range import learning_rate_range
-    from inkling.training.recipes import find_recipe
-    from inkling.training.recipes import recipe as make_settings
-    from inkling.views.learning_rates import save_learning_rates
+    from inkling.training.recipes.registry import find_recipe
+    from inkling.training.recipes.registry import recipe as make_settings
 
     output = Output(quiet, json)
     # What cannot work is said before a download and a test that may take minutes.
@@ -56,7 +56,7 @@ def find_lr(
     save_learning_rates(found, plot, f"{network} on {splits.name}, {optimizer}, batches of {settings.batch_size}")
     exploded = "" if found.diverged_at is None else f", and explodes at {found.diverged_at:.2g}"
     output.result(
-        {**found.to_json(), "network": network, "recipe": recipe, "optimizer": optimizer, "plot": str(plot)},
+        {**found.to_dict(), "network": network, "recipe": recipe, "optimizer": optimizer, "plot": str(plot)},
         f"try --learning-rate {found.suggestion:.2g}: there the loss falls fastest; "
         f"it is lowest at {found.lowest_loss_at:.2g}{exploded}",
         f"{len(found.rates)} steps of {optimizer} with batches of {settings.batch_size}; the recipe {recipe} has "

@@ -19,8 +19,8 @@ def gradcheck(
     import numpy as np
 
     from inkling.errors import NetworkError
-    from inkling.networks.gradcheck import TOLERANCE, TORCH_TOLERANCE, check_gradients
-    from inkling.networks.perceptron import Perceptron
+    from inkling.networks.numpy.gradcheck import TOLERANCE, TORCH_TOLERANCE, check_gradients
+    from inkling.networks.numpy.perceptron import Perceptron
     from inkling.runs.run import Run
 
     output = Output(quiet, json)

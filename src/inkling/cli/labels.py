@@ -14,7 +14,7 @@ from inkling.cli.console import Json, Output, Quiet, table
 
 if TYPE_CHECKING:
     from inkling.images.dataset import Splits
-    from inkling.label_review import Judged
+    from inkling.labels.review import Judged
     from inkling.training.settings import TrainingSettings
 
 
@@ -46,10 +46,10 @@ def labels(
     from inkling.cli.downloads import load_with_progress
     from inkling.diagnosis.label_errors import check_cleanlab
     from inkling.errors import DataError, SettingsError, did_you_mean
-    from inkling.images.sources import file_names
-    from inkling.label_review import check_folder, write_review
-    from inkling.training.recipes import find_recipe
-    from inkling.training.recipes import recipe as make_settings
+    from inkling.images.sources.registry import file_names
+    from inkling.labels.review import check_folder, write_review
+    from inkling.training.recipes.registry import find_recipe
+    from inkling.training.recipes.registry import recipe as make_settings
 
     output = Output(quiet, json)
     # What cannot work is said before a download and minutes of training.
@@ -111,9 +111,9 @@ def _by_training(
 ) -> Judged:
     import numpy as np
 
-    from inkling.label_review import Judged
-    from inkling.out_of_fold import out_of_fold, train_to_the_end
-    from inkling.training.train import EpochRecord
+    from inkling.labels.out_of_fold import out_of_fold, train_to_the_end
+    from inkling.labels.review import Judged
+    from inkling.training.loop import EpochRecord
 
     size = train_size or len(whole.train)
     indices = whole.train.stratified_indices(size, settings.seed)
@@ -137,12 +137,12 @@ def _by_run(folder: Path, source: str, whole: Splits, split: str, device: str) -
     """Judge by a run of the same source, so that it was not trained on these images."""
     import numpy as np
 
-    from inkling.images.sources import load
-    from inkling.label_review import Judged
+    from inkling.images.sources.registry import load_images
+    from inkling.labels.review import Judged
     from inkling.runs.run import Run
 
     run = Run(folder)
-    run.splits(whole if run.corrections is None else load(source, corrections=run.corrections))
+    run.splits(whole if run.corrections is None else load_images(source, corrections=run.corrections))
     images = dict(whole.items())[split].images
     by = f"{run.network_name} of the run {folder}, trained on {run.train_size:,} images"
     return Judged(split, np.arange(len(images)), run.network(device).predict_proba(images), by)

@@ -34,9 +34,9 @@ def predict(
 
     from inkling.errors import DataError, RunError
     from inkling.images.pictures import read_picture
+    from inkling.metrics.temperature import at_temperature
     from inkling.runs.ensemble import classifier_of, temperature_of
     from inkling.runs.run import Run
-    from inkling.training.temperature import at_temperature
 
     output = Output(quiet, json)
     runs = [Run(paths[0]), *(Run(path) for path in paths[1:] if path.is_dir())]

@@ -16,7 +16,7 @@ from inkling.cli.console import Json, Output, Quiet, table
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from inkling.study import Study, StudyPlan
+    from inkling.studies.study import Observer, Study, StudyPlan
 
 
 def study(
@@ -43,9 +43,11 @@ def study(
 ) -> None:
     """Run every network at every training size with every seed: mean and spread of each."""
     from inkling.cli.downloads import load_with_progress
-    from inkling.study import StudyPlan
+    from inkling.integrations.tracking.tracking import Tracking
+    from inkling.studies.study import StudyPlan
 
     output = Output(quiet, json)
+    observer = Tracking(track) if track else None
     plan = StudyPlan.of_recipe(
         source,
         networks.split(","),
@@ -64,25 +66,25 @@ def study(
         source, output, corrections
     )  # a download is shown; the study itself then finds the files
     out = out or Path("runs") / f"study-{splits.name}-{recipe}"
-    done = carry_out(plan, out, jobs, output, track)
+    done = carry_out(plan, out, jobs, output, observer)
     output.result(
-        done.to_json(),
+        done.to_dict(),
         study_table(done),
         f"Over {len(plan.seeds)} seeds: accuracy as mean ± standard deviation, seconds of training as mean.",
         f"The study is in {out}. Next: inkling report {shlex.quote(str(out))}",
     )
 
 
-def carry_out(plan: StudyPlan, out: Path, jobs: int, output: Output, track: str | None = None) -> Study:
+def carry_out(plan: StudyPlan, out: Path, jobs: int, output: Output, observer: Observer | None = None) -> Study:
     """Do the missing runs with their progress on screen, and return the study."""
-    from inkling.study import read_study, study_progress
+    from inkling.studies.study import read_study, study_progress
 
     command = shlex.join(["inkling", *sys.argv[1:]])
     total = len(list(plan.cells()))
     try:
         with (
             output.progress(total, "runs done") as meter,
-            closing(study_progress(plan, out, jobs, command, track)) as progress,
+            closing(study_progress(plan, out, jobs, command, observer)) as progress,
         ):
             for at in progress:
                 what = f"{at.plan.network}, {at.plan.train_size:,} images, seed {at.plan.settings.seed}"

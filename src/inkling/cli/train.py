@@ -41,11 +41,11 @@ def train(
 ) -> None:
     """Train a network and keep everything about it in a folder."""
     from inkling.cli.downloads import load_with_progress
+    from inkling.integrations.tracking.tracking import open_tracker, tracked
     from inkling.runs.execute import Plan, execute, summary
     from inkling.runs.run import Run
-    from inkling.tracking import open_tracker, tracked
-    from inkling.training.recipes import find_recipe
-    from inkling.training.recipes import recipe as make_settings
+    from inkling.training.recipes.registry import find_recipe
+    from inkling.training.recipes.registry import recipe as make_settings
 
     output = Output(quiet, json)
     changes = {
@@ -87,7 +87,7 @@ def train(
         raise
     run = Run(out)
     values = summary(run)
-    from inkling.diagnosis.accuracy import wilson_interval
+    from inkling.metrics.intervals import wilson_interval
 
     rows = table("", "accuracy", "95% interval", "n")
     for split, n in (("train", run.data.train), ("validation", run.data.validation)):

@@ -7,24 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
 
-from inkling.errors import DataError
 from inkling.images.dataset import ImageDataset
-from inkling.networks.base import Classifier
-from inkling.training.train import mean_cross_entropy
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A 95% interval."""
-
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"[{self.low:.4f}, {self.high:.4f}]"
+from inkling.metrics.intervals import Interval, wilson_interval
+from inkling.metrics.scores import mean_cross_entropy
+from inkling.networks.protocols import Classifier
 
 
 @dataclass(frozen=True)
@@ -53,31 +41,11 @@ class Evaluation:
     def __str__(self) -> str:
         return f"{self.split} accuracy {self.accuracy:.4f} {self.accuracy_interval} (n = {self.n:,})"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return JSON values; the interval as [low, high]."""
         values = asdict(self)
         values["accuracy_interval"] = [self.accuracy_interval.low, self.accuracy_interval.high]
         return values
-
-
-def wilson_interval(successes: int, n: int) -> Interval:
-    """Return the 95% score interval of a proportion (Wilson, 1927, JASA 22:209)."""
-    found = binomtest(successes, n).proportion_ci(confidence_level=0.95, method="wilson")
-    return Interval(float(found.low), float(found.high))
-
-
-def check_predictions(labels: NDArray[np.int64], probabilities: NDArray[np.floating[Any]]) -> None:
-    """Raise DataError unless there are labels (N,) and probabilities (N, K) of the same images, one at least."""
-    if labels.ndim != 1 or probabilities.ndim != 2 or len(labels) != len(probabilities) or not len(labels):
-        raise DataError(
-            f"expected labels of shape (N,) and probabilities of shape (N, K) of the same images, "
-            f"found {labels.shape} and {probabilities.shape}"
-        )
-    if labels.min() < 0 or labels.max() >= probabilities.shape[1]:
-        raise DataError(
-            f"expected labels in 0..{probabilities.shape[1] - 1}, one for each column of the probabilities, "
-            f"found {labels.min()}..{labels.max()}"
-        )
 
 
 def evaluate_predictions(

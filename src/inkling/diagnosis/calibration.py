@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.diagnosis.accuracy import Interval, check_predictions, wilson_interval
-from inkling.training.temperature import at_temperature
+from inkling.metrics.intervals import Interval, wilson_interval
+from inkling.metrics.scores import check_predictions
+from inkling.metrics.temperature import at_temperature
 
 BINS = 15
 """Of confidence, as in Guo, Pleiss, Sun and Weinberger (2017, ICML)."""
@@ -64,7 +65,7 @@ class Calibration:
             return "overconfident" if self.accuracy < self.confidence else "underconfident"
         return "off in both directions" if self.ece > self.ece_limit else "none shown"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return JSON values; intervals as [low, high]."""
         values = asdict(self)
         for part in (values, *values["bins"]):
@@ -105,14 +106,14 @@ class CalibrationDiagnosis:
             return f"{first}; {fitted} brings the {self.split} ECE to {self.after.ece:.3f}."
         return f"{first}; {fitted} does not lower the {self.split} ECE ({self.after.ece:.3f})."
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return JSON values, the verdict included."""
         return {
             "verdict": self.verdict,
             "split": self.split,
             "temperature": self.temperature,
-            "before": self.before.to_json(),
-            "after": None if self.after is None else self.after.to_json(),
+            "before": self.before.to_dict(),
+            "after": None if self.after is None else self.after.to_dict(),
         }
 
 
@@ -149,7 +150,7 @@ class RiskCoverage:
             f"[{low:.2f}, {high:.2f}] instead of {everything.error:.2%} (n = {tenth.kept:,} of {self.n:,})."
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return JSON values, the verdict included; the curve as lists."""
         return {
             "verdict": self.verdict,

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from inkling.diagnosis.accuracy import Interval, check_predictions
-from inkling.diagnosis.spread import Spread, spread
 from inkling.errors import DataError
+from inkling.metrics.intervals import Interval
+from inkling.metrics.scores import check_predictions
+from inkling.metrics.spread import Spread, spread
 
 RESAMPLES = 10_000
 """Of the bootstrap; the ends of an interval then vary by about a hundredth of its length."""
@@ -62,7 +63,7 @@ class Comparison:
         """One sentence."""
         return _verdict(self, f"the same {self.n:,} {self.split} images", f"{p_words(self.p_value)} (exact McNemar)")
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return JSON values, the verdict included; the interval as [low, high]."""
         counts = ("both_right", "only_a_right", "only_b_right", "both_wrong")
         return {**_common_json(self), **{name: getattr(self, name) for name in counts}}
@@ -118,7 +119,7 @@ class ComparisonOverSeeds:
         where = f"the same {self.n:,} {self.split} images, means over {seeds} seeds"
         return _verdict(self, where, f"{p_words(self.p_value)} (over seeds and images)")
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return JSON values, the verdict included; the interval as [low, high]."""
         return {
             **_common_json(self),

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.diagnosis.accuracy import Interval
 from inkling.diagnosis.comparison import Comparison, ComparisonOverSeeds, compare_over_seeds
 from inkling.errors import DataError
+from inkling.metrics.intervals import Interval
 
 MUCH = 0.1
 """More data helps much where twice as many images lower the error by this fraction of it: a convention, not a law."""
@@ -37,7 +37,7 @@ class Prediction:
     accuracy: float
     accuracy_interval: Interval  # of what as many seeds on as many test images would show
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return JSON values; the interval as [low, high]."""
         interval = [self.accuracy_interval.low, self.accuracy_interval.high]
         return {"size": self.size, "accuracy": self.accuracy, "accuracy_interval": interval}
@@ -120,7 +120,7 @@ class LearningCurve:
             f"{1 - self.mean_errors[-1]:.{digits}f} at {self.sizes[-1]:,} (n = {self.n_test:,}); {last}."
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return JSON values, the verdict included."""
         return {
             "verdict": self.verdict,
@@ -129,7 +129,7 @@ class LearningCurve:
             "errors": [list(of_size) for of_size in self.errors],
             "n_test": self.n_test,
             "law": {"a": self.a, "b": self.b, "c": self.c},
-            "at_twice": self.at_twice.to_json(),
+            "at_twice": self.at_twice.to_dict(),
             "fall": self.fall,
             "fall_interval": [self.fall_interval.low, self.fall_interval.high],
         }

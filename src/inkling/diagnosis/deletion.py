@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from inkling.diagnosis.accuracy import Interval
 from inkling.errors import DataError
+from inkling.metrics.intervals import Interval
 
 FRACTIONS = tuple(i / 20 for i in range(21))
 """Parts of an image's pixels that are not black, at which the curves are measured."""
@@ -77,7 +77,7 @@ class DeletionTest:
             return f"The map points away from what matters: {numbers}."
         return f"It is not shown that the map points at what matters: {numbers}."
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return JSON values, the sentence included; intervals as [low, high]."""
 
         def listed(of: Any) -> Any:

@@ -70,7 +70,7 @@ class Duplicates:
             said.append(f"{how_many} across splits (correlation {self.near:g} or more).")
         return " ".join(said)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return JSON values, the verdict included."""
         return {
             "verdict": self.verdict,

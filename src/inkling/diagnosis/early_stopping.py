@@ -59,7 +59,7 @@ class EarlyStopping:
             f"{self.kept_accuracy:.2%} (epoch {self.kept_epoch}) and saved {saved}; {lost}."
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return JSON values, the sentence included."""
         return {"sentence": self.sentence, **asdict(self)}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from inkling.diagnosis.accuracy import Interval
 from inkling.diagnosis.overfitting import Overfitting
+from inkling.metrics.intervals import Interval
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class GapChange:
             return f"{sentence} It is smaller because the training images are learned less well."
         return sentence
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return JSON values, the sentence included."""
         values = asdict(self)
-        values["first"], values["second"] = self.first.to_json(), self.second.to_json()
+        values["first"], values["second"] = self.first.to_dict(), self.second.to_dict()
         values["change_interval"] = [self.change_interval.low, self.change_interval.high]
         return {"sentence": self.sentence, **values}
 

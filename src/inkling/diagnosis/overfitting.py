@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from inkling.diagnosis.accuracy import Interval, wilson_interval
+from inkling.metrics.intervals import Interval, difference_interval
 
 SLIGHT_GAP, STRONG_GAP = 0.01, 0.03
 """Gaps (fractions) below the first are called slight, above the second strong: conventions, not laws."""
@@ -68,7 +68,7 @@ class Overfitting:
             )
         return f"{first} The validation loss flattened out and did not turn up."
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return JSON values, the verdict included."""
         values = asdict(self)
         values["gap_interval"] = [self.gap_interval.low, self.gap_interval.high]
@@ -117,12 +117,3 @@ def diagnose_overfitting(history: Sequence[Mapping[str, Any]], n_train: int, n_v
         loss_rise=rise,
         loss_turned_up=rise > TURNED_UP,
     )
-
-
-def difference_interval(successes_a: int, n_a: int, successes_b: int, n_b: int) -> Interval:
-    """Return the 95% interval of p_a - p_b for independent samples (Newcombe, 1998, Stat. Med. 17:873, method 10)."""
-    a, b = successes_a / n_a, successes_b / n_b
-    of_a, of_b = wilson_interval(successes_a, n_a), wilson_interval(successes_b, n_b)
-    low = a - b - float(((a - of_a.low) ** 2 + (of_b.high - b) ** 2) ** 0.5)
-    high = a - b + float(((of_a.high - a) ** 2 + (b - of_b.low) ** 2) ** 0.5)
-    return Interval(low, high)

@@ -1,4 +1,4 @@
-"""Corrections of labels, as a CSV file that a person completes and `load` reads back.
+"""Corrections of labels, as a CSV file that a person completes and `load_images` reads back.
 
 A row is an image that is suspected: its split and index there, its picture file where it has one, the label it has,
 the label suggested, and how probable a network finds the label it has. A person puts the right class into
@@ -23,7 +23,7 @@ class Suspect:
     """One row of the file: an image whose label is in doubt."""
 
     split: str  # "train", "validation" or "test"
-    index: int  # of the image in its split, as `load` gives it
+    index: int  # of the image in its split, as `load_images` gives it
     file: str  # its picture file, relative to the source; empty where there is none
     label: str  # class it has in the source
     suggested: str

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.errors import DataError
+from inkling.images.sampling import stratified_order
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,30 +181,6 @@ class Splits:
     def with_train_size(self, size: int, seed: int) -> Splits:
         """Return the same splits with a stratified, seeded, nested training subset of `size` images."""
         return Splits(self.train.stratified_subset(size, seed), self.validation, self.test, self.name)
-
-
-def stratified_order(labels: NDArray[np.int64], seed: int) -> NDArray[np.intp]:
-    """Return a seeded permutation of which every prefix holds the classes in proportion.
-
-    Parameters
-    ----------
-    labels : ndarray of int64, shape (N,)
-    seed : int
-
-    Returns
-    -------
-    ndarray of intp, shape (N,)
-        First one image of each class, then the classes interleaved evenly: the image of rank r among the c images
-        of its class stands at (r + 1/2) / c of the way.
-    """
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
-    shuffled = rng.permutation(len(labels))
-    place = np.empty(len(labels))
-    for label in np.unique(labels):
-        members = shuffled[labels[shuffled] == label]
-        place[members] = (np.arange(len(members)) + 0.5) / len(members)
-        place[members[0]] = -1.0
-    return shuffled[np.argsort(place[shuffled], kind="stable")]
 
 
 def split_stratified(dataset: ImageDataset, sizes: Sequence[int], seed: int = 0) -> list[ImageDataset]:

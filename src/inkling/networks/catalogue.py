@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from inkling.errors import NetworkError, did_you_mean
-from inkling.networks.base import Network, check_device
-from inkling.networks.perceptron import Perceptron
+from inkling.networks.numpy.perceptron import Perceptron
+from inkling.networks.protocols import Network, check_device
 
 Builder = Callable[..., Network]
 
@@ -23,7 +23,7 @@ def _perceptron(device: str = "auto", **options: Any) -> Network:
 def _convolutional(name: str, **options: Any) -> Network:
     # Here and not above: the perceptron must work, and the program start fast, without PyTorch.
     try:
-        from inkling.networks.torch_network import TorchNetwork
+        from inkling.networks.torch.network import TorchNetwork
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.errors import NetworkError
-from inkling.networks.base import Classifier
+from inkling.networks.protocols import Classifier
 
 
 class Ensemble:

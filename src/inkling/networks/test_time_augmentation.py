@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.images.augment import Augmentation, variants
-from inkling.networks.base import Classifier
+from inkling.networks.protocols import Classifier
 
 
-class OverVariants:
+class TestTimeAugmentation:
     """The mean of a classifier's probabilities over `images.augment.variants` of each image.
 
     Copies are changed by half of what training changed at most: often enough seen to be known, and far enough apart

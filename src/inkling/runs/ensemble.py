@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from inkling.errors import RunError
-from inkling.networks.base import Classifier
+from inkling.metrics.temperature import fit_temperature
 from inkling.networks.ensemble import Ensemble
-from inkling.networks.test_time_augmentation import OverVariants
+from inkling.networks.protocols import Classifier
+from inkling.networks.test_time_augmentation import TestTimeAugmentation
 from inkling.runs.run import Run
-from inkling.training.temperature import fit_temperature
 
 
 def classifier_of(runs: Sequence[Run], device: str = "auto", tta: bool = False) -> Classifier:
@@ -54,7 +54,7 @@ def _network_of(run: Run, device: str, tta: bool) -> Classifier:
             f"{run.folder}: test-time augmentation changes images as training did, by half, and this run was trained "
             "without shifts, rotations, scales and shears: leave out --tta"
         )
-    return OverVariants(run.network(device), amounts)
+    return TestTimeAugmentation(run.network(device), amounts)
 
 
 def temperature_of(runs: Sequence[Run]) -> float:

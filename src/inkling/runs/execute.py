@@ -15,13 +15,13 @@ from threadpoolctl import threadpool_limits
 from inkling.errors import DataError, RunError
 from inkling.images.corrections import describe
 from inkling.images.dataset import Splits
+from inkling.metrics.temperature import fit_temperature
 from inkling.networks.catalogue import build
 from inkling.runs.environment import machine, versions
 from inkling.runs.run import DataInfo, Predictions, Run
-from inkling.training.mini_batches import check_teacher
+from inkling.training.batches import check_teacher
+from inkling.training.loop import EpochRecord, train
 from inkling.training.settings import TrainingSettings
-from inkling.training.temperature import fit_temperature
-from inkling.training.train import EpochRecord, train
 
 CHECKPOINT_SECONDS = 2.0
 """A checkpoint is written after the first epoch, then at most this often, and at the end whatever the end is."""
@@ -123,7 +123,7 @@ def _execute(
     info = {
         "data": data.__dict__,
         "network": network.description(),
-        "settings": plan.settings.to_json(),
+        "settings": plan.settings.to_dict(),
         "teacher": teacher.info if teacher else None,
         "corrections": describe(plan.corrections) if plan.corrections else None,
         "device": str(getattr(network, "device", "cpu")),
@@ -220,7 +220,7 @@ def _check_same(run: Run, data: DataInfo, info: dict[str, Any]) -> None:
         differences.append("network")
     if _weights_of(run.info.get("teacher")) != _weights_of(info["teacher"]):
         differences.append("teacher")
-    theirs, ours = run.settings.to_json(), info["settings"]
+    theirs, ours = run.settings.to_dict(), info["settings"]
     differences += [f"{name} ({theirs[name]}, now {ours[name]})" for name in ours if theirs[name] != ours[name]]
     if differences:
         raise RunError(

@@ -26,13 +26,13 @@ from safetensors import SafetensorError, safe_open
 
 from inkling.errors import DataError, NetworkError, RunError, SettingsError
 from inkling.images.dataset import Splits
-from inkling.images.sources import canonical
-from inkling.networks.base import Network
+from inkling.images.sources.registry import canonical
+from inkling.metrics.temperature import fit_temperature
 from inkling.networks.catalogue import rebuild
-from inkling.runs.atomic import cannot_write, is_temporary, write_atomically
+from inkling.networks.protocols import Network
+from inkling.runs.files import cannot_write, is_temporary, write_atomically
+from inkling.training.loop import EpochRecord, TrainingState
 from inkling.training.settings import TrainingSettings
-from inkling.training.temperature import fit_temperature
-from inkling.training.train import EpochRecord, TrainingState
 
 FORMAT = 1
 _BEST = "best."
@@ -42,7 +42,7 @@ _BEST = "best."
 class DataInfo:
     """The data of a run, enough to recognise it and to label its results."""
 
-    source: str  # what `load` was given
+    source: str  # what `load_images` was given
     name: str
     fingerprint: str  # SHA-256 of the three splits as trained on
     image_shape: tuple[int, int, int]
@@ -98,7 +98,7 @@ class Run:
             values["image_shape"] = tuple(int(length) for length in values["image_shape"])
             values["class_names"] = tuple(str(name) for name in values["class_names"])
             self.data = DataInfo(**values)
-            self.settings = TrainingSettings.from_json(self.info["settings"])
+            self.settings = TrainingSettings.from_dict(self.info["settings"])
             self.network_name = str(self.info["network"]["network"])
             self.results: dict[str, Any] | None = self.info["results"]
             _check_types(self)
@@ -141,7 +141,7 @@ class Run:
 
     @property
     def corrections(self) -> Path | None:
-        """The run's own copy of the corrections that its labels have; to be given to `load` with its source."""
+        """The run's own copy of the corrections that its labels have; to be given to `load_images` with its source."""
         return self.folder / "corrections.csv" if self.info.get("corrections") else None
 
     def keep_corrections(self, path: Path) -> None:
@@ -178,7 +178,7 @@ class Run:
         path = self.folder / "history.jsonl"
         try:
             with open(path, "a", encoding="utf-8") as file:
-                file.write(json.dumps(record.to_json()) + "\n")
+                file.write(json.dumps(record.to_dict()) + "\n")
         except OSError as error:
             raise cannot_write(path, error) from None
 

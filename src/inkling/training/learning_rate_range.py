@@ -14,10 +14,10 @@ from scipy.ndimage import gaussian_filter1d
 
 from inkling.errors import SettingsError, TrainingError
 from inkling.images.dataset import ImageDataset
-from inkling.networks.base import Network
-from inkling.training.mini_batches import MiniBatches
+from inkling.networks.protocols import Network
+from inkling.training.batches import MiniBatches
+from inkling.training.loop import Step, take_steps
 from inkling.training.settings import TrainingSettings
-from inkling.training.train import Step, take_steps
 
 DIVERGED = 4.0
 """A loss of so many times the lowest, on the mean of `RECENT` steps, ends the test."""
@@ -36,7 +36,7 @@ class LearningRateRange:
     lowest_loss_at: float  # rate at the lowest smoothed loss: beyond it training becomes worse
     diverged_at: float | None  # rate at which the loss had exploded; None if it never did
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
         return dict(self.__dict__)
 

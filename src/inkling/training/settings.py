@@ -8,8 +8,8 @@ from typing import Any
 
 from inkling.errors import SettingsError, did_you_mean
 from inkling.images.augment import Augmentation
-from inkling.networks.base import FLOAT32, PRECISIONS
-from inkling.networks.optimizers import OptimizerSettings
+from inkling.networks.numpy.optimizers import OptimizerSettings
+from inkling.networks.protocols import FLOAT32, PRECISIONS
 from inkling.training.schedules import ScheduleSettings
 from inkling.training.targets import Distillation
 
@@ -65,13 +65,13 @@ class TrainingSettings:
             raise SettingsError(problems)
         return self
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON values."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> TrainingSettings:
-        """Return the settings that `to_json` wrote.
+    def from_dict(cls, values: Mapping[str, Any]) -> TrainingSettings:
+        """Return the settings that `to_dict` wrote.
 
         Raises
         ------

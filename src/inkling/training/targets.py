@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.networks.base import Targets
+from inkling.networks.protocols import Targets
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Attribution maps: which pixels are evidence for a class, and which against it."""

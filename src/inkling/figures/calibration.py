@@ -1,0 +1,155 @@
+"""How sure is it: confidence against accuracy, and the error that is left when the least confident are refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
+
+from inkling.diagnosis.calibration import Calibration, CalibrationDiagnosis, Refusal, RiskCoverage
+from inkling.figures.display import Display
+from inkling.figures.style import INK, MUTED, NETWORK_COLOURS, RULE, TEXT, figure_of, new_axes, style_axes
+
+
+@dataclass(frozen=True)
+class ReliabilityDisplay(Display):
+    """Accuracy against confidence, a point a bin, the larger the more images are in it, with its Wilson interval.
+
+    Points below the diagonal are overconfident, points above it underconfident. Filled: probabilities as they are;
+    hollow: at the temperature fitted on validation.
+
+    Attributes
+    ----------
+    before : Calibration
+    after : Calibration or None
+    temperature : float or None
+    colour : str
+    """
+
+    before: Calibration
+    after: Calibration | None = None
+    temperature: float | None = None
+    colour: str = NETWORK_COLOURS[0]
+
+    @classmethod
+    def from_diagnosis(cls, found: CalibrationDiagnosis, colour: str = NETWORK_COLOURS[0]) -> ReliabilityDisplay:
+        """Make the display from `diagnosis.calibration.diagnose_calibration`."""
+        return cls(found.before, found.after, found.temperature, colour)
+
+    def plot(self, ax: Axes | None = None, title: str = "") -> Figure:
+        """Draw, into `ax` or a new figure."""
+        ax = new_axes(360, 440) if ax is None else ax
+        key = [f"filled: as it is, ECE {self.before.ece:.3f}"]
+        if self.after is not None:
+            key.append(f"hollow: at temperature {self.temperature:.2g}, ECE {self.after.ece:.3f}")
+        key.append(f"n = {self.before.n:,}; larger points, more images")
+        x_label = "\n".join(["confidence: probability of the class it names", *key])
+        style_axes(ax, x_label, "named right, % of images", title)
+        ax.set(xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_ticks(np.linspace(0, 1, 6))
+            axis.set_major_formatter(PercentFormatter(1, 0))
+        ax.grid(color=RULE, linewidth=0.6)
+        ax.set_axisbelow(True)
+        ax.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)))
+        ax.annotate(
+            "as sure as right", (0.01, 0.01), (3, 5), textcoords="offset points", color=MUTED, fontsize=TEXT - 1,
+            rotation=45, rotation_mode="anchor",
+        )  # fmt: skip
+        if self.after is not None:
+            self._draw(ax, self.after, MUTED, "none")
+        self._draw(ax, self.before, self.colour, self.colour)
+        return figure_of(ax)
+
+    def _draw(self, ax: Axes, found: Calibration, colour: str, face: str) -> None:
+        for of in found.bins:
+            ends = (of.accuracy_interval.low, of.accuracy_interval.high)
+            ax.plot([of.confidence] * 2, ends, color=colour, linewidth=1.0, zorder=3)
+        x, y = [of.confidence for of in found.bins], [of.accuracy for of in found.bins]
+        areas = [18 + 130 * of.n / found.n for of in found.bins]
+        ax.scatter(x, y, areas, facecolors=face, edgecolors=colour, linewidths=1.1, zorder=4, clip_on=False)
+
+
+@dataclass(frozen=True)
+class CoverageDisplay(Display):
+    """Error on the images that are left, against the fraction refused, on a logarithmic axis with its Wilson band.
+
+    Attributes
+    ----------
+    found : RiskCoverage
+    colour : str
+    """
+
+    found: RiskCoverage
+    colour: str = NETWORK_COLOURS[0]
+
+    @classmethod
+    def from_risk_coverage(cls, found: RiskCoverage, colour: str = NETWORK_COLOURS[0]) -> CoverageDisplay:
+        """Make the display from `diagnosis.calibration.refuse_least_confident`."""
+        return cls(found, colour)
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Lowest and highest error worth an axis; an error of 0, which has no logarithm, lies at the lower one."""
+        positive = [one.error for one in self._drawn if one.error > 0] or [1 / self.found.n]
+        return 0.6 * min(positive), min(1.0, 1.5 * max(positive))
+
+    @property
+    def reach(self) -> float:
+        """Largest fraction refused worth an axis: half, or less where at most one mistake is left before."""
+        few = [one.refused for one in self.found.refusals if one.error * one.kept < 1.5]
+        return min([0.5, *(max(0.12, refused + 0.02) for refused in few)])
+
+    @property
+    def _drawn(self) -> list[Refusal]:
+        return [one for one in self.found.refusals if one.refused <= self.reach]
+
+    def plot(
+        self,
+        ax: Axes | None = None,
+        title: str = "",
+        limits: tuple[float, float] | None = None,
+        reach: float | None = None,
+    ) -> Figure:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Where to; a new figure without it.
+        title : str
+        limits : tuple of float, optional
+            Of the vertical axis, to share it among displays.
+        reach : float, optional
+            Of the horizontal axis, likewise.
+        """
+        ax = new_axes(360, 270) if ax is None else ax
+        low, high = limits or self.limits
+        style_axes(ax, "refused, % of images, the least confident first", "error, % of those left (log scale)", title)
+        ax.set_yscale("log")
+        ax.set(xlim=(0, reach or self.reach), ylim=(low, high))
+        ax.xaxis.set_major_formatter(PercentFormatter(1, 0))
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 400 else (1,)))
+        ax.yaxis.set_minor_locator(NullLocator())
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:g}%"))
+        ax.grid(axis="y", color=RULE, linewidth=0.6)
+        ax.set_axisbelow(True)
+        drawn = self._drawn
+        x = [one.refused for one in drawn]
+        below = [max(low, one.error_interval.low) for one in drawn]
+        above = [min(high, one.error_interval.high) for one in drawn]
+        ax.fill_between(x, below, above, color=self.colour, alpha=0.18, linewidth=0)
+        ax.plot(x, [max(low, one.error) for one in drawn], color=self.colour, linewidth=1.9, zorder=3)
+        for refused, place in ((0.0, (8, 4)), (0.1, (8, 6))):
+            one = self.found.at(refused)
+            y = max(low, one.error)
+            ax.plot([one.refused], [y], "o", color=self.colour, markersize=5, zorder=4, clip_on=False)
+            words = "all images" if not refused else "a tenth refused"
+            ax.annotate(
+                f"{words}: {100 * one.error:.3g}%", (one.refused, y), place, textcoords="offset points", color=INK,
+                fontsize=TEXT - 0.5, ha="right" if one.refused > 0.6 * ax.get_xlim()[1] else "left",
+            )  # fmt: skip
+        return figure_of(ax)

@@ -1,0 +1,30 @@
+"""All displays in one place: each is made by `from_…` from plain results, then drawn by `.plot(ax)`."""
+
+from inkling.figures.architecture import ArchitectureDisplay
+from inkling.figures.attribution import AttributionDisplay, DeletionDisplay, HiddenUnitsDisplay
+from inkling.figures.calibration import CoverageDisplay, ReliabilityDisplay
+from inkling.figures.counts import ConfusionMatrixDisplay, MissesDisplay
+from inkling.figures.curves import LearningCurvesDisplay, shared_limits
+from inkling.figures.data_size import LearningCurveBySizeDisplay
+from inkling.figures.feature_maps import FeatureMapsDisplay
+from inkling.figures.learning_rates import LearningRateDisplay
+from inkling.figures.pictures import ContactSheetDisplay, MistakesDisplay, WeightsDisplay
+
+__all__ = [
+    "ArchitectureDisplay",
+    "AttributionDisplay",
+    "ConfusionMatrixDisplay",
+    "ContactSheetDisplay",
+    "CoverageDisplay",
+    "DeletionDisplay",
+    "FeatureMapsDisplay",
+    "HiddenUnitsDisplay",
+    "LearningCurveBySizeDisplay",
+    "LearningCurvesDisplay",
+    "LearningRateDisplay",
+    "MissesDisplay",
+    "MistakesDisplay",
+    "ReliabilityDisplay",
+    "WeightsDisplay",
+    "shared_limits",
+]

@@ -1,0 +1,1 @@
+"""Histories sent to experiment trackers."""

@@ -1,0 +1,96 @@
+"""Probabilities for images that the network has not seen in training: each fold is judged by what the others taught."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from inkling.errors import DataError, SettingsError
+from inkling.images.dataset import Splits
+from inkling.images.sampling import stratified_order
+from inkling.networks.catalogue import build
+from inkling.networks.protocols import Network
+from inkling.training.loop import EpochRecord, train
+from inkling.training.settings import TrainingSettings
+
+FoldProgress = Callable[[int, EpochRecord], None]
+"""Called after every epoch with (networks trained so far, what the epoch did)."""
+
+
+def out_of_fold(
+    splits: Splits,
+    network: str,
+    settings: TrainingSettings,
+    folds: int = 5,
+    device: str = "auto",
+    progress: FoldProgress | None = None,
+) -> NDArray[np.float32]:
+    """Return the probabilities of the training images, each from a network that was trained without it.
+
+    The images are cut into stratified folds, drawn with the settings' seed. For every fold a network is trained on the
+    others and keeps its last epoch, so that no label has a say in what is kept.
+
+    Parameters
+    ----------
+    splits : Splits
+        The validation images are measured after every epoch, for the record, and choose nothing.
+    network : str
+        One of `networks.catalogue.NETWORKS`.
+    settings : TrainingSettings
+    folds : int
+        2 or more: each network sees (folds - 1) / folds of the images.
+    device : str
+        Where a PyTorch network computes: "auto", "cpu" or "cuda".
+    progress : callable, optional
+
+    Returns
+    -------
+    ndarray of float32, shape (N, K)
+
+    Raises
+    ------
+    SettingsError
+        If there cannot be so many folds, or settings are out of range.
+    DataError
+        If a class has a single image: no other can teach it.
+    NetworkError, TrainingError
+    """
+    whole = splits.train
+    if not 2 <= folds <= len(whole):
+        raise SettingsError([f"folds must lie in 2..{len(whole):,}, the number of images, found {folds}"])
+    single = [name for name, count in whole.class_counts.items() if count == 1]
+    if single:
+        raise DataError(f"class '{single[0]}' has one image among those to judge: it needs two at least")
+    probabilities = np.empty((len(whole), whole.n_classes), np.float32)
+    # A slice of this order holds the classes in proportion.
+    for fold, held_out in enumerate(np.array_split(stratified_order(whole.labels, settings.seed), folds)):
+        others = np.delete(np.arange(len(whole)), held_out)
+        trained = train_to_the_end(
+            replace(splits, train=whole.subset(others)), network, settings, device, fold, progress
+        )
+        probabilities[held_out] = trained.predict_proba(whole.images[held_out])
+    return probabilities
+
+
+def train_to_the_end(
+    splits: Splits,
+    network: str,
+    settings: TrainingSettings,
+    device: str = "auto",
+    fold: int = 0,
+    progress: FoldProgress | None = None,
+) -> Network:
+    """Return a network trained on the training images, as it is after its last epoch."""
+    fresh = build(network, splits.train.image_shape, splits.train.n_classes, settings.seed, device)
+    # One thread, as in a run: the results then do not depend on the number of cores.
+    with threadpool_limits(limits=1, user_api="blas"):
+        for record in train(fresh, splits, settings):
+            if progress:
+                progress(fold, record)
+            state = record.state
+    fresh.load_state(state.network)
+    return fresh

@@ -1,0 +1,133 @@
+"""From probabilities to a review of labels: the CSV file that a person completes, and the gallery to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkling.diagnosis.label_errors import LabelError, find_label_errors
+from inkling.diagnosis.neighbours import labelled_neighbours
+from inkling.errors import RunError
+from inkling.images.corrections import Suspect, to_csv
+from inkling.images.dataset import ImageDataset, Splits
+from inkling.labels.gallery import LabelGallery, render_gallery
+from inkling.pages.suspects import PicturedSuspect
+from inkling.runs.files import cannot_write, write_atomically
+
+CORRECTIONS, GALLERY = "corrections.csv", "labels.html"
+NEIGHBOURS = 5
+"""Nearest training images shown beside each image."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Images of a split, and what a network that was not trained on them says of each."""
+
+    split: str
+    indices: NDArray[np.intp]  # (M,), in the split
+    probabilities: NDArray[np.floating[Any]]  # (M, K)
+    by: str  # which network, and how, in words
+
+
+@dataclass(frozen=True)
+class Review:
+    """What was found and written."""
+
+    n: int  # images that were judged
+    flagged: int  # of those, by confident learning
+    suspects: tuple[Suspect, ...]  # the rows of the CSV file
+    corrections: Path
+    gallery: Path
+
+
+def check_folder(folder: Path) -> None:
+    """Raise RunError if a folder holds corrections, which somebody may have worked on."""
+    if (folder / CORRECTIONS).exists():
+        raise RunError(f"{folder / CORRECTIONS}: is there already, and may hold your corrections: choose another --out")
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder}: is no folder: choose another --out")
+
+
+def write_review(
+    splits: Splits, judged: Judged, folder: Path, limit: int, files: Sequence[str] = (), command: str = ""
+) -> Review:
+    """Rank images by how suspect their labels are, and write the first ones down.
+
+    Parameters
+    ----------
+    splits : Splits
+    judged : Judged
+    folder : Path
+        Gets corrections.csv, with an empty column for a person to fill in, and labels.html.
+    limit : int
+        Images in both, at most.
+    files : sequence of str
+        The picture file of each image of the split, where it has one.
+    command : str
+        The command line, for the record.
+
+    Raises
+    ------
+    DataError, MissingLibraryError
+        If labels cannot be judged.
+    RunError
+        If the folder holds corrections already or cannot be written.
+    """
+    check_folder(folder)
+    dataset = dict(splits.items())[judged.split]
+    names = dataset.class_names
+    found = find_label_errors(dataset.labels[judged.indices], judged.probabilities)
+    flagged = sum(error.flagged for error in found)
+    shown = found[:limit]
+    indices = [int(judged.indices[error.index]) for error in shown]
+    suspects = tuple(
+        Suspect(
+            split=judged.split,
+            index=index,
+            file=files[index] if files else "",
+            label=names[error.label],
+            suggested=names[error.suggested],
+            score=error.score,
+        )
+        for error, index in zip(shown, indices, strict=True)
+    )
+    corrections = folder / CORRECTIONS
+    gallery = LabelGallery(
+        data_name=splits.name,
+        split=judged.split,
+        class_names=names,
+        n=len(found),
+        flagged=flagged,
+        suspects=_pictured(shown, indices, suspects, dataset, splits.train),
+        judged_by=judged.by,
+        corrections_file=CORRECTIONS,
+        command=command,
+    )
+    page = render_gallery(gallery)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+    write_atomically(folder / GALLERY, page)
+    write_atomically(corrections, to_csv(suspects))
+    return Review(len(found), flagged, suspects, corrections, folder / GALLERY)
+
+
+def _pictured(
+    shown: Sequence[LabelError],
+    indices: Sequence[int],
+    suspects: Sequence[Suspect],
+    dataset: ImageDataset,
+    train: ImageDataset,
+) -> tuple[PicturedSuspect, ...]:
+    pictures = dataset.images[indices]
+    neighbours = labelled_neighbours(pictures, train, NEIGHBOURS, own=indices if dataset is train else None)
+    return tuple(
+        PicturedSuspect(found=replace(error, index=index), picture=picture, neighbours=near, file=suspect.file)
+        for error, index, suspect, picture, near in zip(shown, indices, suspects, pictures, neighbours, strict=True)
+    )

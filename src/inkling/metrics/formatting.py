@@ -1,0 +1,54 @@
+"""Numbers in words: as many digits as the evidence carries, with their units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from inkling.metrics.intervals import Interval
+from inkling.metrics.spread import Spread
+
+
+def percent(value: float, n: int, sign: str = "%") -> str:
+    """Return a fraction of n images in percent, with the digits that n carries."""
+    return f"{100 * value:.{2 if n >= 2000 else 1}f}{sign}"
+
+
+def percent_interval(interval: Interval, n: int) -> str:
+    """Return an interval of a proportion of n images in percent."""
+    return f"{percent(interval.low, n, '')}–{percent(interval.high, n)}"
+
+
+def mean_sd(values: Spread, n: int) -> str:
+    """Return mean ± standard deviation of accuracies on n images, in percent."""
+    mean = percent(values.mean, n, "")
+    return f"{mean}%" if values.sd is None else f"{mean} ± {percent(values.sd, n)}"
+
+
+def seconds(value: float) -> str:
+    """Return a duration with three digits and its unit."""
+    amount, unit = value / 3600, "h"
+    for below, part, name in ((1.0, 0.001, "ms"), (120.0, 1.0, "s"), (7200.0, 60.0, "min")):
+        if value < below:
+            amount, unit = value / part, name
+            break
+    return f"{amount:#.3g}".rstrip(".") + f" {unit}"
+
+
+def significant(value: float) -> str:
+    """Return a number with three digits, the others zero."""
+    return f"{float(f'{value:.3g}'):,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def signed(points: float) -> str:
+    """Return a difference in points with one decimal; nothing is not negative."""
+    return f"{round(points, 1) + 0.0:.1f}".replace("-", "−")
+
+
+def training_images(n: int) -> str:
+    """Return a number of training images in words."""
+    return f"{n:,} training images"
+
+
+def and_list(parts: Sequence[str]) -> str:
+    """Join parts by commas and a last "and"."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -1,0 +1,1 @@
+"""What all HTML pages share: the template environment, the style sheet, cards of images."""

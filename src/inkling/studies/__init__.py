@@ -1,0 +1,1 @@
+"""A grid of runs: planned, carried out, kept in a folder, and summarised."""

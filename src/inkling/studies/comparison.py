@@ -1,0 +1,71 @@
+"""Every two networks of a study held against each other, at each training size and over the seeds of both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from inkling.diagnosis.comparison import Comparison, ComparisonOverSeeds, compare_over_seeds
+from inkling.errors import RunError
+from inkling.runs.compatible import common_test_predictions
+from inkling.runs.run import Run
+from inkling.studies.folder import StudyFolder
+
+
+@dataclass(frozen=True)
+class SizedComparison:
+    """Two networks at one training size."""
+
+    train_size: int
+    seeds: tuple[int, ...]  # those that both have
+    comparison: Comparison | ComparisonOverSeeds
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {"train_size": self.train_size, "seeds": list(self.seeds), **self.comparison.to_dict()}
+
+
+def compare_networks(folder: Path | str) -> tuple[SizedComparison, ...]:
+    """Compare every two networks of a study on the test images, at each training size and over the seeds of both.
+
+    Raises
+    ------
+    RunError
+        If the folder is no study, its runs were judged on different test images, or no two networks share a training
+        size and a seed.
+    """
+    found = compare_networks_of(StudyFolder(folder).finished_runs())
+    if not found:
+        raise RunError(
+            f"{folder}: expected two networks with finished runs at one training size and seed, found none: "
+            "compare two runs by 'inkling compare RUN RUN', or add a network to the study"
+        )
+    return found
+
+
+def compare_networks_of(runs: Sequence[Run]) -> tuple[SizedComparison, ...]:
+    """Compare every two networks of finished runs; nothing where no two share a training size and a seed.
+
+    Small training sizes come first. Each comparison stands for itself: of twenty between equal networks, one shows a
+    difference by chance.
+
+    Raises
+    ------
+    RunError
+        If the runs were judged on different test images.
+    """
+    by_size: dict[int, dict[str, dict[int, Run]]] = {}
+    for run in runs:
+        by_size.setdefault(run.train_size, {}).setdefault(run.network_name, {})[run.settings.seed] = run
+    found = []
+    for size, networks in sorted(by_size.items()):
+        for a, b in combinations(networks, 2):
+            seeds = tuple(seed for seed in networks[a] if seed in networks[b])
+            if seeds:
+                labels, probabilities = common_test_predictions([networks[of][seed] for of in (a, b) for seed in seeds])
+                of_a, of_b = probabilities[: len(seeds)], probabilities[len(seeds) :]
+                found.append(SizedComparison(size, seeds, compare_over_seeds(labels, of_a, of_b, a, b)))
+    return tuple(found)

@@ -1,0 +1,1 @@
+"""Named settings, each with the evidence behind it."""

@@ -1,1 +1,0 @@
-"""Drawing results: figures and the report. Draws, never computes."""

@@ -1,0 +1,273 @@
+"""How sure is it: scores against hand arithmetic, sentences where the right answer is known by construction."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from command_line import assert_refused, inkling, last_json
+from conftest import Simulated
+from inkling.diagnosis.accuracy import evaluate_predictions
+from inkling.diagnosis.calibration import BINS, diagnose_calibration, measure_calibration, refuse_least_confident
+from inkling.errors import DataError
+from inkling.figures.displays import CoverageDisplay, ReliabilityDisplay
+from inkling.images.sources.digits import load_digits
+from inkling.metrics.temperature import at_temperature, fit_temperature
+from inkling.runs.execute import Plan, execute
+from inkling.runs.run import Run
+from inkling.training.recipes.registry import recipe
+
+Drawn = tuple[NDArray[np.int64], NDArray[np.float32]]
+
+
+def calibrated(rng: np.random.Generator, n: int, classes: int = 10, sharpness: float = 4.0) -> Drawn:
+    """Labels drawn from the probabilities themselves."""
+    logits = rng.normal(size=(n, classes)) * sharpness
+    probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    labels = (probabilities.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1)
+    return np.minimum(labels, classes - 1), probabilities.astype(np.float32)
+
+
+def test_scores_by_hand() -> None:
+    probabilities = np.array([[0.9, 0.1, 0.0], [0.9, 0.1, 0.0], [0.2, 0.2, 0.6], [0.2, 0.3, 0.5]], np.float32)
+    labels = np.array([0, 1, 2, 1])
+    found = measure_calibration(labels, probabilities)
+    assert [(of.n, of.accuracy) for of in found.bins] == [(1, 0.0), (1, 1.0), (2, 0.5)]
+    assert found.ece == pytest.approx((0.5 + 0.4 + 2 * 0.4) / 4)
+    assert found.brier == pytest.approx((0.02 + 1.62 + 0.24 + 0.78) / 4)
+    assert found.nll == pytest.approx(-np.log([0.9, 0.1, 0.6, 0.3]).mean())
+    assert (found.accuracy, found.confidence) == pytest.approx((0.5, 0.725))
+    assert found.brier_interval.low < found.brier < found.brier_interval.high
+    assert found.nll == pytest.approx(evaluate_predictions(labels, probabilities, ("a", "b", "c")).loss)
+
+
+def test_bins_hold_every_image_once() -> None:
+    labels, probabilities = calibrated(np.random.default_rng(0), 999, 3)
+    probabilities[:200] = [0.0, 1.0, 0.0]
+    for adaptive in (False, True):
+        found = measure_calibration(labels, probabilities, adaptive=adaptive)
+        assert sum(of.n for of in found.bins) == 999
+        assert len(found.bins) <= BINS
+        assert all(of.low < of.confidence <= of.high + 1e-9 for of in found.bins)
+        assert all(of.accuracy_interval.low <= of.accuracy <= of.accuracy_interval.high for of in found.bins)
+        assert sum(of.n * of.accuracy for of in found.bins) == pytest.approx(999 * found.accuracy)
+
+
+@pytest.mark.parametrize(("n", "sharpness"), [(360, 2.0), (10_000, 30.0)])
+def test_calibrated_classifiers_are_not_called_over_or_underconfident(n: int, sharpness: float) -> None:
+    rng = np.random.default_rng(1)
+    levels = [measure_calibration(*calibrated(rng, n, 5, sharpness)).level for _ in range(100)]
+    assert levels.count("none shown") >= 0.93 * len(levels) - 5  # two standard deviations of 100 draws are 5
+
+
+def test_calibrated_classifiers_are_not_called_so_in_a_thousand_simulations(simulated: Simulated) -> None:
+    rng = np.random.default_rng(2)
+    labels, probabilities = calibrated(rng, 500_000, 4)
+    called = 0
+    for place in range(1000):
+        part = slice(500 * place, 500 * (place + 1))
+        called += measure_calibration(labels[part], probabilities[part]).level != "none shown"
+    simulated("Calibrated probabilities are not called over- or underconfident, n = 500", 1 - called / 1000, 1000)
+    assert called <= 70
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 1.8, 4.0])
+def test_a_known_temperature_is_found_again(temperature: float) -> None:
+    labels, probabilities = calibrated(np.random.default_rng(3), 5000)
+    sharpened = at_temperature(probabilities, 1 / temperature)
+    found = fit_temperature(labels, sharpened)
+    assert found == pytest.approx(temperature, rel=0.05)
+    np.testing.assert_allclose(at_temperature(sharpened, temperature), probabilities, atol=1e-3)
+    np.testing.assert_array_equal(sharpened.argmax(axis=1), probabilities.argmax(axis=1))
+
+
+def test_temperature_of_logits() -> None:
+    logits = np.array([[2.0, 1.0, -1.0], [300.0, 0.0, -300.0]])
+    softmax = np.exp(logits - logits.max(axis=1, keepdims=True))
+    softmax /= softmax.sum(axis=1, keepdims=True)
+    expected = np.exp(logits[0] / 3) / np.exp(logits[0] / 3).sum()
+    found = at_temperature(softmax.astype(np.float32), 3.0)
+    np.testing.assert_allclose(found[0], expected, rtol=1e-5)
+    assert np.isfinite(found).all()
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_the_temperature_of_a_perfect_network_is_finite() -> None:
+    labels = np.arange(30) % 3
+    probabilities = np.full((30, 3), 0.1, np.float32)
+    probabilities[np.arange(30), labels] = 0.8
+    assert 0.2 < fit_temperature(labels, probabilities) < 1
+    assert fit_temperature(labels, np.full((30, 3), 1 / 3, np.float32)) == pytest.approx(1, abs=1e-3)
+
+
+def test_an_overconfident_classifier_is_called_so_and_mended() -> None:
+    labels, probabilities = calibrated(np.random.default_rng(4), 8000, 10, 8.0)
+    sharpened = at_temperature(probabilities, 0.5)
+    temperature = fit_temperature(labels[:4000], sharpened[:4000])
+    found = diagnose_calibration(labels[4000:], sharpened[4000:], temperature)
+    assert found.before.level == "overconfident"
+    assert found.after is not None
+    assert found.after.ece < 0.3 * found.before.ece
+    assert found.after.nll < found.before.nll
+    assert found.after.accuracy == found.before.accuracy
+    assert found.verdict.startswith("It is overconfident: on average it is ")
+    confidence, accuracy = found.before.confidence, found.before.accuracy
+    assert f"{confidence:.2%} sure and {accuracy:.2%} right (ECE {found.before.ece:.3f}, n = 4,000)" in found.verdict
+    assert found.verdict.endswith(
+        f"; a temperature of 2 fitted on validation brings the test ECE to {found.after.ece:.3f}."
+    )
+
+
+def test_underconfidence_slight_gaps_and_none() -> None:
+    labels, probabilities = calibrated(np.random.default_rng(5), 4000)
+    assert "It is underconfident: " in diagnose_calibration(labels, at_temperature(probabilities, 3.0)).verdict
+    fine = diagnose_calibration(labels, probabilities, 1.0)
+    assert fine.before.level == "none shown"
+    assert fine.verdict.startswith("It is as sure as it is right, as far as these images show: ")
+    assert "chance alone makes 0.0" in fine.verdict
+    assert fine.verdict.endswith("fitted on validation does not lower the test ECE (" + f"{fine.before.ece:.3f}).")
+    sure = np.tile(np.array([[0.997, 0.003]], np.float32), (20_000, 1))
+    slight = diagnose_calibration((np.arange(20_000) % 100 == 0).astype(np.int64), sure)
+    assert slight.verdict.startswith("It is slightly overconfident: on average it is 99.70% sure and 99.00% right")
+
+
+def test_errors_in_both_directions_are_seen_though_the_means_agree() -> None:
+    confidence = np.repeat([0.95, 0.65], 2000)
+    right = np.concatenate([np.arange(2000) % 100 < 80, np.arange(2000) % 100 < 80])
+    probabilities = np.stack([confidence, 1 - confidence], axis=1).astype(np.float32)
+    found = diagnose_calibration((~right).astype(np.int64), probabilities)
+    assert found.before.level == "off in both directions"
+    assert found.verdict.startswith("It is too sure of some images and not sure enough of others: ")
+    assert found.before.ece == pytest.approx(0.15)
+
+
+def test_refusing_the_least_confident() -> None:
+    confidence = np.linspace(0.99, 0.5, 200)
+    labels = np.zeros(200, np.int64)
+    labels[190:] = 1  # the least confident tenth is half wrong
+    probabilities = np.stack([confidence, 1 - confidence], axis=1)
+    found = refuse_least_confident(labels, probabilities)
+    assert found.at(0).error == pytest.approx(10 / 200)
+    assert (found.at(0.1).error, found.at(0.1).kept) == (0, 180)
+    assert found.at(0.025).error == pytest.approx(5 / 195)
+    assert found.area == pytest.approx(sum(k / (190 + k) for k in range(1, 11)) / 200)
+    assert "its error is 0.00% [0.00, 2.09] instead of 5.00% (n = 180 of 200)" in found.verdict
+
+
+def test_refusing_at_random_saves_nothing() -> None:
+    labels = np.arange(1000) % 4 // 3  # a quarter wrong, all of the same confidence
+    found = refuse_least_confident(labels, np.tile([[0.6, 0.4]], (1000, 1)))
+    assert {round(one.error, 9) for one in found.refusals} == {0.25}
+    assert found.area == pytest.approx(0.25)
+
+
+def test_what_is_no_prediction_is_refused() -> None:
+    with pytest.raises(DataError, match="the same images"):
+        measure_calibration(np.zeros(3, np.int64), np.ones((2, 2)))
+    with pytest.raises(DataError, match="the same images"):
+        refuse_least_confident(np.zeros(0, np.int64), np.ones((0, 2)))
+
+
+def test_json_values() -> None:
+    labels, probabilities = calibrated(np.random.default_rng(6), 300)
+    values = json.loads(json.dumps(diagnose_calibration(labels, probabilities, 1.5).to_dict(), allow_nan=False))
+    assert values["temperature"] == 1.5
+    assert {"ece", "brier", "nll", "bins", "level"} <= values["before"].keys()
+    assert len(values["after"]["brier_interval"]) == 2
+    assert len(values["before"]["bins"][0]["accuracy_interval"]) == 2
+    curve = refuse_least_confident(labels, probabilities).to_dict()
+    assert len(curve["refused"]) == len(curve["error"])
+
+
+def test_displays_show_the_numbers() -> None:
+    labels, probabilities = calibrated(np.random.default_rng(7), 2000)
+    found = diagnose_calibration(labels, at_temperature(probabilities, 0.5), 2.0)
+    ax = ReliabilityDisplay.from_diagnosis(found).plot(title="How sure").axes[0]
+    hollow, filled = (np.asarray(points.get_offsets()) for points in ax.collections)
+    np.testing.assert_allclose(filled[:, 1], [of.accuracy for of in found.before.bins])
+    assert found.after is not None
+    np.testing.assert_allclose(hollow[:, 0], [of.confidence for of in found.after.bins])
+    assert "temperature 2" in ax.get_xlabel()
+    assert "n = 2,000" in ax.get_xlabel()
+    alone = ReliabilityDisplay.from_diagnosis(diagnose_calibration(labels, probabilities)).plot().axes[0]
+    assert "hollow" not in alone.get_xlabel()
+
+    curve = refuse_least_confident(labels, probabilities)
+    display = CoverageDisplay.from_risk_coverage(curve)
+    ax = display.plot(limits=(0.001, 1), reach=0.5).axes[0]
+    assert ax.get_yscale() == "log"
+    assert (ax.get_xlim(), ax.get_ylim()) == ((0, 0.5), (0.001, 1))
+    line = ax.lines[0]
+    assert line.get_ydata()[0] == pytest.approx(curve.at(0).error)
+    assert any(text.get_text() == f"a tenth refused: {100 * curve.at(0.1).error:.3g}%" for text in ax.texts)
+
+
+def test_displays_survive_a_classifier_that_is_always_right_and_sure() -> None:
+    probabilities = np.tile(np.array([[1.0, 0.0]], np.float32), (50, 1))
+    labels = np.zeros(50, np.int64)
+    found = diagnose_calibration(labels, probabilities, fit_temperature(labels, probabilities))
+    assert found.before.level == "none shown"
+    ReliabilityDisplay.from_diagnosis(found).plot().canvas.draw()
+    CoverageDisplay.from_risk_coverage(refuse_least_confident(labels, probabilities)).plot().canvas.draw()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("calibration") / "run"
+    for _ in execute(Plan("digits", "perceptron", recipe("reference", epochs=30), 300), load_digits(), folder):
+        pass
+    return Run(folder)
+
+
+def test_a_run_keeps_its_temperature_and_an_old_one_fits_it(run: Run, tmp_path: Path) -> None:
+    validation = run.predictions("validation")
+    expected = fit_temperature(validation.labels, validation.probabilities)
+    info = json.loads((run.folder / "run.json").read_text())
+    assert info["results"]["temperature"] == run.temperature() == expected
+    del info["results"]["temperature"], info["data"]["test_fingerprint"]
+    for name in ("predictions.safetensors", "weights.safetensors"):
+        (tmp_path / name).write_bytes((run.folder / name).read_bytes())
+    (tmp_path / "run.json").write_text(json.dumps(info))
+    assert Run(tmp_path).temperature() == expected
+
+
+def test_evaluate_says_how_sure_it_is(run: Run) -> None:
+    found = last_json(inkling("evaluate", run.folder, "--json"))["calibration"]
+    test = run.predictions("test")
+    expected = diagnose_calibration(test.labels, test.probabilities, run.temperature())
+    assert found == json.loads(json.dumps(expected.to_dict()))
+    printed = inkling("evaluate", run.folder).stdout
+    assert expected.verdict in printed
+    assert f"{expected.before.brier:.4f}" in printed
+
+
+def test_predict_uses_the_temperature_on_request(run: Run, tmp_path: Path) -> None:
+    Image.fromarray(load_digits().test.images[0, :, :, 0]).save(tmp_path / "digit.png")
+    plain, scaled = (
+        last_json(inkling("predict", run.folder, tmp_path / "digit.png", "--json", *options))[0]
+        for options in ((), ("--calibrated",))
+    )
+    assert (plain["temperature"], scaled["temperature"]) == (1.0, run.temperature())
+    expected = at_temperature(np.array([list(plain["probabilities"].values())]), run.temperature())
+    np.testing.assert_allclose(list(scaled["probabilities"].values()), expected[0], rtol=1e-4)
+    assert scaled["label"] == plain["label"]
+    twice = last_json(inkling("predict", run.folder, run.folder, tmp_path / "digit.png", "--calibrated", "--json"))[0]
+    assert twice["temperature"] == pytest.approx(run.temperature(), rel=1e-3)
+
+
+def test_a_run_without_validation_predictions_is_not_calibrated(run: Run, tmp_path: Path) -> None:
+    info = json.loads((run.folder / "run.json").read_text())
+    info["results"] = None
+    (tmp_path / "run.json").write_text(json.dumps(info))
+    for name in ("weights.safetensors", "history.jsonl"):
+        (tmp_path / name).write_bytes((run.folder / name).read_bytes())
+    Image.fromarray(load_digits().test.images[0, :, :, 0]).save(tmp_path / "digit.png")
+    assert_refused(inkling("predict", tmp_path, tmp_path / "digit.png", "--calibrated"), "not finished")
+    assert last_json(inkling("evaluate", tmp_path, "--json"))["calibration"]["temperature"] is None

@@ -1,0 +1,158 @@
+"""Early stopping and gaps compared: histories whose right answer is known, and the rule of the loop itself."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import Simulated
+from inkling.diagnosis.early_stopping import stopped_early
+from inkling.diagnosis.gap_change import compare_gaps
+from inkling.diagnosis.overfitting import Overfitting, diagnose_overfitting
+from inkling.errors import DataError
+from inkling.images.sources.digits import load_digits
+from inkling.networks.numpy.perceptron import Perceptron
+from inkling.training.loop import train
+from inkling.training.recipes.registry import recipe
+
+
+def history(accuracies: list[float], seconds: list[float] | None = None) -> list[dict[str, float]]:
+    epochs = [{"validation_accuracy": a, "validation_loss": 1 - a} for a in accuracies]
+    if seconds:
+        epochs = [{**epoch, "train_seconds": s} for epoch, s in zip(epochs, seconds, strict=True)]
+    return epochs
+
+
+def test_a_peak_is_kept_and_what_follows_is_saved() -> None:
+    found = stopped_early(history([0.5, 0.9, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8], [1, 1, 1, 1, 1, 1, 1, 3]), 3)
+    assert (found.stopped_at, found.kept_epoch, found.kept_accuracy) == (5, 2, 0.9)
+    assert (found.epochs, found.whole_kept_epoch, found.cost) == (8, 2, 0)
+    assert found.seconds_saved == pytest.approx(0.5)
+    assert found.sentence == (
+        "Stopping when validation accuracy had not improved for 3 epochs would have kept 90.00% (epoch 2) and saved "
+        "50% of the training time; what the whole run kept too."
+    )
+
+
+def test_a_late_rise_is_lost() -> None:
+    found = stopped_early(history([0.5, 0.9, 0.8, 0.8, 0.8, 0.972, 0.9, 0.9]), 2)
+    assert (found.stopped_at, found.kept_epoch, found.whole_kept_epoch) == (4, 2, 6)
+    assert found.cost == pytest.approx(0.072)
+    assert found.seconds_saved is None
+    assert "saved 50% of the epochs; the whole run kept 97.20% (epoch 6)." in found.sentence
+
+
+def test_a_run_that_keeps_improving_is_never_stopped() -> None:
+    found = stopped_early(history([0.5, 0.6, 0.7]), 1)
+    assert not found.stops
+    assert "not improved for 1 epoch would have saved no epoch of 3" in found.sentence
+    at_the_end = stopped_early(history([0.5, 0.7, 0.6, 0.6]), 2)
+    assert not at_the_end.stops  # the rule fires at the last epoch: nothing was left to save
+
+
+def test_equal_accuracies_are_decided_by_the_loss() -> None:
+    epochs = [{"validation_accuracy": 0.9, "validation_loss": loss} for loss in (0.5, 0.4, 0.4, 0.4)]
+    assert stopped_early(epochs, 1).kept_epoch == 2
+    assert stopped_early(epochs, 1).stopped_at == 3
+
+
+@given(st.lists(st.integers(0, 20), min_size=1, max_size=40), st.integers(1, 12))
+def test_more_patience_never_keeps_less(values: list[int], patience: int) -> None:
+    epochs = history([value / 20 for value in values])
+    less, more = stopped_early(epochs, patience), stopped_early(epochs, patience + 1)
+    assert less.kept_accuracy <= more.kept_accuracy <= more.whole_kept_accuracy == max(values) / 20
+    assert less.kept_epoch <= less.stopped_at <= more.stopped_at <= less.epochs
+    assert less.stopped_at in (less.epochs, less.kept_epoch + patience)
+
+
+@pytest.mark.parametrize("patience", [1, 2, 5])
+def test_it_says_what_training_with_that_patience_does(patience: int) -> None:
+    splits = load_digits().with_train_size(60, seed=0)
+
+    def run(of: int | None) -> list[dict[str, Any]]:
+        settings = recipe("reference", "perceptron", 60, epochs=40, patience=of, learning_rate=3.0)
+        network = Perceptron(splits.train.image_shape, splits.train.n_classes)
+        return [record.to_dict() for record in train(network, splits, settings)]
+
+    stopped, found = run(patience), stopped_early(run(None), patience)
+    assert found.stops
+    assert found.stopped_at == len(stopped)
+    assert found.kept_epoch == max(epoch["epoch"] for epoch in stopped if epoch["best"])
+    assert found.kept_accuracy == max(epoch["validation_accuracy"] for epoch in stopped)
+
+
+def test_no_history_and_no_patience_are_refused() -> None:
+    for epochs, patience in (([], 3), (history([0.5]), 0)):
+        with pytest.raises(DataError, match="1 epoch or more"):
+            stopped_early(epochs, patience)
+
+
+# --- two gaps ----------------------------------------------------------------------------------------------------
+
+
+def overfitting(train: float, validation: float, n_train: int, n_validation: int = 10_000) -> Overfitting:
+    return diagnose_overfitting(
+        [{"train_accuracy": train, "validation_accuracy": validation, "validation_loss": 0.3}], n_train, n_validation
+    )
+
+
+def test_more_data_closes_the_gap() -> None:
+    found = compare_gaps(
+        overfitting(1.0, 0.902, 2000), overfitting(0.993, 0.974, 50_000), "2,000 images", "50,000 images"
+    )
+    assert found.change == pytest.approx(0.019 - 0.098)
+    assert found.change_interval.low < found.change < found.change_interval.high < 0
+    assert found.shown
+    assert found.sentence.startswith(
+        "With 50,000 images instead of 2,000 images the gap falls from 9.8 to 1.9 points, −7.9 ["
+    )
+    assert "validation accuracy goes from 90.20% to 97.40%" in found.sentence
+    assert json.loads(json.dumps(found.to_dict()))["sentence"] == found.sentence
+
+
+def test_a_gap_that_closes_because_less_is_learned_is_called_so() -> None:
+    first, second = overfitting(0.99, 0.95, 5000), overfitting(0.91, 0.90, 5000)
+    found = compare_gaps(first, second, "the recipe reference", "the recipe strong")
+    assert found.shown
+    assert "falls" in found.sentence
+    assert "learned less well" in found.sentence
+    back = compare_gaps(second, first, "a", "b")
+    assert "grows" in back.sentence
+    assert (back.change_interval.low, back.change_interval.high) == pytest.approx(
+        (-found.change_interval.high, -found.change_interval.low)
+    )
+
+
+def test_no_change_is_called_shown_where_there_is_none_more_often_than_chance_allows(simulated: Simulated) -> None:
+    rng = np.random.default_rng(0)
+    covered = shown = 0
+    for _ in range(1000):
+        gaps = [
+            overfitting(rng.binomial(2000, 0.98) / 2000, rng.binomial(5000, 0.93) / 5000, 2000, 5000) for _ in range(2)
+        ]
+        found = compare_gaps(*gaps, "a", "b")
+        shown += found.shown
+        covered += found.change_interval.low <= 0 <= found.change_interval.high
+    simulated("The 95% interval of a change of the gap holds it", covered / 1000, 1000)
+    assert 0.93 <= covered / 1000 <= 0.97
+    assert shown / 1000 <= 0.07
+
+
+def test_a_known_change_is_covered_and_more_so_on_shared_validation_images() -> None:
+    rng = np.random.default_rng(1)
+    covered = np.zeros(2)
+    for _ in range(500):
+        for shared in (False, True):
+            hard = rng.random(5000)  # an image both runs see: the harder, the sooner missed
+            other = hard if shared else rng.random(5000)
+            first = overfitting(rng.binomial(2000, 0.99) / 2000, float(np.mean(hard < 0.91)), 2000, 5000)
+            second = overfitting(rng.binomial(9000, 0.98) / 9000, float(np.mean(other < 0.96)), 9000, 5000)
+            found = compare_gaps(first, second, "2,000 images", "9,000 images")
+            covered[int(shared)] += found.change_interval.low <= -0.06 <= found.change_interval.high
+    assert 0.92 <= covered[0] / 500 <= 0.98
+    assert covered[1] >= covered[0]

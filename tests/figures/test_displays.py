@@ -1,0 +1,63 @@
+"""Displays by themselves: what a notebook shows of them, and the files they become."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inkling.diagnosis.accuracy import evaluate_predictions
+from inkling.errors import RunError, SettingsError
+from inkling.figures import displays
+from inkling.figures.display import Display, figure_bytes
+from inkling.figures.displays import ConfusionMatrixDisplay, WeightsDisplay
+from inkling.figures.svg import to_svg
+
+
+def confusion(names: tuple[str, ...] = ("a", "b", "<b>c</b>")) -> ConfusionMatrixDisplay:
+    labels = np.arange(30) % 3
+    return ConfusionMatrixDisplay.from_evaluation(evaluate_predictions(labels, np.eye(3)[labels[::-1]], names))
+
+
+def test_every_display_is_one() -> None:
+    named = [getattr(displays, name) for name in displays.__all__ if name.endswith("Display")]
+    assert len(named) > 10
+    assert all(issubclass(of, Display) for of in named)
+
+
+def test_a_notebook_shows_the_figure() -> None:
+    shown = confusion()._repr_html_()
+    found = re.fullmatch(r'<img src="data:image/png;base64,([^"]+)" width="(\d+)" alt="ConfusionMatrixDisplay">', shown)
+    assert found
+    picture = Image.open(io.BytesIO(base64.b64decode(found[1])))
+    assert picture.width == pytest.approx(2 * int(found[2]), abs=2)
+
+
+def test_files_are_drawn_on_white_and_pages_on_nothing() -> None:
+    """So that dark letters can be read on whatever shows the file, and a dark page shows through."""
+    figure = confusion().plot()
+    page, picture = to_svg(figure, "key", "label"), Image.open(io.BytesIO(figure_bytes(figure, "png"))).convert("RGBA")
+    assert picture.getchannel("A").getextrema() == (255, 255)
+    assert picture.getpixel((0, 0)) == (255, 255, 255, 255)
+    assert "#ffffff" not in page
+
+
+def test_figures_become_files(tmp_path: Path) -> None:
+    weights = WeightsDisplay.from_first_layer(np.random.default_rng(0).normal(size=(4, 5, 5, 1)))
+    weights.save(tmp_path / "weights.png")
+    with Image.open(tmp_path / "weights.png") as picture:
+        assert picture.format == "PNG"
+    confusion().save(tmp_path / "confusion.svg", title="Confusions")
+    text = (tmp_path / "confusion.svg").read_text(encoding="utf-8")
+    assert "Confusions" in text
+    assert "&lt;b&gt;c&lt;/b&gt;" in text
+    with pytest.raises(SettingsError, match=r"\.png or \.svg"):
+        confusion().save(tmp_path / "confusion.gif")
+    with pytest.raises(RunError):
+        confusion().save(tmp_path / "none" / "confusion.png")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["confusion.svg", "weights.png"]

@@ -1,0 +1,243 @@
+"""The perceptron against hand arithmetic, SciPy, and its own promises."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.special import expit
+from scipy.special import softmax as scipy_softmax
+
+from inkling.errors import NetworkError
+from inkling.networks.numpy.optimizers import OptimizerSettings
+from inkling.networks.numpy.perceptron import Perceptron, affine, cross_entropy, sigmoid, softmax
+
+SHAPE = (3, 2, 1)
+RNG = np.random.default_rng(5)
+IMAGES = RNG.integers(0, 256, (6, *SHAPE), dtype=np.uint8)
+LABELS = np.array([0, 1, 2, 2, 1, 0])
+DOCUMENT = Path(__file__).parents[1] / "docs/perceptron.md"
+
+logits = arrays(np.float64, (3, 4), elements=st.floats(-1e4, 1e4))
+
+
+def small(**options: object) -> Perceptron:
+    return Perceptron(**{"image_shape": SHAPE, "n_classes": 3, "hidden": 4, "dtype": np.float64, **options})  # type: ignore[arg-type]
+
+
+def document_numbers() -> dict[str, np.ndarray]:
+    blocks = re.findall(r"```text\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    lines = [line.partition(" = ") for block in blocks for line in block.splitlines()]
+    return {name: np.array([row.split() for row in values.split(";")], float) for name, _, values in lines}
+
+
+def test_document_is_recomputed() -> None:
+    stated = document_numbers()
+    network = Perceptron(image_shape=(1, 2, 1), n_classes=2, hidden=2, dtype=np.float64)
+    network.parameters = {name: stated.pop(name) for name in ("W1", "b1", "W2", "b2")}
+    image = np.array([[[255], [51]]], np.uint8)
+    found = {**network.trace(image, 1), **network.jacobians(image)}
+    network.train_step(image[np.newaxis], np.array([1]), 0.5)
+    found |= {f"{name} after": array for name, array in network.parameters.items()}
+    found |= {f"{name} after": network.trace(image, 1)[name] for name in ("y_hat", "loss")}
+    assert len(stated) == 23
+    for name, numbers in stated.items():
+        np.testing.assert_allclose(found[name].ravel(), numbers.ravel(), atol=6e-7, rtol=0, err_msg=name)
+
+
+@given(logits)
+def test_forward_functions_equal_scipy(a: np.ndarray) -> None:
+    np.testing.assert_allclose(sigmoid(a), expit(a), rtol=1e-12, atol=1e-16)
+    np.testing.assert_allclose(softmax(a), scipy_softmax(a, axis=1), rtol=1e-12)
+    assert np.isfinite(cross_entropy(a, np.array([0, 1, 2]))).all()
+
+
+def test_forward_equals_scipy() -> None:
+    network = small()
+    w = network.parameters
+    x = IMAGES.reshape(6, -1) / 255
+    expected = scipy_softmax(expit(x @ w["W1"] + w["b1"]) @ w["W2"] + w["b2"], axis=1)
+    probabilities = network.predict_proba(IMAGES)
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_huge_logits_give_finite_loss_and_gradients(dtype: type) -> None:
+    network = small(dtype=dtype)
+    network.parameters["b2"][:] = [[1e4, -1e4, 0]]
+    loss, gradients = network.gradients(IMAGES, np.array([1] * 6))
+    assert loss == pytest.approx(2e4, rel=1e-3)
+    assert all(np.isfinite(gradient).all() for gradient in gradients.values())
+    np.testing.assert_allclose(gradients["b2"], [[1, -1, 0]])
+
+
+def test_shapes_are_as_stated() -> None:
+    network = Perceptron(image_shape=(2, 3, 3), n_classes=5, hidden=4)
+    image = np.zeros((2, 3, 3), np.uint8)
+    d, h, k = 18, 4, 5
+    assert {name: array.shape for name, array in network.jacobians(image).items()} == {
+        "da2_db2": (k, k), "da2_dW2": (k, h, k), "da2_df1": (k, h),
+        "df1_da1": (h, h), "da1_db1": (h, h), "da1_dW1": (h, d, h),
+    }  # fmt: skip
+    assert {name: array.shape for name, array in network.trace(image, 0).items()} == {
+        "x": (1, d), "a1": (1, h), "f1": (1, h), "a2": (1, k), "y_hat": (1, k), "loss": (),
+        "dL_da2": (1, k), "dL_dW2": (h, k), "dL_db2": (1, k), "dL_df1": (1, h), "dL_da1": (1, h),
+        "dL_dW1": (d, h), "dL_db1": (1, h),
+    }  # fmt: skip
+    with pytest.raises(NetworkError, match=r"label must lie in 0\.\.4, found 5"):
+        network.trace(image, 5)
+
+
+def test_initial_weights() -> None:
+    network = Perceptron(seed=3)
+    assert {name: array.shape for name, array in network.parameters.items()} == {
+        "W1": (784, 64), "b1": (1, 64), "W2": (64, 10), "b2": (1, 10),
+    }  # fmt: skip
+    w1, w2 = network.parameters["W1"], network.parameters["W2"]
+    # Bounds of four standard errors: sd / sqrt(n) for the mean, sd / sqrt(2n) for the deviation.
+    for weights in (w1, w2):
+        assert abs(weights.mean()) < 4 * 0.1 / np.sqrt(weights.size)
+        assert abs(weights.std() - 0.1) < 4 * 0.1 / np.sqrt(2 * weights.size)
+    assert not network.parameters["b1"].any()
+    assert not network.parameters["b2"].any()
+    assert all(array.dtype == np.float32 for array in network.parameters.values())
+    assert not np.array_equal(w1, Perceptron(seed=4).parameters["W1"])
+    np.testing.assert_array_equal(w1, Perceptron(seed=3).parameters["W1"])
+
+
+def test_pixels_become_zero_to_one() -> None:
+    x = small().inputs(np.array([0, 51, 255, 1, 254, 128], np.uint8).reshape(1, *SHAPE))
+    np.testing.assert_allclose(x, np.array([[0, 51, 255, 1, 254, 128]]) / 255, rtol=1e-15)
+
+
+@given(st.lists(st.integers(0, 3), min_size=6, max_size=6).filter(any))
+def test_weights_equal_duplication(counts: list[int]) -> None:
+    network = small()
+    weights = np.array(counts, float)
+    copies = np.repeat(np.arange(6), counts)
+    loss, gradients = network.gradients(IMAGES, LABELS, weights)
+    expected_loss, expected = network.gradients(IMAGES[copies], LABELS[copies])
+    # Both are sums over images; one is divided by 6, the other by the number of copies.
+    factor = len(copies) / 6
+    assert loss == pytest.approx(expected_loss * factor)
+    for name, gradient in gradients.items():
+        np.testing.assert_allclose(gradient, expected[name] * factor, rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_state_comes_back_and_continues(dtype: type) -> None:
+    optimizer = OptimizerSettings(momentum=0.9, weight_decay=1e-3)
+    network = small(dtype=dtype)
+    network.configure(optimizer)
+    network.train_step(IMAGES, LABELS, 0.5)
+    state = network.state()
+    assert {"W1", "b1", "W2", "b2", "pixel_scale", "optimizer.W1", "optimizer.b2"} <= state.keys()
+    twin = small(dtype=dtype, seed=9)
+    twin.configure(optimizer)
+    twin.load_state(state)
+    for _ in range(3):
+        assert network.train_step(IMAGES, LABELS, 0.5) == twin.train_step(IMAGES, LABELS, 0.5)
+    for name, array in network.state().items():
+        np.testing.assert_array_equal(array, twin.state()[name])
+
+
+def test_state_is_a_copy_both_ways() -> None:
+    network = small()
+    state = network.state()
+    before = {name: array.copy() for name, array in state.items()}
+    network.load_state(state)
+    network.train_step(IMAGES, LABELS, 0.5)
+    for name, array in before.items():
+        np.testing.assert_array_equal(state[name], array)
+    state["W1"][:] = 7
+    assert not (network.parameters["W1"] == 7).any()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"W3": np.zeros((1, 3))}, "'W3' that this network does not have"),
+        ({"optimizer.W3": np.zeros((1, 3))}, "'optimizer.W3'"),
+        ({"W2": None}, "lack W2"),
+        ({"W1": np.zeros((6, 5))}, r"'W1' must be float64 of shape \(6, 4\), found float64 of \(6, 5\)"),
+        ({"b2": np.zeros((1, 3), np.float32)}, "'b2' must be float64"),
+        ({"optimizer.b2": np.zeros((1, 4))}, "'optimizer.b2' must be"),
+        ({"W1": np.full((6, 4), np.nan)}, "'W1' hold numbers that are not finite"),
+        ({"optimizer.W1": np.full((6, 4), np.inf)}, "not finite"),
+    ],
+)
+def test_load_state_refuses(change: dict[str, np.ndarray | None], message: str) -> None:
+    network = small()
+    before = network.state()
+    state = {name: array for name, array in {**before, **change}.items() if array is not None}
+    with pytest.raises(NetworkError, match=message):
+        network.load_state(state)
+    for name, array in network.state().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+@pytest.mark.parametrize("options", [{"hidden": 0}, {"n_classes": 1}, {"image_shape": (0, 2, 1)}, {"dtype": "int8"}])
+def test_impossible_networks_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(NetworkError, match="found"):
+        small(**options)
+
+
+def test_images_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(NetworkError, match=r"uint8 images of shape \(3, 2, 1\), found float64"):
+        small().predict_proba(IMAGES / 255)  # type: ignore[arg-type]
+    with pytest.raises(NetworkError, match=r"found uint8 of shape \(2, 3, 1\)"):
+        small().predict_proba(IMAGES.reshape(6, 2, 3, 1))
+
+
+def test_double_precision_is_double() -> None:
+    network = small()
+    loss32, single = small(dtype=np.float32).gradients(IMAGES, LABELS)
+    loss64, double = network.gradients(IMAGES, LABELS)
+    assert loss32 == pytest.approx(loss64, rel=1e-5)
+    for name, gradient in double.items():
+        assert gradient.dtype == np.float64
+        assert single[name].dtype == np.float32
+        np.testing.assert_allclose(single[name], gradient, rtol=1e-3, atol=1e-6)
+    assert affine(IMAGES.reshape(6, -1) / 255, network.parameters["W1"], network.parameters["b1"]).dtype == np.float64
+
+
+def test_steps_reduce_the_loss() -> None:
+    network = small()
+    losses = [network.train_step(IMAGES, LABELS, 0.05) for _ in range(50)]
+    assert all(later < earlier for earlier, later in pairwise(losses))
+
+
+def test_callers_arrays_are_never_changed() -> None:
+    images, labels, weights = IMAGES.copy(), LABELS.copy(), np.linspace(0, 1, 6)
+    network = small()
+    network.configure(OptimizerSettings(momentum=0.9, nesterov=True, weight_decay=0.01))
+    network.train_step(images, labels, 0.1, weights)
+    network.predict_proba(images)
+    network.trace(images[0], 1)
+    np.testing.assert_array_equal(images, IMAGES)
+    np.testing.assert_array_equal(labels, LABELS)
+    np.testing.assert_array_equal(weights, np.linspace(0, 1, 6))
+
+
+def test_walk_survives_later_calls() -> None:
+    network = small()
+    steps = network.trace(IMAGES[0], 0)
+    before = {name: array.copy() for name, array in steps.items()}
+    network.train_step(IMAGES, LABELS, 0.5)
+    for name, array in before.items():
+        np.testing.assert_array_equal(steps[name], array)
+
+
+def test_prediction_does_not_depend_on_the_batch() -> None:
+    network = Perceptron(image_shape=SHAPE, n_classes=3, hidden=4)
+    images = np.random.default_rng(0).integers(0, 256, (600, *SHAPE), dtype=np.uint8)
+    together = network.predict_proba(images)
+    np.testing.assert_allclose(together[500:], network.predict_proba(images[500:]), rtol=1e-5)
+    np.testing.assert_allclose(together.sum(axis=1), 1, rtol=1e-6)

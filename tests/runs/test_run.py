@@ -1,0 +1,193 @@
+"""Run folders: what is written comes back, nothing is ever half there, nothing is pickled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+from inkling.errors import RunError
+from inkling.images.sources.digits import load_digits
+from inkling.networks.numpy.perceptron import Perceptron
+from inkling.runs.execute import Plan, execute, summary
+from inkling.runs.files import write_atomically
+from inkling.runs.run import Run
+from inkling.studies.folder import StudyFolder, load_runs
+from inkling.training.loop import measure
+from inkling.training.recipes.registry import recipe
+
+PLAN = Plan("digits", "perceptron", recipe("reference", epochs=5), 100)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    for _ in execute(PLAN, load_digits(), tmp_path / "run"):
+        pass
+    return Run(tmp_path / "run")
+
+
+def test_everything_comes_back(run: Run) -> None:
+    splits = PLAN.splits(load_digits())
+    assert run.finished
+    assert run.settings == PLAN.settings
+    assert run.data.fingerprint == splits.fingerprint
+    assert run.train_size == 100
+    network = run.network()
+    assert isinstance(network, Perceptron)
+    loss, accuracy = measure(network, splits.validation)
+    results = summary(run)
+    assert (results["validation_loss"], results["validation_accuracy"]) == (loss, accuracy)
+    for split, dataset in (("validation", splits.validation), ("test", splits.test)):
+        found = run.predictions(split)
+        np.testing.assert_array_equal(found.labels, dataset.labels)
+        np.testing.assert_array_equal(found.probabilities, network.predict_proba(dataset.images))
+
+
+def test_weights_carry_what_is_needed_to_use_them(run: Run) -> None:
+    with safe_open(run.folder / "weights.safetensors", framework="numpy") as file:
+        metadata = file.metadata()
+        assert json.loads(metadata["class_names"]) == list("0123456789")
+        assert json.loads(metadata["image_shape"]) == [8, 8, 1]
+        assert file.get_tensor("pixel_scale")[0] == np.float32(1 / 255)
+        assert set(file.keys()) == {"W1", "b1", "W2", "b2", "pixel_scale"}
+
+
+def test_a_torn_last_line_of_the_history_is_passed_over(run: Run) -> None:
+    path = run.folder / "history.jsonl"
+    path.write_text(path.read_text()[:-20])
+    assert [epoch["epoch"] for epoch in run.history()] == [1, 2, 3, 4]
+
+
+def test_leaving_the_loop_early_saves_every_finished_epoch(tmp_path: Path) -> None:
+    records = execute(PLAN, load_digits(), tmp_path / "run")
+    for _ in range(3):
+        next(records)
+    records.close()
+    run = Run(tmp_path / "run")
+    assert not run.finished
+    state = run.checkpoint()
+    assert state is not None
+    assert state.epoch == len(run.history()) == 3
+    with pytest.raises(RunError, match="not finished"):
+        run.predictions("test")
+    with pytest.raises(RunError, match="no finished run"):
+        load_runs(run.folder)
+
+
+def test_a_run_stopped_between_checkpoint_and_weights_gets_its_weights(run: Run) -> None:
+    before = (run.folder / "weights.safetensors").read_bytes()
+    for name in ("weights.safetensors", "predictions.safetensors"):
+        (run.folder / name).unlink()
+    info = {**run.info, "results": None, "finished": None}
+    (run.folder / "run.json").write_text(json.dumps(info))
+    assert list(execute(PLAN, load_digits(), run.folder, resume=True)) == []
+    assert (run.folder / "weights.safetensors").read_bytes() == before
+    assert Run(run.folder).finished
+
+
+def test_what_a_kill_leaves_at_the_very_start_is_no_obstacle(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / ".run.json.abcd").write_text("{")
+    for _ in execute(PLAN, load_digits(), folder, resume=True):
+        pass
+    assert Run(folder).finished
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        b"",
+        b"\xff\xfe\n",
+        b'{"epoch": 1}\n',
+        b'{"epoch": 1, "train_loss": 1, "train_accuracy": 7.5, "validation_loss": 1, "validation_accuracy": 0.5, '
+        b'"train_seconds": 1, "evaluation_seconds": 1}\n',
+        b'{"epoch": 1, "train_loss": NaN, "train_accuracy": 0.5, "validation_loss": 1, "validation_accuracy": 0.5, '
+        b'"train_seconds": 1, "evaluation_seconds": 1}\n',
+    ],
+)
+def test_a_damaged_history_is_refused(run: Run, history: bytes) -> None:
+    (run.folder / "history.jsonl").write_bytes(history)
+    with pytest.raises(RunError, match=r"history\.jsonl"):
+        run.history()
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("data", "train"), "many"),
+        (("data", "source"), 5),
+        (("settings", "seed"), 1.5),
+        (("machine",), [1]),
+        (("machine", "threads"), [1]),
+        (("results",), {}),
+        (("results",), [1]),
+    ],
+)
+def test_a_run_json_with_other_values_than_a_run_writes_is_refused(
+    run: Run, where: tuple[str, ...], value: Any
+) -> None:
+    info = json.loads((run.folder / "run.json").read_text())
+    at = info
+    for key in where[:-1]:
+        at = at[key]
+    at[where[-1]] = value
+    (run.folder / "run.json").write_text(json.dumps(info))
+    with pytest.raises(RunError, match=r"run\.json"):
+        Run(run.folder)
+
+
+def test_a_checkpoint_ahead_of_its_history_is_refused_at_once(run: Run) -> None:
+    (run.folder / "history.jsonl").write_text("".join((run.folder / "history.jsonl").read_text().splitlines(True)[:3]))
+    (run.folder / "run.json").write_text(json.dumps({**run.info, "results": None, "finished": None}))
+    with pytest.raises(RunError, match="holds 3 epochs, the checkpoint 5"):
+        next(execute(PLAN, load_digits(), run.folder, resume=True))
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, "old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("inkling.runs.files.os.replace", full)
+    with pytest.raises(RunError, match="No space left"):
+        write_atomically(path, "new")
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_no_pickle_in_the_source() -> None:
+    source = Path(__file__).parents[1] / "src"
+    for path in source.rglob("*.py"):
+        for line in path.read_text().splitlines():
+            assert not line.lstrip().startswith(("import pickle", "from pickle", "import joblib", "from joblib")), path
+            assert "allow_pickle=True" not in line, path
+
+
+def test_a_study_folder_lists_finished_runs_only(tmp_path: Path) -> None:
+    study = StudyFolder.write(tmp_path / "study", {"source": "digits"})
+
+    def train_cell(seed: int, epochs: int) -> Iterator[object]:
+        plan = Plan("digits", "perceptron", recipe("reference", epochs=5, seed=seed), 50)
+        records = execute(plan, load_digits(), study.run_folder("perceptron", 50, seed))
+        for _ in range(epochs):
+            yield next(records)
+        records.close()
+
+    list(train_cell(0, 2))
+    with pytest.raises(RunError, match="no finished run"):
+        load_runs(study.folder)
+    for _ in execute(
+        Plan("digits", "perceptron", recipe("reference", epochs=5, seed=1), 50),
+        load_digits(),
+        study.run_folder("perceptron", 50, 1),
+    ):
+        pass
+    assert [run.settings.seed for run in load_runs(study.folder)] == [1]

@@ -1,0 +1,321 @@
+"""The training loop: exact, resumable, blind to the test split, and honest about what went wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inkling.errors import NetworkError, SettingsError, TrainingError
+from inkling.images.augment import Augmentation
+from inkling.images.dataset import ImageDataset, Splits
+from inkling.images.ordering import epoch_batches
+from inkling.metrics.scores import mean_cross_entropy
+from inkling.networks.numpy.optimizers import OptimizerSettings
+from inkling.networks.numpy.perceptron import Perceptron
+from inkling.networks.protocols import Layer, Network, State, weights_only
+from inkling.training.batches import class_balanced_weights
+from inkling.training.loop import EpochRecord, measure, train
+from inkling.training.prefetch import prefetch
+from inkling.training.recipes.registry import RECIPES, find_recipe, recipe
+from inkling.training.schedules import ScheduleSettings, rate_at
+from inkling.training.settings import TrainingSettings
+
+EPOCHS = 5
+EVERYTHING = TrainingSettings(
+    epochs=EPOCHS,
+    batch_size=16,
+    seed=4,
+    balance_classes=True,
+    schedule=ScheduleSettings("cosine", learning_rate=0.4, warmup=0.2),
+    label_smoothing=0.1,
+    optimizer=OptimizerSettings(momentum=0.9, nesterov=True, weight_decay=1e-4),
+    augmentation=Augmentation(shift=0.5, rotation=5, scale=0.1, shear=5),
+)
+
+
+def fresh(seed: int = 0) -> Perceptron:
+    return Perceptron(image_shape=(4, 4, 1), n_classes=3, hidden=6, seed=seed)
+
+
+def same(a: State, b: State) -> bool:
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_same_seed_same_bits(tiny_splits: Splits) -> None:
+    runs = [[record.state.network for record in train(fresh(), tiny_splits, EVERYTHING)] for _ in range(2)]
+    assert all(same(a, b) for a, b in zip(*runs, strict=True))
+    other = list(train(fresh(), tiny_splits, replace(EVERYTHING, seed=5)))[-1]
+    assert not same(runs[0][-1], other.state.network)
+
+
+@settings(max_examples=12)
+@given(stop=st.integers(1, EPOCHS - 1), seed=st.integers(0, 3))
+def test_resume_is_exact(tiny_splits: Splits, stop: int, seed: int) -> None:
+    chosen = replace(EVERYTHING, seed=seed)
+    whole = fresh(seed)
+    records = list(train(whole, tiny_splits, chosen))
+    resumed = fresh(99)  # nothing of a fresh network may survive
+    rest = list(train(resumed, tiny_splits, chosen, start=records[stop - 1].state))
+    assert [record.epoch for record in rest] == list(range(stop + 1, EPOCHS + 1))
+    for late, early in zip(rest, records[stop:], strict=True):
+        assert same(late.state.network, early.state.network)
+        assert any(name.startswith("optimizer.") for name in late.state.network)
+        timed = {"train_seconds", "evaluation_seconds"}
+        assert {k: v for k, v in late.to_dict().items() if k not in timed} == {
+            k: v for k, v in early.to_dict().items() if k not in timed
+        }
+        assert late.state.best_epoch == early.state.best_epoch
+    assert same(weights_only(whole.state()), weights_only(resumed.state()))
+
+
+def test_a_finished_state_only_restores_the_best(tiny_splits: Splits) -> None:
+    network = fresh()
+    last = list(train(network, tiny_splits, EVERYTHING))[-1]
+    again = fresh(7)
+    assert list(train(again, tiny_splits, EVERYTHING, start=last.state)) == []
+    assert same(weights_only(again.state()), weights_only(network.state()))
+
+
+class Scripted:
+    """A network whose validation accuracies are decided beforehand, epoch by epoch."""
+
+    image_shape, n_classes = (4, 4, 1), 3
+
+    def __init__(self, accuracies: list[float], validation: ImageDataset, loss: float = 1.0) -> None:
+        self.accuracies, self.validation, self.loss = accuracies, validation, loss
+        self.steps = 0
+        self.seen: list[float] = []
+
+    def configure(self, optimizer: OptimizerSettings, precision: str = "float32") -> None:
+        pass
+
+    def train_step(self, images: Any, labels: Any, learning_rate: float, weights: Any = None) -> float:
+        self.steps += 1
+        return self.loss
+
+    def layers(self) -> tuple[Layer, ...]:
+        return ()
+
+    def first_layer(self) -> None:
+        return None
+
+    def predict_proba(self, images: np.ndarray) -> np.ndarray:
+        labels = self.validation.labels if len(images) == len(self.validation) else np.zeros(len(images), np.int64)
+        right = round(self.accuracies[self.steps - 1] * len(images))
+        shown = np.where(np.arange(len(images)) < right, labels, (labels + 1) % 3)
+        return np.where(np.eye(3, dtype=bool)[shown], np.float32(0.8), np.float32(0.1))
+
+    def state(self) -> State:
+        return {"steps": np.array([self.steps])}
+
+    def load_state(self, state: Mapping[str, np.ndarray]) -> None:
+        self.steps = int(state["steps"][0])
+
+    def description(self) -> dict[str, Any]:
+        return {"network": "scripted"}
+
+
+def scripted(accuracies: list[float], splits: Splits, **changes: Any) -> tuple[Scripted, list[EpochRecord]]:
+    network = Scripted(accuracies, splits.validation)
+    assert isinstance(network, Network)
+    chosen = TrainingSettings(epochs=len(accuracies), batch_size=60, **changes)
+    return network, list(train(network, splits, chosen))
+
+
+def test_the_best_epoch_is_loaded_at_the_end(tiny_splits: Splits) -> None:
+    network, records = scripted([0.5, 0.9, 0.7, 0.9, 0.8], tiny_splits)
+    assert [record.best for record in records] == [True, True, False, False, False]
+    assert [record.last for record in records] == [False] * 4 + [True]
+    assert network.steps == 2, "not the weights of epoch 2, the first of the two best"
+    assert records[-1].state.best_epoch == 2
+    assert records[-1].state.best_accuracy == pytest.approx(0.9)
+    assert int(records[-1].state.network["steps"][0]) == 5
+
+
+def test_patience_stops(tiny_splits: Splits) -> None:
+    network, records = scripted([0.5, 0.6, 0.6, 0.6, 0.9], tiny_splits, patience=2)
+    assert [record.epoch for record in records] == [1, 2, 3, 4]
+    assert records[-1].last
+    assert network.steps == 2
+
+
+def test_the_test_split_is_never_read(tiny_splits: Splits) -> None:
+    class Untouchable:
+        train, validation = tiny_splits.train, tiny_splits.validation
+
+        @property
+        def test(self) -> ImageDataset:
+            raise AssertionError("training read the test split")
+
+        def items(self) -> Iterator[tuple[str, ImageDataset]]:
+            raise AssertionError("training read every split")
+
+    with pytest.raises(AssertionError):
+        _ = Untouchable().test
+    records = list(train(fresh(), Untouchable(), EVERYTHING))  # type: ignore[arg-type]
+    assert len(records) == EPOCHS
+
+
+def test_records_tell_the_truth(tiny_splits: Splits) -> None:
+    network = fresh()
+    for record in train(network, tiny_splits, replace(EVERYTHING, epochs=3)):
+        assert (record.train_loss, record.train_accuracy) == measure(network, tiny_splits.train)
+        assert (record.validation_loss, record.validation_accuracy) == measure(network, tiny_splits.validation)
+        assert record.train_seconds > 0
+        assert json.loads(json.dumps(record.to_dict()))["epoch"] == record.epoch
+
+
+def test_it_learns(tiny_splits: Splits) -> None:
+    chosen = TrainingSettings(epochs=40, batch_size=16, schedule=ScheduleSettings(learning_rate=0.5))
+    last = list(train(fresh(), tiny_splits, chosen))[-1]
+    assert last.train_loss < 0.3
+    assert last.state.best_accuracy >= 0.9
+
+
+def test_running_loss_is_the_mean_over_images(tiny_splits: Splits) -> None:
+    network, twin = fresh(), fresh()
+    chosen = TrainingSettings(epochs=1, batch_size=25, seed=3)  # 60 images: 25, 25, 10
+    (record,) = train(network, tiny_splits, chosen)
+    images, labels, total, sizes = tiny_splits.train.images, tiny_splits.train.labels, 0.0, []
+    for batch in epoch_batches(60, 25, 3, 1):
+        total += twin.train_step(images[batch], labels[batch], 0.5) * len(batch)
+        sizes.append(len(batch))
+    assert sizes == [25, 25, 10]
+    assert record.running_loss == pytest.approx(total / 60, rel=1e-6)
+
+
+def test_a_loss_that_is_no_number_stops_training(tiny_splits: Splits) -> None:
+    network = Scripted([0.5] * 3, tiny_splits.validation, loss=float("nan"))
+    with pytest.raises(TrainingError, match=r"in epoch 1.* at learning rate 0\.25: try a lower learning rate"):
+        list(train(network, tiny_splits, TrainingSettings(schedule=ScheduleSettings(learning_rate=0.25))))
+
+
+def test_image_weights_count(tiny_splits: Splits) -> None:
+    plain, ones, zeros = fresh(), fresh(), fresh()
+    chosen = TrainingSettings(epochs=2, batch_size=16)
+    list(train(plain, tiny_splits, chosen))
+    list(train(ones, tiny_splits, chosen, image_weights=np.ones(60)))
+    list(train(zeros, tiny_splits, chosen, image_weights=np.zeros(60)))
+    for name, array in weights_only(plain.state()).items():
+        np.testing.assert_allclose(array, ones.state()[name], rtol=1e-4, atol=1e-6)
+    assert same(weights_only(zeros.state()), weights_only(fresh().state()))
+
+
+def test_every_problem_is_reported_at_once(tiny_splits: Splits) -> None:
+    wrong = TrainingSettings(
+        epochs=0,
+        batch_size=0,
+        seed=-1,
+        patience=0,
+        schedule=ScheduleSettings("straight", learning_rate=-1.0),
+        optimizer=OptimizerSettings(momentum=2.0),
+        augmentation=Augmentation(shift=-1.0),
+    )
+    with pytest.raises(SettingsError) as caught:
+        list(train(fresh(), tiny_splits, wrong))
+    assert len(caught.value.problems) == 8
+    for word in ("epochs", "batch size", "seed", "patience", "schedule", "learning rate", "momentum", "shift"):
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(("network", "name"), [(network, name) for network in RECIPES for name in RECIPES[network]])
+def test_settings_survive_json(network: str, name: str) -> None:
+    chosen = replace(recipe(name, network, 2000), seed=11, patience=3)
+    assert chosen.recipe == name
+    assert TrainingSettings.from_dict(json.loads(json.dumps(chosen.to_dict()))) == chosen
+    assert TrainingSettings.from_dict(json.loads(json.dumps(EVERYTHING.to_dict()))) == EVERYTHING
+    assert TrainingSettings.from_dict({}) == TrainingSettings()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"epoch": 3}, r"unknown setting 'epoch' \(did you mean 'epochs'\?\)"),
+        ({"optimizer": {"momentun": 0.5}}, r"'optimizer\.momentun' \(did you mean 'momentum'\?\)"),
+        ({"schedule": 3}, "schedule. must be an object, found int"),
+        ({"epochs": 0}, "epochs must be 1 or more, found 0"),
+    ],
+)
+def test_wrong_json_is_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        TrainingSettings.from_dict(values)
+
+
+def test_unknown_recipes_are_refused() -> None:
+    with pytest.raises(SettingsError, match=r"'refrence' \(did you mean 'reference'\?\)"):
+        find_recipe("refrence", "perceptron")
+    with pytest.raises(SettingsError, match="no recipe of the perceptron is called 'fast': there is reference, strong"):
+        recipe("fast", "perceptron")
+    with pytest.raises(NetworkError, match=r"'percetron' \(did you mean 'perceptron'\?\)"):
+        recipe("reference", "percetron")
+    with pytest.raises(SettingsError, match="epochs must be 1 or more"):
+        recipe("reference", epochs=0)
+
+
+def test_schedules() -> None:
+    constant = ScheduleSettings("constant", 0.5)
+    assert [rate_at(constant, step, 4, 3) for step in (0, 5, 11)] == [0.5] * 3
+    cosine = ScheduleSettings("cosine", 1.0)
+    assert rate_at(cosine, 0, 10, 2) == 1.0
+    assert rate_at(cosine, 10, 10, 2) == pytest.approx(0.5)
+    assert rate_at(cosine, 19, 10, 2) == pytest.approx(0.5 * (1 + np.cos(np.pi * 0.95)))
+    warm = ScheduleSettings("cosine", 1.0, warmup=1 / 3)
+    rates = [rate_at(warm, step, 4, 3) for step in range(12)]
+    assert rates[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert all(later < earlier for earlier, later in pairwise(rates[4:]))
+    assert 0 < rates[-1] < 0.05
+    line = ScheduleSettings("linear", 0.8, warmup=0.5)
+    assert [rate_at(line, step, 4, 2) for step in range(8)] == pytest.approx(
+        [0.16, 0.32, 0.48, 0.64, 0.8, 0.6, 0.4, 0.2]
+    )
+
+
+def test_schedule_problems() -> None:
+    assert ScheduleSettings("constant", warmup=0.1).problems() == ["warm-up needs the cosine or the linear schedule"]
+    assert len(ScheduleSettings(learning_rate=float("nan")).problems()) == 1
+    assert len(ScheduleSettings(learning_rate=float("inf")).problems()) == 1
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=50).map(np.array))
+def test_class_balanced_weights(labels: np.ndarray) -> None:
+    weights = class_balanced_weights(labels, 6)
+    assert weights.mean() == pytest.approx(1)
+    totals = np.bincount(labels, weights, 6)
+    assert totals[totals > 0] == pytest.approx(len(labels) / np.count_nonzero(totals))
+
+
+def test_mean_cross_entropy() -> None:
+    probabilities = np.array([[0.5, 0.5], [0.25, 0.75]], np.float32)
+    assert mean_cross_entropy(probabilities, np.array([0, 0])) == pytest.approx((np.log(2) + np.log(4)) / 2)
+    assert np.isfinite(mean_cross_entropy(np.array([[0.0, 1.0]], np.float32), np.array([0])))
+
+
+@given(st.integers(1, 60), st.integers(1, 70), st.integers(0, 9), st.integers(0, 9))
+def test_batches_hold_every_image_once(n: int, size: int, seed: int, epoch: int) -> None:
+    batches = list(epoch_batches(n, size, seed, epoch))
+    assert sorted(np.concatenate(batches)) == list(range(n))
+    assert all(len(batch) == size for batch in batches[:-1])
+    again = list(epoch_batches(n, size, seed, epoch))
+    assert all(np.array_equal(a, b) for a, b in zip(batches, again, strict=True))
+
+
+def test_batches_prepared_ahead_are_the_same_in_the_same_order_and_errors_come_through() -> None:
+    assert list(prefetch(iter([1, 2, 3]))) == [1, 2, 3]
+    assert list(prefetch(iter(()))) == []
+
+    def fails() -> Iterator[int]:
+        yield 1
+        raise ValueError("broken")
+
+    ahead = prefetch(fails())
+    assert next(ahead) == 1
+    with pytest.raises(ValueError, match="broken"):
+        next(ahead)
