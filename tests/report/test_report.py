@@ -21,9 +21,9 @@ from inkling.errors import RunError
 from inkling.images.augment import Augmentation
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.sources.digits import load_digits
+from inkling.metrics import formatting
 from inkling.metrics.spread import spread
 from inkling.networks.numpy.optimizers import OptimizerSettings
-from inkling.metrics import formatting
 from inkling.report import wording
 from inkling.report.comparison_table import comparison_rows
 from inkling.report.content import CellContent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,9 +62,8 @@ class Classifier(Protocol):
         ...
 
 
-@runtime_checkable
-class Network(Classifier, Protocol):
-    """A classifier that learns in steps."""
+class Trainable(Classifier, Protocol):
+    """A classifier that learns in steps: all that training, checkpoints and run folders need of a network."""
 
     def configure(self, optimizer: OptimizerSettings, precision: str = FLOAT32) -> None:
         """Choose the update rule and the arithmetic of training steps; the optimiser's memory is cleared."""
@@ -102,6 +101,10 @@ class Network(Classifier, Protocol):
         """Return what `networks.catalogue.build` needs to make such a network again, as JSON values."""
         ...
 
+
+class Inspectable(Protocol):
+    """What can be looked into: its layers, first weights and feature maps."""
+
     def layers(self) -> tuple[Layer, ...]:
         """Return the layers from first to last."""
         ...
@@ -109,6 +112,10 @@ class Network(Classifier, Protocol):
     def first_layer(self) -> NDArray[np.floating[Any]] | None:
         """Return the weights of each unit or filter of the first layer as a picture, (units, h, w, C), if they are."""
         ...
+
+
+class Network(Trainable, Inspectable, Protocol):
+    """What the catalogue builds: it predicts, trains, and can be looked into."""
 
 
 def weights_only(state: Mapping[str, NDArray[Any]]) -> State:
@@ -122,7 +129,7 @@ def check_device(name: str) -> None:
         raise NetworkError(f"a device is one of {', '.join(DEVICES)}, found '{name}'")
 
 
-def check_images(network: Network, images: NDArray[np.uint8]) -> None:
+def check_images(network: Classifier, images: NDArray[np.uint8]) -> None:
     """Raise NetworkError unless the network takes such images."""
     if images.dtype != np.uint8 or images.shape[1:] != network.image_shape:
         raise NetworkError(

@@ -13,7 +13,7 @@ from inkling.errors import SettingsError
 from inkling.images.augment import augment
 from inkling.images.dataset import ImageDataset
 from inkling.images.ordering import augmentation_generator, epoch_batches
-from inkling.networks.protocols import Network, Targets
+from inkling.networks.protocols import Targets, Trainable
 from inkling.training.prefetch import prefetch
 from inkling.training.settings import TrainingSettings
 from inkling.training.targets import smoothed, taught
@@ -37,7 +37,7 @@ class MiniBatches:
     settings : TrainingSettings
     image_weights : ndarray of float, shape (N,), optional
         How much each image counts, on top of `settings.balance_classes`.
-    teacher : Network, optional
+    teacher : Trainable, optional
 
     Raises
     ------
@@ -50,7 +50,7 @@ class MiniBatches:
         dataset: ImageDataset,
         settings: TrainingSettings,
         image_weights: NDArray[np.floating[Any]] | None = None,
-        teacher: Network | None = None,
+        teacher: Trainable | None = None,
     ) -> None:
         check_teacher(settings, teacher)
         if teacher is not None and teacher.n_classes != dataset.n_classes:
@@ -83,7 +83,7 @@ class MiniBatches:
             yield MiniBatch(images, targets, None if self.image_weights is None else self.image_weights[batch])
 
 
-def check_teacher(settings: TrainingSettings, teacher: Network | None) -> None:
+def check_teacher(settings: TrainingSettings, teacher: Trainable | None) -> None:
     """Raise SettingsError if there is a teacher and no weight for it, or the reverse."""
     weight = settings.distillation.weight
     if weight and teacher is None:

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from inkling.errors import SettingsError, TrainingError
 from inkling.images.dataset import ImageDataset
-from inkling.networks.protocols import Network
+from inkling.networks.protocols import Trainable
 from inkling.training.batches import MiniBatches
 from inkling.training.loop import Step, take_steps
 from inkling.training.settings import TrainingSettings
@@ -42,7 +42,7 @@ class LearningRateRange:
 
 
 def learning_rate_range(
-    network: Network,
+    network: Trainable,
     dataset: ImageDataset,
     settings: TrainingSettings,
     lowest: float = 1e-5,
@@ -53,7 +53,7 @@ def learning_rate_range(
 
     Parameters
     ----------
-    network : Network
+    network : Trainable
         A fresh one; it is changed, and of no use afterwards.
     dataset : ImageDataset
         Training images.
@@ -111,7 +111,7 @@ def learning_rate_range(
     )
 
 
-def _rising(network: Network, batches: MiniBatches, lowest: float, highest: float, steps: int) -> Iterator[Step]:
+def _rising(network: Trainable, batches: MiniBatches, lowest: float, highest: float, steps: int) -> Iterator[Step]:
     """The steps of the test, through as many epochs as they need."""
     taken = 0
     factor = (highest / lowest) ** (1 / (steps - 1))

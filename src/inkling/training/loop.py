@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from inkling.errors import TrainingError
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.metrics.scores import mean_cross_entropy
-from inkling.networks.protocols import Network, State, weights_only
+from inkling.networks.protocols import State, Trainable, weights_only
 from inkling.training.batches import MiniBatches
 from inkling.training.schedules import rate_at
 from inkling.training.settings import TrainingSettings
@@ -61,12 +61,12 @@ class EpochRecord:
 
 
 def train(
-    network: Network,
+    network: Trainable,
     splits: Splits,
     settings: TrainingSettings,
     start: TrainingState | None = None,
     image_weights: NDArray[np.floating[Any]] | None = None,
-    teacher: Network | None = None,
+    teacher: Trainable | None = None,
 ) -> Generator[EpochRecord, None, None]:
     """Train a network, yielding a record after every epoch.
 
@@ -75,7 +75,7 @@ def train(
 
     Parameters
     ----------
-    network : Network
+    network : Trainable
         Changed in place.
     splits : Splits
     settings : TrainingSettings
@@ -84,7 +84,7 @@ def train(
         machine, with one number of threads).
     image_weights : ndarray of float, shape (N,), optional
         How much each training image counts; 1 is the default.
-    teacher : Network, optional
+    teacher : Trainable, optional
         Its probabilities stand in for the labels, as `settings.distillation` says.
 
     Raises
@@ -143,7 +143,7 @@ class Step:
     images: int
 
 
-def take_steps(network: Network, batches: MiniBatches, epoch: int, rate_of: Callable[[int], float]) -> Iterator[Step]:
+def take_steps(network: Trainable, batches: MiniBatches, epoch: int, rate_of: Callable[[int], float]) -> Iterator[Step]:
     """Take the steps of one epoch; `rate_of` gives the learning rate of each, counted from 0.
 
     Raises
@@ -161,7 +161,7 @@ def take_steps(network: Network, batches: MiniBatches, epoch: int, rate_of: Call
         yield Step(rate, loss, len(batch.images))
 
 
-def _train_epoch(network: Network, batches: MiniBatches, epoch: int) -> tuple[float, float]:
+def _train_epoch(network: Trainable, batches: MiniBatches, epoch: int) -> tuple[float, float]:
     """Take the steps of one epoch; return the mean loss on the way and the last learning rate."""
     settings, n = batches.settings, len(batches.dataset)
     steps_per_epoch = math.ceil(n / settings.batch_size)
@@ -183,7 +183,7 @@ def _diverged(epoch: int, where: str) -> str:
     return f"the loss is no longer a number in epoch {epoch}, {where}: try a lower learning rate; {kept}"
 
 
-def measure(network: Network, dataset: ImageDataset) -> tuple[float, float]:
+def measure(network: Trainable, dataset: ImageDataset) -> tuple[float, float]:
     """Return the mean cross-entropy (nats) and the accuracy (fraction) of a network on a data set."""
     probabilities = network.predict_proba(dataset.images)
     return mean_cross_entropy(probabilities, dataset.labels), float(
