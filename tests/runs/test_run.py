@@ -164,7 +164,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_no_pickle_in_the_source() -> None:
-    source = Path(__file__).parents[1] / "src"
+    source = Path(__file__).parents[2] / "src"
     for path in source.rglob("*.py"):
         for line in path.read_text().splitlines():
             assert not line.lstrip().startswith(("import pickle", "from pickle", "import joblib", "from joblib")), path

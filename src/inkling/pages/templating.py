@@ -27,5 +27,5 @@ def environment(package: str) -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(png=png_uri, percent=formatting.percent, seconds=formatting.seconds)
-    made.globals.update(numbers=formatting)
+    made.globals.update(formatting=formatting)
     return made

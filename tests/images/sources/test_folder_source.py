@@ -14,8 +14,8 @@ from PIL import Image
 from command_line import assert_refused, inkling, last_json
 from inkling.errors import DataError, UnknownSourceError
 from inkling.images.dataset import Splits
+from inkling.images.sources import folder as folder_reader
 from inkling.images.sources.registry import canonical, file_names, load_images
-from inkling.images.sources.registry import folder as folder_reader
 
 HOSTILE = ("<img src=x onerror=alert(1)>", "<script>alert(1)<", "a\"b'c&amp;", "two\nlines", "ünï 数字", "=1+1,2")
 

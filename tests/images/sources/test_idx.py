@@ -16,8 +16,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from inkling.errors import DataError
 from inkling.images.dataset import Splits
+from inkling.images.sources import idx
 from inkling.images.sources.idx import find_pairs, load_idx_folder, read_idx, read_pair
-from inkling.images.sources.registry import idx
 
 WriteIdx = Callable[..., Path]
 

@@ -22,7 +22,7 @@ SHAPE = (3, 2, 1)
 RNG = np.random.default_rng(5)
 IMAGES = RNG.integers(0, 256, (6, *SHAPE), dtype=np.uint8)
 LABELS = np.array([0, 1, 2, 2, 1, 0])
-DOCUMENT = Path(__file__).parents[1] / "docs/perceptron.md"
+DOCUMENT = Path(__file__).parents[3] / "docs/perceptron.md"
 
 logits = arrays(np.float64, (3, 4), elements=st.floats(-1e4, 1e4))
 
