@@ -1,4 +1,4 @@
-"""The command line as a user types it: each command in a process of its own."""
+"""The command line as a user types it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from command_line import inkling, last_json
+from command_line import inkling, inkling_process, last_json, run_inkling
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,28 @@ def test_every_command_has_help_quiet_and_json(command: str) -> None:
     assert done.returncode == 0
     for option in ("--help", "--quiet", "--json"):
         assert option in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--version",),
+        ("train", "--help"),
+        ("train", "digitz"),
+        ("train", "digits", "--sed", 1),
+        ("train", "digits", "--epochs", "many"),
+        ("data", "list", "--json"),
+        ("evaluate", "run"),
+        ("evaluate", "run", "--split", "validation", "--json"),
+        ("compare", "run", "run"),
+    ],
+)
+def test_a_command_in_the_process_of_the_tests_does_what_it_does_in_its_own(
+    words: tuple[object, ...], run_folder: Path
+) -> None:
+    here, fresh = (run(*words, cwd=run_folder.parent) for run in (run_inkling, inkling_process))
+    assert (here.returncode, here.stdout, here.stderr) == (fresh.returncode, fresh.stdout, fresh.stderr)
 
 
 def test_run_folder_holds_what_is_promised(run_folder: Path) -> None:

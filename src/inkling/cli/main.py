@@ -61,7 +61,7 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
 def main() -> None:
     """Run the command line and exit: 0 done, 2 a mistake that the user can mend, 130 interrupted."""
     try:
-        status = app(standalone_mode=False)
+        status = app(prog_name="inkling", standalone_mode=False)
     except InklingError as error:
         status = _fail(str(error))
     except (KeyboardInterrupt, typer.Abort):
