@@ -11,7 +11,7 @@ from conftest import Simulated
 from inkling.diagnosis.accuracy import evaluate_predictions
 from inkling.diagnosis.mistakes import worst_mistakes
 from inkling.diagnosis.overfitting import diagnose_overfitting
-from inkling.metrics.intervals import difference_interval, wilson_interval
+from inkling.metrics.intervals import newcombe_interval, wilson_interval
 from inkling.metrics.spread import spread
 
 
@@ -22,18 +22,18 @@ def test_wilson_interval_of_a_published_example() -> None:
     assert wilson_interval(0, 20).high == pytest.approx(0.1611, abs=5e-5)
 
 
-def test_difference_interval_of_a_published_example() -> None:
+def test_newcombe_interval_of_a_published_example() -> None:
     # Newcombe (1998), Stat. Med. 17:873, table II, method 10: 56/70 - 48/80.
-    found = difference_interval(56, 70, 48, 80)
+    found = newcombe_interval(56, 70, 48, 80)
     assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
 
 
-def test_difference_interval_covers_as_often_as_it_says(simulated: Simulated) -> None:
+def test_newcombe_interval_covers_as_often_as_it_says(simulated: Simulated) -> None:
     rng = np.random.default_rng(0)
     a, b = rng.binomial(2000, 0.97, 1000), rng.binomial(1000, 0.95, 1000)
     covered = 0
     for x, y in zip(a, b, strict=True):
-        interval = difference_interval(int(x), 2000, int(y), 1000)
+        interval = newcombe_interval(int(x), 2000, int(y), 1000)
         covered += interval.low <= 0.02 <= interval.high
     simulated("The 95% interval of a gap between two sets holds it", covered / 1000, 1000)
     assert 0.93 <= covered / 1000 <= 0.97

@@ -156,12 +156,12 @@ def test_units_of_a_known_network() -> None:
     assert found.classes.tolist() == [0, 1]
     assert found.rivals.tolist() == [1, 2]
     np.testing.assert_allclose(found.contributions, [[3, -1, 0], [0.1, 1, -0.5]])
-    assert found.speaks_for.tolist() == [0, 1, 2]
-    assert found.speaks_against.tolist() == [2, 0, 0]
+    assert found.evidence_for.tolist() == [0, 1, 2]
+    assert found.evidence_against.tolist() == [2, 0, 0]
     assert found.top(0, 2) == [0, 1]
     np.testing.assert_allclose(found.mean_absolute, [1.55, 1.0, 0.25])
     assert found.half == 1
-    assert found.sentence == (
+    assert found.verdict == (
         "1 of 3 hidden units make up half of what decides; unit 0 counts most, 1.55 on average of a mean lead of 1.30 "
         "(2 images)."
     )
@@ -207,14 +207,14 @@ def test_the_right_map_of_a_linear_classifier_beats_random_and_its_negative_lose
     assert found.shown
     assert found.gain > 0.1
     assert found.by_map.probability[STATED] < found.at_random.probability[STATED] - 0.1
-    assert found.sentence.startswith("The map points at what matters: removing the 10% of the non-black pixels")
+    assert found.verdict.startswith("The map points at what matters: removing the 10% of the non-black pixels")
     before, after = found.by_map.probability[0], found.by_map.probability[STATED]
-    assert f"from {before:.2f} to {after:.2f}" in found.sentence
-    assert "(100 images)" in found.sentence
+    assert f"from {before:.2f} to {after:.2f}" in found.verdict
+    assert "(100 images)" in found.verdict
     opposite = deletion_test(linear, images, -right_maps(images))
     assert opposite.gain_interval is not None
     assert opposite.gain_interval.high < 0
-    assert "points away from what matters" in opposite.sentence
+    assert "points away from what matters" in opposite.verdict
 
 
 def test_curves_begin_with_the_image_and_end_in_black() -> None:
@@ -238,7 +238,7 @@ def test_a_map_that_only_finds_the_ink_gains_nothing() -> None:
     assert found.gain_interval is not None
     assert found.gain_interval.low < 0 < found.gain_interval.high
     assert not found.shown
-    assert "It is not shown" in found.sentence
+    assert "It is not shown" in found.verdict
 
 
 def test_random_maps_are_called_better_no_more_often_than_chance_allows(simulated: Simulated) -> None:
@@ -259,8 +259,8 @@ def test_the_class_asked_about_is_followed_and_one_image_has_no_interval() -> No
     found = deletion_test(linear, images, right_maps(images), targets=np.array([2]))
     assert found.by_map.probability[0] == pytest.approx(float(linear(images)[0, 2]))
     assert found.gain_interval is found.by_map.intervals is found.by_map.area_interval is None
-    assert "the class asked about" in found.sentence
-    assert "(1 image)" in found.sentence
+    assert "the class asked about" in found.verdict
+    assert "(1 image)" in found.verdict
     values = found.to_dict()
     assert values["fractions"] == list(FRACTIONS)
     assert values["by_map"]["accuracy"] is None

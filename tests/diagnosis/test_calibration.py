@@ -13,7 +13,8 @@ from PIL import Image
 from command_line import assert_refused, inkling, last_json
 from conftest import Simulated
 from inkling.diagnosis.accuracy import evaluate_predictions
-from inkling.diagnosis.calibration import BINS, diagnose_calibration, measure_calibration, refuse_least_confident
+from inkling.diagnosis.calibration import BINS, diagnose_calibration, measure_calibration
+from inkling.diagnosis.risk_coverage import risk_coverage
 from inkling.errors import DataError
 from inkling.figures.displays import CoverageDisplay, ReliabilityDisplay
 from inkling.images.sources.digits import load_digits
@@ -153,18 +154,18 @@ def test_refusing_the_least_confident() -> None:
     labels = np.zeros(200, np.int64)
     labels[190:] = 1  # the least confident tenth is half wrong
     probabilities = np.stack([confidence, 1 - confidence], axis=1)
-    found = refuse_least_confident(labels, probabilities)
+    found = risk_coverage(labels, probabilities)
     assert found.at(0).error == pytest.approx(10 / 200)
     assert (found.at(0.1).error, found.at(0.1).kept) == (0, 180)
     assert found.at(0.025).error == pytest.approx(5 / 195)
     assert found.area == pytest.approx(sum(k / (190 + k) for k in range(1, 11)) / 200)
-    assert "its error is 0.00% [0.00, 2.09] instead of 5.00% (n = 180 of 200)" in found.verdict
+    assert "lowers the error rate: 0.00% [0.00, 2.09] instead of 5.00% (n = 180 of 200)" in found.verdict
 
 
 def test_refusing_at_random_saves_nothing() -> None:
     labels = np.arange(1000) % 4 // 3  # a quarter wrong, all of the same confidence
-    found = refuse_least_confident(labels, np.tile([[0.6, 0.4]], (1000, 1)))
-    assert {round(one.error, 9) for one in found.refusals} == {0.25}
+    found = risk_coverage(labels, np.tile([[0.6, 0.4]], (1000, 1)))
+    assert {round(one.error, 9) for one in found.points} == {0.25}
     assert found.area == pytest.approx(0.25)
 
 
@@ -172,7 +173,7 @@ def test_what_is_no_prediction_is_refused() -> None:
     with pytest.raises(DataError, match="the same images"):
         measure_calibration(np.zeros(3, np.int64), np.ones((2, 2)))
     with pytest.raises(DataError, match="the same images"):
-        refuse_least_confident(np.zeros(0, np.int64), np.ones((0, 2)))
+        risk_coverage(np.zeros(0, np.int64), np.ones((0, 2)))
 
 
 def test_json_values() -> None:
@@ -182,8 +183,8 @@ def test_json_values() -> None:
     assert {"ece", "brier", "nll", "bins", "level"} <= values["before"].keys()
     assert len(values["after"]["brier_interval"]) == 2
     assert len(values["before"]["bins"][0]["accuracy_interval"]) == 2
-    curve = refuse_least_confident(labels, probabilities).to_dict()
-    assert len(curve["refused"]) == len(curve["error"])
+    curve = risk_coverage(labels, probabilities).to_dict()
+    assert len(curve["rejected"]) == len(curve["error"])
 
 
 def test_displays_show_the_numbers() -> None:
@@ -199,7 +200,7 @@ def test_displays_show_the_numbers() -> None:
     alone = ReliabilityDisplay.from_diagnosis(diagnose_calibration(labels, probabilities)).plot().axes[0]
     assert "hollow" not in alone.get_xlabel()
 
-    curve = refuse_least_confident(labels, probabilities)
+    curve = risk_coverage(labels, probabilities)
     display = CoverageDisplay.from_risk_coverage(curve)
     ax = display.plot(limits=(0.001, 1), reach=0.5).axes[0]
     assert ax.get_yscale() == "log"
@@ -215,7 +216,7 @@ def test_displays_survive_a_classifier_that_is_always_right_and_sure() -> None:
     found = diagnose_calibration(labels, probabilities, fit_temperature(labels, probabilities))
     assert found.before.level == "none shown"
     ReliabilityDisplay.from_diagnosis(found).plot().canvas.draw()
-    CoverageDisplay.from_risk_coverage(refuse_least_confident(labels, probabilities)).plot().canvas.draw()
+    CoverageDisplay.from_risk_coverage(risk_coverage(labels, probabilities)).plot().canvas.draw()
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from conftest import Simulated
 from inkling.diagnosis.data_size import LearningCurve, compare_sizes, fit_learning_curve
 from inkling.errors import DataError
 from inkling.figures.displays import LearningCurveBySizeDisplay
-from inkling.metrics.intervals import difference_interval
+from inkling.metrics.intervals import newcombe_interval
 from inkling.report import wording
 from inkling.report.gather import build_report, gather
 from inkling.studies.study import StudyPlan, run_study
@@ -153,7 +153,7 @@ def test_two_sizes_are_compared_on_the_same_images() -> None:
     found = compare_sizes(200, [small], 1000, [large], labels)
     assert (found.small_accuracy, found.large_accuracy, found.gain) == pytest.approx((0.9, 0.929, 0.029))
     assert found.shown
-    apart = difference_interval(929, 1000, 900, 1000)
+    apart = newcombe_interval(929, 1000, 900, 1000)
     assert found.gain_interval.high - found.gain_interval.low < 0.6 * (apart.high - apart.low)
     assert wording.size_effect(found, "cnn").startswith(
         "From 200 to 1,000 training images, the cnn's test error goes from 10.0% to 7.1% (n = 1,000): +2.9 points of "

@@ -33,7 +33,7 @@ def test_a_peak_is_kept_and_what_follows_is_saved() -> None:
     assert (found.stopped_at, found.kept_epoch, found.kept_accuracy) == (5, 2, 0.9)
     assert (found.epochs, found.whole_kept_epoch, found.cost) == (8, 2, 0)
     assert found.seconds_saved == pytest.approx(0.5)
-    assert found.sentence == (
+    assert found.verdict == (
         "Stopping when validation accuracy had not improved for 3 epochs would have kept 90.00% (epoch 2) and saved "
         "50% of the training time; what the whole run kept too."
     )
@@ -44,13 +44,13 @@ def test_a_late_rise_is_lost() -> None:
     assert (found.stopped_at, found.kept_epoch, found.whole_kept_epoch) == (4, 2, 6)
     assert found.cost == pytest.approx(0.072)
     assert found.seconds_saved is None
-    assert "saved 50% of the epochs; the whole run kept 97.20% (epoch 6)." in found.sentence
+    assert "saved 50% of the epochs; the whole run kept 97.20% (epoch 6)." in found.verdict
 
 
 def test_a_run_that_keeps_improving_is_never_stopped() -> None:
     found = stopped_early(history([0.5, 0.6, 0.7]), 1)
     assert not found.stops
-    assert "not improved for 1 epoch would have saved no epoch of 3" in found.sentence
+    assert "not improved for 1 epoch would have saved no epoch of 3" in found.verdict
     at_the_end = stopped_early(history([0.5, 0.7, 0.6, 0.6]), 2)
     assert not at_the_end.stops  # the rule fires at the last epoch: nothing was left to save
 
@@ -108,21 +108,21 @@ def test_more_data_closes_the_gap() -> None:
     assert found.change == pytest.approx(0.019 - 0.098)
     assert found.change_interval.low < found.change < found.change_interval.high < 0
     assert found.shown
-    assert found.sentence.startswith(
+    assert found.verdict.startswith(
         "With 50,000 images instead of 2,000 images the gap falls from 9.8 to 1.9 points, −7.9 ["
     )
-    assert "validation accuracy goes from 90.20% to 97.40%" in found.sentence
-    assert json.loads(json.dumps(found.to_dict()))["sentence"] == found.sentence
+    assert "validation accuracy goes from 90.20% to 97.40%" in found.verdict
+    assert json.loads(json.dumps(found.to_dict()))["sentence"] == found.verdict
 
 
 def test_a_gap_that_closes_because_less_is_learned_is_called_so() -> None:
     first, second = overfitting(0.99, 0.95, 5000), overfitting(0.91, 0.90, 5000)
     found = compare_gaps(first, second, "the recipe reference", "the recipe strong")
     assert found.shown
-    assert "falls" in found.sentence
-    assert "learned less well" in found.sentence
+    assert "falls" in found.verdict
+    assert "learned less well" in found.verdict
     back = compare_gaps(second, first, "a", "b")
-    assert "grows" in back.sentence
+    assert "grows" in back.verdict
     assert (back.change_interval.low, back.change_interval.high) == pytest.approx(
         (-found.change_interval.high, -found.change_interval.low)
     )

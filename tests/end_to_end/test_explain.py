@@ -71,7 +71,7 @@ def test_explaining_a_perceptron(runs: dict[str, Path], picture: Path, tmp_path:
     said = inkling("explain", runs["perceptron"], picture, "--out", out)
     assert f"{values['label']}, probability {values['probability']:.4f}" in said.stdout
     assert "speaks for" in said.stdout
-    assert expected.sentence in said.stdout
+    assert expected.verdict in said.stdout
     assert inkling("explain", runs["perceptron"], picture, "--out", out, "--quiet").stdout.count("\n") == 1
 
 

@@ -327,7 +327,7 @@ def test_the_units_that_weigh_most_are_there_without_a_script(content: ReportCon
         assert cell.hidden is not None
         assert cell.hidden.units is not None
         found = cell.hidden.units
-        assert found.sentence in table
+        assert found.verdict in table
         rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in table.split("<tr>")[2:]]
         assert len(rows) == 10
         assert [int(row[0]) for row in rows] == list(np.argsort(-found.mean_absolute, kind="stable")[:10])

@@ -119,7 +119,7 @@ def test_every_verdict_is_in_the_page_and_the_answer_comes_first(study: Path, pa
     for question, answer in wording.answers(content):
         assert f"{question} {answer}" in lede
         assert answer.endswith(".")
-    assert content.chosen.first.overfitting.sentence in lede
+    assert content.chosen.first.overfitting.summary in lede
     assert f"{100 * test.interval.low:.1f}–{100 * test.interval.high:.1f}%" in lede
     assert f"of {test.n} test images right" in lede
     assert "From 100 to 400 training images" in lede
@@ -277,9 +277,9 @@ def test_the_evidence_behind_the_answer_is_in_the_page(study: Path, page: str) -
     assert examined.attribution is not None
     assert content.duplicates is not None
     said = [
-        examined.calibration.verdict, examined.refusals.verdict, examined.attribution.test.sentence,
-        content.gap_changes["perceptron"].sentence, content.duplicates.verdict,
-        *(cell.first.early_stopping.sentence for cell in content.cells),
+        examined.calibration.verdict, examined.refusals.verdict, examined.attribution.test.verdict,
+        content.gap_changes["perceptron"].verdict, content.duplicates.verdict,
+        *(cell.first.early_stopping.verdict for cell in content.cells),
     ]  # fmt: skip
     for sentence in said:
         assert " ".join(sentence.split()) in seen

@@ -57,7 +57,7 @@ def _compare_runs(a: Path, b: Path | None, output: Output) -> None:
     ):
         rows.add_row(what, f"{count:,}")
     gaps = compare_gaps(_overfitting(first), _overfitting(second), str(a), str(b))
-    output.result({**found.to_dict(), "overfitting": gaps.to_dict()}, found.verdict, rows, gaps.sentence)
+    output.result({**found.to_dict(), "overfitting": gaps.to_dict()}, found.verdict, rows, gaps.verdict)
 
 
 def _overfitting(run: Run) -> Overfitting:

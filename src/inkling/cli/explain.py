@@ -93,13 +93,16 @@ def explain(
         values["hidden_units"] = [
             {
                 "unit": unit, "contribution": float(units.contributions[0, unit]),
-                "speaks_for": names[units.speaks_for[unit]], "speaks_against": names[units.speaks_against[unit]],
+                "evidence_for": names[units.evidence_for[unit]],
+                "evidence_against": names[units.evidence_against[unit]],
+                # Earlier names of the two.
+                "speaks_for": names[units.evidence_for[unit]], "speaks_against": names[units.evidence_against[unit]],
             }
             for unit in units.top(0, len(units.mean_absolute))
         ]  # fmt: skip
         values.update(rival=rival, lead=float(units.leads[0]), bias=float(units.bias[0]))
         for unit in values["hidden_units"][:5]:
-            rows.add_row(unit["unit"], f"{unit['contribution']:+.2f}", unit["speaks_for"], unit["speaks_against"])
+            rows.add_row(unit["unit"], f"{unit['contribution']:+.2f}", unit["evidence_for"], unit["evidence_against"])
     parts = Explanation(AttributionDisplay.from_maps(pictures, maps), DeletionDisplay.from_test(test), drawn)
     save_explanation(parts, figure, title, units_title)
     second = names[int(np.argsort(-probabilities, kind="stable")[1])]
@@ -107,7 +110,7 @@ def explain(
         values,
         f"{values['label']}, probability {values['probability']:.4f} (next: {second}, "
         f"{values['probabilities'][second]:.4f})",
-        test.sentence,
+        test.verdict,
         *((units_title + ":", rows) if units is not None else ()),
         f"The figure is {figure}",
     )

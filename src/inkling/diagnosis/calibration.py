@@ -24,9 +24,6 @@ DRAWS = 2000
 SLIGHT_GAP = 0.01
 """Gaps (fractions) between confidence and accuracy below this are called slight: a convention, not a law."""
 
-REFUSED = tuple(step / 200 for step in range(200))
-"""Fractions of images refused at which the error on the others is measured: none to 99.5%."""
-
 
 @dataclass(frozen=True)
 class ReliabilityBin:
@@ -114,51 +111,6 @@ class CalibrationDiagnosis:
             "temperature": self.temperature,
             "before": self.before.to_dict(),
             "after": None if self.after is None else self.after.to_dict(),
-        }
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Error on the images that are left when the least confident are refused."""
-
-    refused: float  # fraction of the images
-    kept: int  # images left
-    error: float  # fraction of those
-    error_interval: Interval  # Wilson
-
-
-@dataclass(frozen=True)
-class RiskCoverage:
-    """What refusing the least confident images saves."""
-
-    split: str
-    n: int
-    refusals: tuple[Refusal, ...]  # one for each of REFUSED
-    area: float  # under error against coverage: the mean error over all numbers of images kept
-
-    def at(self, refused: float) -> Refusal:
-        """Return the refusal nearest to a fraction of images refused."""
-        return min(self.refusals, key=lambda one: abs(one.refused - refused))
-
-    @property
-    def verdict(self) -> str:
-        """One sentence."""
-        everything, tenth = self.at(0), self.at(0.1)
-        low, high = 100 * tenth.error_interval.low, 100 * tenth.error_interval.high
-        return (
-            f"Without the tenth of the {self.split} images that it is least sure of, its error is {tenth.error:.2%} "
-            f"[{low:.2f}, {high:.2f}] instead of {everything.error:.2%} (n = {tenth.kept:,} of {self.n:,})."
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON values, the verdict included; the curve as lists."""
-        return {
-            "verdict": self.verdict,
-            "split": self.split,
-            "n": self.n,
-            "area": self.area,
-            "refused": [one.refused for one in self.refusals],
-            "error": [one.error for one in self.refusals],
         }
 
 
@@ -250,44 +202,6 @@ def diagnose_calibration(
         return CalibrationDiagnosis(split, before, None, None)
     after = measure_calibration(labels, at_temperature(probabilities, temperature))
     return CalibrationDiagnosis(split, before, temperature, after)
-
-
-def refuse_least_confident(
-    labels: NDArray[np.int64], probabilities: NDArray[np.floating[Any]], split: str = "test"
-) -> RiskCoverage:
-    """Return the error on the images that are left when the least confident are refused.
-
-    Parameters
-    ----------
-    labels : ndarray of int64, shape (N,)
-    probabilities : ndarray of float, shape (N, K)
-    split : str
-        What the images are called.
-
-    Returns
-    -------
-    RiskCoverage
-        The risk-coverage curve and its area (El-Yaniv and Wiener, 2010, JMLR 11:1605; Geifman and El-Yaniv, 2017,
-        NeurIPS). Images of equal confidence count as refused in random order.
-
-    Raises
-    ------
-    DataError
-        If shapes do not fit together, or there is no image.
-    """
-    check_predictions(labels, probabilities)
-    n = len(labels)
-    wrong = probabilities.argmax(axis=1) != labels
-    _, group, sizes = np.unique(-probabilities.max(axis=1), return_inverse=True, return_counts=True)
-    of_group = np.bincount(group, weights=wrong) / sizes  # mean error of equal confidences, most confident first
-    errors = np.cumsum(np.repeat(of_group, sizes))  # (N,) expected mistakes among the first 1..N
-    kept = np.arange(1, n + 1)
-    refusals = []
-    for refused in REFUSED:
-        left = max(1, n - round(refused * n))
-        mistakes = float(errors[left - 1])
-        refusals.append(Refusal(refused, left, mistakes / left, wilson_interval(round(mistakes), left)))
-    return RiskCoverage(split, n, tuple(refusals), float((errors / kept).mean()))
 
 
 def _bins(

@@ -53,7 +53,7 @@ class LearningCurve:
     a: float
     b: float  # 0.5 halves the error above c for four times the images
     c: float  # error that no number of images would undercut
-    _laws: NDArray[np.float64] = field(repr=False)  # (draws, 3): a, b, c
+    _fits: NDArray[np.float64] = field(repr=False)  # (draws, 3): a, b, c
     _noise: NDArray[np.float64] = field(repr=False)  # (draws,): log of measured error over that of the law
 
     @property
@@ -67,7 +67,7 @@ class LearningCurve:
 
     def error_interval(self, size: float) -> Interval:
         """Return the 95% prediction interval of the mean error of as many seeds on as many test images."""
-        drawn = np.minimum(_error_of(self._laws, size) * np.exp(self._noise), 1.0)
+        drawn = np.minimum(_error_of(self._fits, size) * np.exp(self._noise), 1.0)
         low, high = np.quantile(drawn, (0.025, 0.975))
         return Interval(float(low), float(high))
 
@@ -89,7 +89,7 @@ class LearningCurve:
     @property
     def fall_interval(self) -> Interval:
         """95% interval of the fall."""
-        drawn = 1 - _error_of(self._laws, 2 * self.sizes[-1]) / _error_of(self._laws, self.sizes[-1])
+        drawn = 1 - _error_of(self._fits, 2 * self.sizes[-1]) / _error_of(self._fits, self.sizes[-1])
         low, high = np.quantile(drawn, (0.025, 0.975))
         return Interval(float(low), float(high))
 

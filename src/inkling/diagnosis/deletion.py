@@ -59,7 +59,7 @@ class DeletionTest:
         return self.gain_interval is not None and self.gain_interval.low > 0
 
     @property
-    def sentence(self) -> str:
+    def verdict(self) -> str:
         """One sentence, with its numbers."""
         mapped, random = self.by_map.probability, self.at_random.probability
         which = "the predicted class" if self.predicted else "the class asked about"
@@ -78,7 +78,7 @@ class DeletionTest:
         return f"It is not shown that the map points at what matters: {numbers}."
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON values, the sentence included; intervals as [low, high]."""
+        """Return JSON values, the verdict included ("sentence" is its earlier name); intervals as pairs."""
 
         def listed(of: Any) -> Any:
             if isinstance(of, dict) and set(of) == {"low", "high"}:
@@ -87,7 +87,7 @@ class DeletionTest:
                 return {name: listed(value) for name, value in of.items()}
             return [listed(value) for value in of] if isinstance(of, tuple) else of
 
-        return {"sentence": self.sentence, "fractions": list(FRACTIONS), **listed(asdict(self))}
+        return {"verdict": self.verdict, "sentence": self.verdict, "fractions": list(FRACTIONS), **listed(asdict(self))}
 
 
 def deletion_test(

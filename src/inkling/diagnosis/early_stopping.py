@@ -36,7 +36,7 @@ class EarlyStopping:
         return self.whole_kept_accuracy - self.kept_accuracy
 
     @property
-    def sentence(self) -> str:
+    def verdict(self) -> str:
         """One sentence."""
         waiting = f"{self.patience} epochs" if self.patience > 1 else "1 epoch"
         if not self.stops:
@@ -60,8 +60,8 @@ class EarlyStopping:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON values, the sentence included."""
-        return {"sentence": self.sentence, **asdict(self)}
+        """Return JSON values, the verdict included ("sentence" is its earlier name)."""
+        return {"verdict": self.verdict, "sentence": self.verdict, **asdict(self)}
 
 
 def stopped_early(history: Sequence[Mapping[str, Any]], patience: int) -> EarlyStopping:

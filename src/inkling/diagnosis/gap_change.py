@@ -26,7 +26,7 @@ class GapChange:
         return self.change_interval.low > 0 or self.change_interval.high < 0
 
     @property
-    def sentence(self) -> str:
+    def verdict(self) -> str:
         """One or two sentences."""
         first, second = 100 * self.first.gap, 100 * self.second.gap
         gaps = f"from {first:.1f} to {second:.1f} points"
@@ -45,11 +45,11 @@ class GapChange:
         return sentence
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON values, the sentence included."""
+        """Return JSON values, the verdict included ("sentence" is its earlier name)."""
         values = asdict(self)
         values["first"], values["second"] = self.first.to_dict(), self.second.to_dict()
         values["change_interval"] = [self.change_interval.low, self.change_interval.high]
-        return {"sentence": self.sentence, **values}
+        return {"verdict": self.verdict, "sentence": self.verdict, **values}
 
 
 def compare_gaps(first: Overfitting, second: Overfitting, first_name: str, second_name: str) -> GapChange:

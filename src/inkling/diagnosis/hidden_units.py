@@ -1,4 +1,4 @@
-"""What did a perceptron learn? What each hidden unit contributes to its decisions, and the class it speaks for."""
+"""What did a perceptron learn? What each hidden unit contributes to its decisions, and the class it is evidence for."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class HiddenUnits:
     bias: NDArray[np.float64]  # (N,) b_c - b_r
     contributions: NDArray[np.float64]  # (N, H) the summands; their sum and the bias are the lead
     mean_absolute: NDArray[np.float64]  # (H,) mean over the images of the contributions' absolute values
-    speaks_for: NDArray[np.int64]  # (H,) the class whose logit the unit raises most
-    speaks_against: NDArray[np.int64]  # (H,) the class whose logit it raises least, or lowers most
+    evidence_for: NDArray[np.int64]  # (H,) the class whose logit the unit raises most
+    evidence_against: NDArray[np.int64]  # (H,) the class whose logit it raises least, or lowers most
 
     def top(self, image: int, count: int) -> list[int]:
         """Return the units with the largest absolute contributions to one image's lead, largest first."""
@@ -44,7 +44,7 @@ class HiddenUnits:
         return int(np.searchsorted(sums, sums[-1] / 2) + 1)
 
     @property
-    def sentence(self) -> str:
+    def verdict(self) -> str:
         """One sentence on the whole set."""
         units, n = len(self.mean_absolute), len(self.leads)
         most = int(self.mean_absolute.argmax())
@@ -99,6 +99,6 @@ def contributions_of_units(
         bias=b[c] - b[r],
         contributions=summands,
         mean_absolute=np.abs(summands).mean(axis=0),
-        speaks_for=w.argmax(axis=1),
-        speaks_against=w.argmin(axis=1),
+        evidence_for=w.argmax(axis=1),
+        evidence_against=w.argmin(axis=1),
     )

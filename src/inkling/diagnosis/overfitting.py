@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from inkling.metrics.intervals import Interval, difference_interval
+from inkling.metrics.intervals import Interval, newcombe_interval
 
 SLIGHT_GAP, STRONG_GAP = 0.01, 0.03
 """Gaps (fractions) below the first are called slight, above the second strong: conventions, not laws."""
@@ -35,7 +35,7 @@ class Overfitting:
     loss_turned_up: bool
 
     @property
-    def sentence(self) -> str:
+    def summary(self) -> str:
         """Whether it overfits, in one sentence."""
         points, low, high = 100 * self.gap, 100 * self.gap_interval.low, 100 * self.gap_interval.high
         gap = (
@@ -50,8 +50,8 @@ class Overfitting:
 
     @property
     def verdict(self) -> str:
-        """The sentence, and one on the validation loss."""
-        first = self.sentence
+        """The summary, and a sentence on the validation loss."""
+        first = self.summary
         if self.loss_turned_up:
             return (
                 f"{first} The validation loss turned up after epoch {self.lowest_loss_epoch} and ended "
@@ -99,7 +99,7 @@ def diagnose_overfitting(history: Sequence[Mapping[str, Any]], n_train: int, n_v
     lowest = min(range(len(losses)), key=losses.__getitem__)
     train, validation = history[kept]["train_accuracy"], history[kept]["validation_accuracy"]
     gap = train - validation
-    interval = difference_interval(round(train * n_train), n_train, round(validation * n_validation), n_validation)
+    interval = newcombe_interval(round(train * n_train), n_train, round(validation * n_validation), n_validation)
     if interval.low <= 0:
         level = "none shown"
     else:

@@ -122,8 +122,8 @@ class HiddenUnitsDisplay(Display):
         captions = tuple(
             (
                 f"unit {unit}: {units.contributions[image, unit]:+.2f}",
-                f"for {shorten(class_names[units.speaks_for[unit]], 12)}",
-                f"against {shorten(class_names[units.speaks_against[unit]], 9)}",
+                f"for {shorten(class_names[units.evidence_for[unit]], 12)}",
+                f"against {shorten(class_names[units.evidence_against[unit]], 9)}",
             )
             for unit in shown
         )

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
 
-from inkling.diagnosis.calibration import Calibration, CalibrationDiagnosis, Refusal, RiskCoverage
+from inkling.diagnosis.calibration import Calibration, CalibrationDiagnosis
+from inkling.diagnosis.risk_coverage import RiskCoverage, SelectivePoint
 from inkling.figures.display import Display
 from inkling.figures.style import INK, MUTED, NETWORK_COLOURS, RULE, TEXT, figure_of, new_axes, style_axes
 
@@ -88,7 +89,7 @@ class CoverageDisplay(Display):
 
     @classmethod
     def from_risk_coverage(cls, found: RiskCoverage, colour: str = NETWORK_COLOURS[0]) -> CoverageDisplay:
-        """Make the display from `diagnosis.calibration.refuse_least_confident`."""
+        """Make the display from `diagnosis.risk_coverage.risk_coverage`."""
         return cls(found, colour)
 
     @property
@@ -100,12 +101,12 @@ class CoverageDisplay(Display):
     @property
     def reach(self) -> float:
         """Largest fraction refused worth an axis: half, or less where at most one mistake is left before."""
-        few = [one.refused for one in self.found.refusals if one.error * one.kept < 1.5]
+        few = [one.rejected for one in self.found.points if one.error * one.kept < 1.5]
         return min([0.5, *(max(0.12, refused + 0.02) for refused in few)])
 
     @property
-    def _drawn(self) -> list[Refusal]:
-        return [one for one in self.found.refusals if one.refused <= self.reach]
+    def _drawn(self) -> list[SelectivePoint]:
+        return [one for one in self.found.points if one.rejected <= self.reach]
 
     def plot(
         self,
@@ -138,7 +139,7 @@ class CoverageDisplay(Display):
         ax.grid(axis="y", color=RULE, linewidth=0.6)
         ax.set_axisbelow(True)
         drawn = self._drawn
-        x = [one.refused for one in drawn]
+        x = [one.rejected for one in drawn]
         below = [max(low, one.error_interval.low) for one in drawn]
         above = [min(high, one.error_interval.high) for one in drawn]
         ax.fill_between(x, below, above, color=self.colour, alpha=0.18, linewidth=0)
@@ -146,10 +147,10 @@ class CoverageDisplay(Display):
         for refused, place in ((0.0, (8, 4)), (0.1, (8, 6))):
             one = self.found.at(refused)
             y = max(low, one.error)
-            ax.plot([one.refused], [y], "o", color=self.colour, markersize=5, zorder=4, clip_on=False)
+            ax.plot([one.rejected], [y], "o", color=self.colour, markersize=5, zorder=4, clip_on=False)
             words = "all images" if not refused else "a tenth refused"
             ax.annotate(
-                f"{words}: {100 * one.error:.3g}%", (one.refused, y), place, textcoords="offset points", color=INK,
-                fontsize=TEXT - 0.5, ha="right" if one.refused > 0.6 * ax.get_xlim()[1] else "left",
+                f"{words}: {100 * one.error:.3g}%", (one.rejected, y), place, textcoords="offset points", color=INK,
+                fontsize=TEXT - 0.5, ha="right" if one.rejected > 0.6 * ax.get_xlim()[1] else "left",
             )  # fmt: skip
         return figure_of(ax)

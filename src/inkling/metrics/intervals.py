@@ -24,7 +24,7 @@ def wilson_interval(successes: int, n: int) -> Interval:
     return Interval(float(found.low), float(found.high))
 
 
-def difference_interval(successes_a: int, n_a: int, successes_b: int, n_b: int) -> Interval:
+def newcombe_interval(successes_a: int, n_a: int, successes_b: int, n_b: int) -> Interval:
     """Return the 95% interval of p_a - p_b for independent samples (Newcombe, 1998, Stat. Med. 17:873, method 10)."""
     a, b = successes_a / n_a, successes_b / n_b
     of_a, of_b = wilson_interval(successes_a, n_a), wilson_interval(successes_b, n_b)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from inkling.diagnosis.attribution.maps import attribute
-from inkling.diagnosis.calibration import diagnose_calibration, refuse_least_confident
+from inkling.diagnosis.calibration import diagnose_calibration
 from inkling.diagnosis.deletion import deletion_test
 from inkling.diagnosis.mistakes import worst_mistakes
 from inkling.diagnosis.neighbours import labelled_neighbours
+from inkling.diagnosis.risk_coverage import risk_coverage
 from inkling.errors import MissingLibraryError, NetworkError
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.networks.protocols import Network
@@ -50,7 +51,7 @@ def close_up(cell: CellContent, run: Run, splits: Splits | None) -> CloseUp:
     return CloseUp(
         cell=cell,
         calibration=diagnose_calibration(predictions.labels, predictions.probabilities, run.temperature()),
-        refusals=refuse_least_confident(predictions.labels, predictions.probabilities),
+        refusals=risk_coverage(predictions.labels, predictions.probabilities),
         mistakes=_mistakes(predictions, splits, run.data.image_shape),
         feature_maps=None if splits is None else _feature_maps(network, predictions, splits.test),
         attribution=attribution,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.diagnosis.accuracy import Evaluation
-from inkling.diagnosis.calibration import CalibrationDiagnosis, RiskCoverage
+from inkling.diagnosis.calibration import CalibrationDiagnosis
 from inkling.diagnosis.class_misses import ClassMisses
 from inkling.diagnosis.comparison import Comparison, ComparisonOverSeeds
 from inkling.diagnosis.data_size import DataSizeEffect, LearningCurve
@@ -22,6 +22,7 @@ from inkling.diagnosis.hidden_units import HiddenUnits
 from inkling.diagnosis.mistakes import Mistake
 from inkling.diagnosis.neighbours import Neighbour
 from inkling.diagnosis.overfitting import Overfitting
+from inkling.diagnosis.risk_coverage import RiskCoverage
 from inkling.metrics.intervals import Interval
 from inkling.metrics.spread import Spread, spread
 from inkling.networks.protocols import Layer

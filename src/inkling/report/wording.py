@@ -38,7 +38,7 @@ def answers(content: ReportContent) -> list[tuple[str, str]]:
     return [
         ("How well", how_well(content)),
         which_network(content) or ("Mistakes", most_confused(chosen)),
-        ("Overfitting", chosen.first.overfitting.sentence),
+        ("Overfitting", chosen.first.overfitting.summary),
         ("More images", more_images(content, chosen.network)),
         ("How sure", examined.calibration.verdict),
     ]
