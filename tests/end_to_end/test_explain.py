@@ -140,7 +140,7 @@ def test_without_captum_the_way_to_it_is_said(runs: dict[str, Path], picture: Pa
         "from inkling.cli.main import main; main()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert_refused(done, "need Captum", "pip install 'inkling[torch,explain]'")
+    assert_refused(done, "need Captum", "pip install 'inkling-ml[torch,explain]'")
     assert not out.exists()
 
 

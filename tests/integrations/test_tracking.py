@@ -131,7 +131,7 @@ def test_unknown_and_missing_trackers_are_refused_before_anything_is_done(tmp_pa
             "from inkling.cli.main import main; main()"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-        assert_refused(done, name, "pip install 'inkling[track]'")
+        assert_refused(done, name, "pip install 'inkling-ml[track]'")
     assert not (tmp_path / "run").exists()
     with pytest.raises(TrackingError, match="use tensorboard or mlflow"):
         open_tracker("paper")
@@ -233,7 +233,7 @@ def test_a_failing_tensorboard_says_so_on_stderr(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # in MLflow's own queries
 def test_mlflow_is_told_every_epoch_once(tmp_path: Path) -> None:
-    mlflow = pytest.importorskip("mlflow", reason="MLflow is not installed: pip install 'inkling[track]'")
+    mlflow = pytest.importorskip("mlflow", reason="MLflow is not installed: pip install 'inkling-ml[track]'")
     out, uri = tmp_path / "run", f"sqlite:///{tmp_path}/store.db"
     env = {"MLFLOW_TRACKING_URI": uri, "MLFLOW_EXPERIMENT_NAME": "digits"}
     words = [*map(str, WORDS), "--epochs", "400", "--out", str(out), "--track", "mlflow"]

@@ -113,7 +113,7 @@ def test_without_cleanlab_one_line_says_what_to_install(tmp_path: Path) -> None:
         "from inkling.cli.main import main; main()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert_refused(done, "cleanlab", "pip install 'inkling[labels]'")
+    assert_refused(done, "cleanlab", "pip install 'inkling-ml[labels]'")
     assert not (tmp_path / "out").exists()
 
 

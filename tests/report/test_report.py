@@ -305,7 +305,7 @@ def test_without_cleanlab_the_page_says_what_to_install(study: Path, monkeypatch
     monkeypatch.setattr("inkling.diagnosis.label_errors.find_spec", lambda name: None)
     seen = words(build_report(study))
     assert "Test labels were not examined" in seen
-    assert "pip install 'inkling[labels]'" in seen
+    assert "pip install 'inkling-ml[labels]'" in seen
 
 
 def test_every_figure_becomes_a_file(two_networks: Path, tmp_path: Path) -> None:

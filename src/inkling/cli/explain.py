@@ -37,7 +37,7 @@ def explain(
     """Draw which pixels spoke for a label and which against it, and put the map to the test.
 
     Of a perceptron, the hidden units that weighed most are drawn too. Convolutional networks need Captum:
-    pip install 'inkling[explain]'.
+    pip install 'inkling-ml[explain]'.
     """
     import numpy as np
 

@@ -87,5 +87,5 @@ def check_cleanlab() -> None:
     """Raise MissingLibraryError if cleanlab is not installed: better before training than after it."""
     if not find_spec("cleanlab"):
         raise MissingLibraryError(
-            "finding wrong labels needs cleanlab, which is not installed: run pip install 'inkling[labels]'"
+            "finding wrong labels needs cleanlab, which is not installed: run pip install 'inkling-ml[labels]'"
         )

@@ -28,7 +28,7 @@ def _convolutional(name: str, **options: Any) -> Network:
         if error.name != "torch":
             raise
         raise NetworkError(
-            f"the network '{name}' needs PyTorch, which is not installed: run pip install 'inkling[torch]', "
+            f"the network '{name}' needs PyTorch, which is not installed: run pip install 'inkling-ml[torch]', "
             "or train the perceptron, which needs NumPy only"
         ) from None
     return TorchNetwork.named(name, **options)

@@ -9,11 +9,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from inkling import __version__
+
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that a result can depend on, where installed."""
-    found = {"python": platform.python_version()}
-    for package in ("inkling", "numpy", "scipy", "scikit-learn", "torch"):
+    found = {"python": platform.python_version(), "inkling": __version__}
+    for package in ("numpy", "scipy", "scikit-learn", "torch"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -116,7 +116,7 @@ def _torch_maps(
             raise
         raise MissingLibraryError(
             "attribution maps of PyTorch networks need Captum, which is not installed: "
-            "run pip install 'inkling[torch,explain]', or explain a perceptron, which needs NumPy only"
+            "run pip install 'inkling-ml[torch,explain]', or explain a perceptron, which needs NumPy only"
         ) from None
     if not isinstance(network, TorchNetwork):
         raise NetworkError(f"attribution maps are made of a Perceptron or a TorchNetwork, found {network!r}")

@@ -189,7 +189,7 @@ def open_tracker(name: str) -> Tracker:
         if error.name is None or error.name.partition(".")[0] != name:
             raise
         raise MissingLibraryError(
-            f"tracking with {name} needs a package that is not installed: run pip install 'inkling[track]'"
+            f"tracking with {name} needs a package that is not installed: run pip install 'inkling-ml[track]'"
         ) from None
 
 
