@@ -10,7 +10,7 @@ import statistics
 
 import torch
 
-from inkling import Splits, build, load_images, recipe, train
+from inkling import Splits, build_network, load_images, recipe, train
 from inkling.networks.protocols import PRECISIONS
 from inkling.runs.environment import machine, versions
 
@@ -26,12 +26,12 @@ def main() -> None:
     seconds: dict[str, list[float]] = {precision: [] for precision in PRECISIONS}
     warm_up = Splits(*(splits.test.subset(range(512)) for _ in range(3)), splits.name)
     for precision in PRECISIONS:
-        network = build(options.network, splits.train.image_shape, splits.train.n_classes)
+        network = build_network(options.network, splits.train.image_shape, splits.train.n_classes)
         list(train(network, warm_up, recipe("fast", options.network, 512, precision=precision)))
     for seed in range(options.seeds):
         for precision in PRECISIONS[:: 1 if seed % 2 else -1]:
             settings = recipe("fast", options.network, len(splits.train), seed=seed, precision=precision)
-            network = build(options.network, splits.train.image_shape, splits.train.n_classes, seed)
+            network = build_network(options.network, splits.train.image_shape, splits.train.n_classes, seed)
             last = list(train(network, splits, settings))[-1]
             accuracies[precision].append(last.validation_accuracy)
             seconds[precision].append(last.train_seconds)

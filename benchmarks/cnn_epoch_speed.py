@@ -18,7 +18,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from inkling import load_images, recipe
-from inkling.networks.catalogue import build
+from inkling.networks.catalogue import build_network
 from inkling.networks.torch.modules import CONVOLUTIONAL
 from inkling.runs.environment import machine, versions
 from inkling.training.batches import MiniBatches
@@ -43,7 +43,7 @@ def main() -> None:
     settings = recipe("reference", options.network)
 
     def ours(seed: int) -> float:
-        network = build(options.network, train_images.image_shape, train_images.n_classes, seed)
+        network = build_network(options.network, train_images.image_shape, train_images.n_classes, seed)
         network.configure(settings.optimizer)
         began = time.perf_counter()
         for _ in take_steps(network, MiniBatches(train_images, settings), 1, lambda _: 0.001):

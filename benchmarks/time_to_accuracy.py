@@ -28,7 +28,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from inkling import Splits, load_images, recipe
-from inkling.networks.catalogue import build
+from inkling.networks.catalogue import build_network
 from inkling.runs.environment import machine, versions
 from inkling.training.loop import measure, train
 
@@ -80,7 +80,7 @@ def inkling(splits: Splits, seed: int) -> tuple[float, float]:
     """The `fast` recipe on 50,000 images; the seconds are those of building the network and of its steps."""
     settings = recipe("fast", "small-cnn", len(splits.train), seed=seed)
     began = time.perf_counter()
-    network = build("small-cnn", splits.train.image_shape, splits.train.n_classes, seed)
+    network = build_network("small-cnn", splits.train.image_shape, splits.train.n_classes, seed)
     built = time.perf_counter() - began
     records = list(train(network, splits, settings))
     return built + sum(record.train_seconds for record in records), measure(network, splits.test)[1]

@@ -34,7 +34,7 @@ def find_lr(
     from inkling.cli.downloads import load_with_progress
     from inkling.errors import SettingsError
     from inkling.figures.learning_rates import save_learning_rates
-    from inkling.networks.catalogue import build
+    from inkling.networks.catalogue import build_network
     from inkling.training.learning_rate_range import learning_rate_range
     from inkling.training.recipes.registry import find_recipe
     from inkling.training.recipes.registry import recipe as make_settings
@@ -49,7 +49,7 @@ def find_lr(
     if train_size is not None:
         splits = splits.with_train_size(train_size, seed)
     settings = make_settings(recipe, network, len(splits.train), batch_size=batch_size, precision=precision, seed=seed)
-    fresh = build(network, splits.train.image_shape, splits.train.n_classes, seed, device)
+    fresh = build_network(network, splits.train.image_shape, splits.train.n_classes, seed, device)
     found = learning_rate_range(fresh, splits.train, settings, lowest, highest, steps)
     plot = out or Path(f"{splits.name}-{network}-learning-rates.png")
     optimizer = settings.optimizer.name

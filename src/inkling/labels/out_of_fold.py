@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from inkling.errors import DataError, SettingsError
 from inkling.images.dataset import Splits
 from inkling.images.sampling import stratified_order
-from inkling.networks.catalogue import build
+from inkling.networks.catalogue import build_network
 from inkling.networks.protocols import Network
 from inkling.training.loop import EpochRecord, train
 from inkling.training.settings import TrainingSettings
@@ -85,7 +85,7 @@ def train_to_the_end(
     progress: FoldProgress | None = None,
 ) -> Network:
     """Return a network trained on the training images, as it is after its last epoch."""
-    fresh = build(network, splits.train.image_shape, splits.train.n_classes, settings.seed, device)
+    fresh = build_network(network, splits.train.image_shape, splits.train.n_classes, settings.seed, device)
     # One thread, as in a run: the results then do not depend on the number of cores.
     with threadpool_limits(limits=1, user_api="blas"):
         for record in train(fresh, splits, settings):

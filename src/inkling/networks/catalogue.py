@@ -50,7 +50,7 @@ def check_name(name: str) -> str:
     return name
 
 
-def build(
+def build_network(
     name: str, image_shape: tuple[int, int, int], n_classes: int, seed: int = 0, device: str = "auto", **options: Any
 ) -> Network:
     """Return a fresh network.
@@ -76,6 +76,9 @@ def build(
     return builder(image_shape=image_shape, n_classes=n_classes, seed=seed, device=device, **options)
 
 
+build = build_network
+
+
 def rebuild(description: Mapping[str, Any], device: str = "auto") -> Network:
     """Return a network as `Network.description` described it; its weights are still to be loaded.
 
@@ -88,6 +91,6 @@ def rebuild(description: Mapping[str, Any], device: str = "auto") -> Network:
     try:
         name, shape, n_classes = options.pop("network"), options.pop("image_shape"), options.pop("n_classes")
         height, width, channels = (int(length) for length in shape)
-        return build(name, (height, width, channels), int(n_classes), device=device, **options)
+        return build_network(name, (height, width, channels), int(n_classes), device=device, **options)
     except (KeyError, TypeError, ValueError) as error:
         raise NetworkError(f"a network's description is damaged ({error})") from None

@@ -98,7 +98,7 @@ class Trainable(Classifier, Protocol):
         ...
 
     def description(self) -> dict[str, Any]:
-        """Return what `networks.catalogue.build` needs to make such a network again, as JSON values."""
+        """Return what `networks.catalogue.build_network` needs to make such a network again, as JSON values."""
         ...
 
 

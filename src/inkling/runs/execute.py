@@ -16,7 +16,7 @@ from inkling.errors import DataError, RunError
 from inkling.images.corrections import describe
 from inkling.images.dataset import Splits
 from inkling.metrics.temperature import fit_temperature
-from inkling.networks.catalogue import build
+from inkling.networks.catalogue import build_network
 from inkling.runs.environment import machine, versions
 from inkling.runs.run import DataInfo, Predictions, Run
 from inkling.training.batches import check_teacher
@@ -115,7 +115,9 @@ def _execute(
 ) -> Generator[EpochRecord, None, None]:
     plan.settings.check()
     splits = plan.splits(whole)
-    network = build(plan.network, splits.train.image_shape, splits.train.n_classes, plan.settings.seed, plan.device)
+    network = build_network(
+        plan.network, splits.train.image_shape, splits.train.n_classes, plan.settings.seed, plan.device
+    )
     teacher = Teacher(plan.teacher, whole, plan.device) if plan.teacher else None
     check_teacher(plan.settings, teacher.network if teacher else None)
     network.configure(plan.settings.optimizer, plan.settings.precision)

@@ -21,7 +21,7 @@ from inkling.images.corrections import describe
 from inkling.images.dataset import Splits
 from inkling.images.sources.registry import canonical, load_images
 from inkling.metrics.spread import Spread, spread
-from inkling.networks.catalogue import build
+from inkling.networks.catalogue import build_network
 from inkling.runs.execute import Plan, Teacher, execute
 from inkling.runs.run import Run
 from inkling.studies.folder import StudyFolder, load_runs
@@ -104,7 +104,7 @@ class StudyPlan:
         for (network, size), settings in self.settings.items():
             splits.train.check_size(size)
             settings.check()
-            fresh = build(network, splits.train.image_shape, splits.train.n_classes, device=self.device)
+            fresh = build_network(network, splits.train.image_shape, splits.train.n_classes, device=self.device)
             fresh.configure(settings.optimizer, settings.precision)
         taught = [cell.recipe for cell in self.settings.values() if cell.distillation.weight]
         if self.teacher and not taught:
