@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,12 @@ def test_confirmed_labels_replace_those_of_the_source(tiny_splits: Splits, write
         assert np.array_equal(before.images, after.images)
     assert changed.fingerprint != tiny_splits.fingerprint
     assert describe(path) == {"file": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "labels": 2}
+
+
+def test_corrected_images_keep_their_files(tiny_splits: Splits, write: Write) -> None:
+    files = tuple(f"top/{i}.png" for i in range(60))
+    named = replace(tiny_splits, train=replace(tiny_splits.train, files=files))
+    assert correct(named, write(HEAD + "train,0,top,lower\n")).train.files == files
 
 
 def test_a_file_in_which_nothing_is_confirmed_changes_nothing(tiny_splits: Splits, write: Write) -> None:

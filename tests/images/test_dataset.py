@@ -31,6 +31,18 @@ def positions(dataset: ImageDataset) -> set[int]:
     return {int(high) * 256 + int(low) for high, low in dataset.images.reshape(-1, 2)}
 
 
+def test_files_go_with_their_images_and_are_no_part_of_the_fingerprint() -> None:
+    files = ("cat/0.png", "dog/1.png", "", "cat/3.png", "dog/4.png")
+    dataset = ImageDataset(IMAGES, LABELS, NAMES, files)
+    assert dataset.fingerprint == ImageDataset(IMAGES, LABELS, NAMES).fingerprint
+    for indices in ([3, 0], np.array([False, True, False, False, True]), slice(1, 4), np.array([4])):
+        assert dataset.subset(indices).files == tuple(np.array(files)[indices])
+    assert [dataset.image_name(i, "test") for i in (1, 2)] == ["dog/1.png", "test image 2"]
+    assert ImageDataset(IMAGES, LABELS, NAMES).image_name(2, "train") == "train image 2"
+    with pytest.raises(DataError, match="5 images but 4 files"):
+        ImageDataset(IMAGES, LABELS, NAMES, files[:4])
+
+
 def test_callers_arrays_are_kept_apart() -> None:
     images, labels = IMAGES.copy(), LABELS.copy()
     dataset = ImageDataset(images, labels, NAMES)

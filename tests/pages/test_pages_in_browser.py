@@ -19,7 +19,7 @@ from selenium_axe_python import Axe
 from command_line import inkling
 from inkling.figures.style import LEVELS, NETWORK_COLOURS
 from inkling.images.dataset import ImageDataset, Splits
-from inkling.images.sources.registry import file_names, load_images
+from inkling.images.sources.registry import load_images
 from inkling.labels.review import Judged, write_review
 from inkling.report.gather import write_report
 from inkling.runs.execute import Plan, execute
@@ -65,7 +65,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "long names": report(noise(tuple(f"a class with a long name {i}" for i in range(20))), folder / "long"),
         "script": report(noise(("cat", SCRIPT, *FOLDERS)), folder / "script", SCRIPT),
         "folders": report(from_folders, folder / "folders", str(pictures)),
-        "folders' labels": review(from_folders, folder / "review", file_names(pictures)["train"]),
+        "folders' labels": review(from_folders, folder / "review", from_folders.train.files),
     }
 
 

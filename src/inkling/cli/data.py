@@ -117,9 +117,9 @@ def fetch(
             f"no data set is called '{name}'{did_you_mean(name, NAMED_SETS)}: there is {', '.join(NAMED_SETS)}"
         )
     with ExitStack() as stack:
-        from inkling.cli.downloads import download_meter
+        from inkling.cli.downloads import load_meters
 
-        files = fetch_files(NAMED_SETS[name], data_folder() / name, download_meter(output, stack))
+        files = fetch_files(NAMED_SETS[name], data_folder() / name, load_meters(output, stack))
     output.result(
         {"name": name, "files": [str(path) for path in files.values()]},
         f"{name}: {len(files)} files, every checksum right, in {data_folder() / name}",

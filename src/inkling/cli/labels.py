@@ -46,7 +46,6 @@ def labels(
     from inkling.cli.downloads import load_with_progress
     from inkling.diagnosis.label_errors import check_cleanlab
     from inkling.errors import DataError, SettingsError, did_you_mean
-    from inkling.images.sources.registry import file_names
     from inkling.labels.review import check_folder, write_review
     from inkling.training.recipes.registry import find_recipe
     from inkling.training.recipes.registry import recipe as make_settings
@@ -80,7 +79,7 @@ def labels(
         settings = make_settings(recipe, network, per_network, epochs=epochs, seed=seed)
         judged = _by_training(whole, split, train_size, network, settings, folds, device, output)
     command = shlex.join(["inkling", *sys.argv[1:]])
-    review = write_review(whole, judged, out, limit, file_names(source).get(split, ()), command)
+    review = write_review(whole, judged, out, limit, dict(whole.items())[split].files, command)
     rows = table("image", "label", "its probability", "rather")
     for suspect in review.suspects[:20]:
         rows.add_row(suspect.file or str(suspect.index), suspect.label, f"{suspect.score:.5f}", suspect.suggested)

@@ -70,7 +70,7 @@ def correct(splits: Splits, path: Path) -> Splits:
         seen.add((split, index))
         if correct_label is not None:
             labels[split][index] = correct_label
-    train, validation, test = (ImageDataset(of.images, labels[split], of.class_names) for split, of in datasets.items())
+    train, validation, test = (replace(dataset, labels=labels[split]) for split, dataset in datasets.items())
     return Splits(train, validation, test, splits.name)
 
 

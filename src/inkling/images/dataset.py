@@ -1,4 +1,4 @@
-"""Labelled images as immutable arrays, and the three splits that every honest evaluation needs."""
+"""Labelled images as immutable arrays, and the three splits that an unbiased evaluation needs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ class ImageDataset:
     labels : ndarray of integers, shape (N,)
         Class of each image, 0..K-1. Kept as int64.
     class_names : sequence of str, length K
-        One distinct, non-empty name a class.
+        One distinct, non-empty name per class.
+    files : sequence of str, length N or 0
+        The picture file of each image, relative to the source with `/` between folders ("cat/1.png"), '' for an
+        image that has none; empty where no image comes from a file of its own. Not part of the fingerprint.
 
     Raises
     ------
@@ -37,6 +40,7 @@ class ImageDataset:
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     class_names: tuple[str, ...]
+    files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         images = np.asanyarray(self.images)
@@ -63,9 +67,13 @@ class ImageDataset:
                 f"labels must lie in 0..{len(names) - 1} for {len(names)} classes, "
                 f"found {labels.min()}..{labels.max()}: check the label file"
             )
+        files = tuple(self.files)
+        if files and len(files) != len(images):
+            raise DataError(f"{len(images)} images but {len(files)} files: name one file per image, or none")
         object.__setattr__(self, "images", _read_only(images, self.images))
         object.__setattr__(self, "labels", _read_only(labels.astype(np.int64), None))
         object.__setattr__(self, "class_names", names)
+        object.__setattr__(self, "files", files)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -101,9 +109,14 @@ class ImageDataset:
             digest.update(np.ascontiguousarray(self.images[start : start + 8192]).data)
         return digest.hexdigest()
 
+    def image_name(self, index: int, split: str) -> str:
+        """Return what to call an image: its picture file ("cat/1.png"), or "test image 12" where it has none."""
+        return (self.files[index] if self.files else "") or f"{split} image {index}"
+
     def subset(self, indices: Any) -> ImageDataset:
         """Return the images at `indices` (integers or a boolean mask), in that order."""
-        return ImageDataset(self.images[indices], self.labels[indices], self.class_names)
+        files = tuple(self.files[i] for i in np.arange(len(self))[indices]) if self.files else ()
+        return ImageDataset(self.images[indices], self.labels[indices], self.class_names, files)
 
     def check_size(self, size: int) -> None:
         """Raise DataError unless a subset of `size` images can hold every class."""
@@ -112,7 +125,7 @@ class ImageDataset:
         if size < self.n_classes:
             raise DataError(
                 f"a training size of {size:,} is smaller than the {self.n_classes} classes: "
-                f"use at least {self.n_classes}, one image a class"
+                f"use at least {self.n_classes}, one image per class"
             )
 
     def stratified_subset(self, size: int, seed: int) -> ImageDataset:
@@ -136,7 +149,7 @@ class ImageDataset:
 
 @dataclass(frozen=True)
 class Splits:
-    """Three disjoint sets of one kind of image: to fit, to choose, and to judge.
+    """Three disjoint sets of one kind of image: to fit, to choose, and to evaluate.
 
     Parameters
     ----------
@@ -188,7 +201,7 @@ def split_stratified(dataset: ImageDataset, sizes: Sequence[int], seed: int = 0)
     if sum(sizes) != len(dataset):
         raise DataError(f"parts of {list(sizes)} images do not sum to the {len(dataset)} there are")
     order = stratified_order(dataset.labels, seed)
-    # A prefix of the order is stratified and so is every later slice, but for the one image a class at its start.
+    # A prefix of the order is stratified and so is every later slice, but for the one image per class at its start.
     return [dataset.subset(np.sort(part)) for part in np.split(order, np.cumsum(sizes)[:-1])]
 
 

@@ -1,13 +1,15 @@
-"""A picture file made an image such as a network takes."""
+"""From a picture file to an image such as a network takes."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from inkling.errors import DataError
 
@@ -25,7 +27,7 @@ def read_picture(path: Path, image_shape: tuple[int, int, int], invert: bool = F
     image_shape : tuple of int
         (H, W, C), C being 1 or 3.
     invert : bool
-        Turn dark into light: for ink on paper, where the network learned light on dark.
+        Invert the grey levels: for ink on paper, where the network was trained on light on dark.
 
     Returns
     -------
@@ -61,19 +63,43 @@ def open_picture(path: Path, mode: str) -> Image.Image:
     DataError
         If it cannot be read as a picture.
     """
+    with _opened(path) as file:
+        picture = _eight_bits(ImageOps.exif_transpose(file), path).convert("RGBA")
+    paper = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(paper, picture).convert(mode)
+
+
+def header_size(path: Path) -> tuple[int, int]:
+    """Return the (width, height) that a picture file's header announces, turned as its camera says.
+
+    Nothing is decoded. A file that says elsewhere that it is to be turned is given unturned.
+
+    Raises
+    ------
+    DataError
+        If it is no picture.
+    """
+    with _opened(path) as file:
+        # Where it does not stand in front, Pillow would decode the whole picture to look for it.
+        exif = file.getexif() if "exif" in file.info else {}
+        on_its_side = exif.get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+        return (file.height, file.width) if on_its_side else file.size
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open a picture file; what goes wrong with it is a DataError that names it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as opened:
-                picture = _eight_bits(ImageOps.exif_transpose(opened), path).convert("RGBA")
+            with Image.open(path) as file:
+                yield file
     except UnidentifiedImageError:
         raise DataError(f"{path}: expected a picture (PNG, JPEG, …), found something else") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"{path}: expected a picture, which cannot be read ({reason})") from None
-    paper = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(paper, picture).convert(mode)
 
 
 def _eight_bits(picture: Image.Image, path: Path) -> Image.Image:

@@ -16,6 +16,7 @@ import pytest
 from inkling.errors import DataError, DownloadError
 from inkling.images.sources.downloads import NAMED_SETS, Digest, NamedSet, check_digest, fetch, find
 from inkling.images.sources.idx import load_idx_folder
+from inkling.images.sources.protocol import LoadProgress
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -103,16 +104,18 @@ def named(*mirrors: str, of: str = "content") -> NamedSet:
 
 @pytest.mark.parametrize("of", ["content", "archive"])
 def test_fetch(server: Server, tmp_path: Path, of: str) -> None:
-    progress: list[tuple[str, int, int]] = []
+    progress: list[LoadProgress] = []
     folder = tmp_path / "new" / "tiny"
-    files = fetch(named(server.mirror("good"), of=of), folder, lambda *state: progress.append(state))
+    files = fetch(named(server.mirror("good"), of=of), folder, progress.append)
     assert files == {name: folder / name for name in CONTENT}
     assert sorted(path.name for path in folder.iterdir()) == sorted(CONTENT)
     for name, path in files.items():
         assert path.read_bytes() == ARCHIVES[name]
-    assert {name for name, _, _ in progress} == set(CONTENT)
-    last = {name: done for name, done, _ in progress}
-    assert last == {name: len(archive) for name, archive in ARCHIVES.items()}
+    assert [said for said in progress if said.stage == "verifying tiny"] == [
+        LoadProgress("verifying tiny", 4, 4, "files")
+    ]
+    last = {said.stage: (said.done, said.total, said.unit) for said in progress if said.stage != "verifying tiny"}
+    assert last == {f"downloading {name}": (len(archive), len(archive), "bytes") for name, archive in ARCHIVES.items()}
     assert len(load_idx_folder(folder, "tiny", ("a", "b")).test) == 4
 
 

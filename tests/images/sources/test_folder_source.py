@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 import re
+import sys
+import time
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from command_line import assert_refused, inkling, last_json
+from inkling.cli.console import Output
+from inkling.cli.downloads import load_with_progress
 from inkling.errors import DataError, UnknownSourceError
 from inkling.images.dataset import Splits
+from inkling.images.pictures import open_picture
 from inkling.images.sources import folder as folder_reader
-from inkling.images.sources.registry import canonical, file_names, load_images
+from inkling.images.sources.folder import Pictures
+from inkling.images.sources.protocol import LoadProgress
+from inkling.images.sources.registry import canonical, load_images
 
 HOSTILE = ("<img src=x onerror=alert(1)>", "<script>alert(1)<", "a\"b'c&amp;", "two\nlines", "ünï 数字", "=1+1,2")
 
@@ -74,7 +81,7 @@ def test_missing_split_folders_are_cut_from_the_training_pictures(tmp_path: Path
     assert [len(part) for _, part in splits.items()] == [30, 6, 4]
     assert splits.validation.class_counts == {"no": 3, "yes": 3}
     assert splits.test.class_counts == {"no": 0, "yes": 4}
-    together = {path for paths in file_names(tmp_path).values() for path in paths}
+    together = {path for _, part in splits.items() for path in part.files}
     assert len(together) == 40
 
 
@@ -83,18 +90,26 @@ def test_train_can_be_a_class_among_others(tmp_path: Path, fill: Fill) -> None:
     assert load_images(tmp_path).train.class_names == ("train", "tram")
 
 
-def test_file_names_say_which_picture_an_image_is(tmp_path: Path, fill: Fill) -> None:
+def test_images_know_their_picture_files(tmp_path: Path, fill: Fill) -> None:
     fill(tmp_path, {"b": 9, "a": 11})
     (tmp_path / "a" / "more").mkdir()
     Image.new("L", (5, 6), 77).save(tmp_path / "a" / "more" / "deep.bmp")
-    splits, names = load_images(tmp_path), file_names(tmp_path)
-    for split, part in splits.items():
-        assert len(names[split]) == len(part)
-        for name, image, label in zip(names[split], part.images, part.labels, strict=True):
+    splits = load_images(tmp_path)
+    smaller = splits.with_train_size(8, seed=3)
+    for part in (smaller.train, smaller.validation, smaller.test):
+        assert len(part.files) == len(part)
+        for name, image, label in zip(part.files, part.images, part.labels, strict=True):
             assert np.array_equal(np.asarray(Image.open(tmp_path / name)), image[..., 0])
-            assert name.startswith(part.class_names[label] + os.sep)
-    assert sum("deep.bmp" in name for paths in names.values() for name in paths) == 1
-    assert file_names("digits") == {}
+            assert name.startswith(part.class_names[label] + "/")
+    assert sum(name == "a/more/deep.bmp" for _, part in splits.items() for name in part.files) == 1
+    assert splits.test.image_name(0, "test") == splits.test.files[0]
+    assert load_images("digits").test.files == ()
+
+
+def test_files_are_named_with_slashes_on_windows_too() -> None:
+    folder = PureWindowsPath(r"C:\photos")
+    paths = (folder / "cat" / "1.png", folder / "dog" / "more" / "2.png")
+    assert Pictures(paths, np.array([0, 1])).files(folder) == ("cat/1.png", "dog/more/2.png")  # type: ignore[arg-type]
 
 
 def test_grey_pictures_make_one_channel_and_one_colour_picture_makes_three(tmp_path: Path, fill: Fill) -> None:
@@ -107,9 +122,9 @@ def test_grey_pictures_make_one_channel_and_one_colour_picture_makes_three(tmp_p
     Image.new("RGB", (5, 6), (9, 9, 10)).save(tmp_path / "b" / "colour.webp", lossless=True)
     splits = load_images(tmp_path)
     assert splits.train.image_shape == (6, 5, 3)
-    found = [part.images[i] for split, part in splits.items() for i, name in enumerate(file_names(tmp_path)[split])
-             if name.endswith("colour.webp")]  # fmt: skip
-    assert (found[0] == [9, 9, 10]).all()
+    colours = [part.images[i] for _, part in splits.items() for i, name in enumerate(part.files)
+               if name == "b/colour.webp"]  # fmt: skip
+    assert (colours[0] == [9, 9, 10]).all()
 
 
 def test_hidden_files_and_other_files_are_passed_over(tmp_path: Path, fill: Fill) -> None:
@@ -133,7 +148,68 @@ def test_sizes_that_differ_are_named_with_a_file_each_or_fitted_on_request(tmp_p
     assert fitted.train.image_shape == (10, 10, 1)
     assert fitted.name == "pets@10"
     assert load_images(canonical(f"{tmp_path}/pets@10")).fingerprint == fitted.fingerprint
-    assert sum(map(len, file_names(f"{tmp_path}/pets@10").values())) == 18
+    assert sum(len(part.files) for _, part in fitted.items()) == 18
+
+
+def test_one_picture_of_another_size_is_found_before_any_is_read(
+    tmp_path: Path, fill: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path, {"a": 9, "b": 9})
+    Image.new("L", (6, 6)).save(tmp_path / "b" / "odd.png")
+    read = []
+    monkeypatch.setattr(folder_reader, "open_picture", lambda path, mode: read.append(path) or open_picture(path, mode))
+    with pytest.raises(DataError, match=r"odd\.png: expected 6x5 pixels"):
+        load_images(tmp_path)
+    assert len(read) == 2, "the first picture and the odd one"
+
+
+def test_pictures_lying_on_their_side_have_one_size_with_those_that_stand(tmp_path: Path, fill: Fill) -> None:
+    fill(tmp_path, {"a": 9, "b": 9})
+    turned = Image.Exif()
+    turned[ExifTags.Base.Orientation] = 6
+    for suffix in ("jpg", "png", "webp"):
+        Image.new("L", (6, 5)).save(tmp_path / "a" / f"turned.{suffix}", exif=turned)
+    splits = load_images(tmp_path)
+    assert splits.train.image_shape == (6, 5, 1)
+    assert sum(len(part) for _, part in splits.items()) == 21
+
+
+def test_phone_photos_in_their_own_size_cost_one_line(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    for name in ("cat", "dog"):
+        (photos / name).mkdir(parents=True)
+        for number in range(10):
+            Image.new("RGB", (4000, 3000), (number, 0, 99)).save(photos / name / f"{number}.jpg", quality=10)
+    done = inkling("train", photos, "--out", tmp_path / "run")
+    assert_refused(done, "0.jpg: expected 1,048,576 pixels at most, found 3000x4000", f"{photos}@64")
+    assert load_images(f"{photos}@16").train.image_shape == (16, 16, 3)
+
+
+def test_loading_says_how_far_it_is(tmp_path: Path, fill: Fill, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path, {"a": 30, "b": 30})
+    seen: list[LoadProgress] = []
+    load_images(tmp_path, seen.append)
+    assert [(progress.stage, progress.done, progress.total, progress.unit) for progress in seen] == [
+        ("measuring pictures", 60, 60, "pictures"), ("reading pictures", 60, 60, "pictures"),
+    ]  # fmt: skip
+    seen.clear()
+    monkeypatch.setattr("inkling.images.progress.SECONDS", 0)
+    load_images(f"{tmp_path}@8", seen.append)
+    assert [progress.done for progress in seen] == list(range(1, 61))
+
+
+def test_a_meter_is_shown_where_loading_takes_longer_than_a_moment(
+    tmp_path: Path, fill: Fill, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path, {"a": 30, "b": 30})
+    load_with_progress(str(tmp_path), Output(quiet=False, as_json=False))
+    assert capsys.readouterr().err == ""
+    clock = iter(range(10_000))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    load_with_progress(str(tmp_path), Output(quiet=False, as_json=False))
+    said = capsys.readouterr().err
+    assert "reading pictures 60/60 pictures" in said
+    assert "measuring pictures" in said
 
 
 def test_a_folder_whose_own_name_ends_in_a_size(tmp_path: Path, fill: Fill) -> None:
@@ -168,13 +244,14 @@ def test_what_cannot_be_a_source(tmp_path: Path, fill: Fill, monkeypatch: pytest
     fill(tmp_path / "twice/train", {"a": 9, "b": 9})
     fill(tmp_path / "twice/val", {"a": 1})
     fill(tmp_path / "twice/valid", {"a": 1})
-    with pytest.raises(DataError, match="one folder a split"):
+    with pytest.raises(DataError, match="one folder per split"):
         load_images(tmp_path / "twice")
     monkeypatch.setattr(folder_reader, "MAX_BYTES", 100)
     with pytest.raises(DataError, match="more than the 100 bytes"):
         load_images(tmp_path / "unknown/train")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no names that are not Unicode")
 def test_a_name_that_is_no_unicode(tmp_path: Path, fill: Fill) -> None:
     fill(tmp_path, {"a": 5})
     os.mkdir(os.fsencode(tmp_path) + b"/caf\xe9")

@@ -18,6 +18,7 @@ from inkling.errors import DataError
 from inkling.images.dataset import Splits
 from inkling.images.sources import idx
 from inkling.images.sources.idx import find_pairs, load_idx_folder, read_idx, read_pair
+from inkling.images.sources.protocol import LoadProgress
 
 WriteIdx = Callable[..., Path]
 
@@ -122,6 +123,15 @@ def test_the_cap_is_of_the_uncompressed_size(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(idx, "MAX_BYTES", 71)
     with pytest.raises(DataError, match="promises 72 bytes"):
         read_idx(tmp_path / "images", 3)
+
+
+def test_reading_says_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "images.gz"
+    path.write_bytes(gzip.compress(bytes([0, 0, 8, 1]) + (3 * 2**20).to_bytes(4, "big") + bytes(3 * 2**20)))
+    monkeypatch.setattr("inkling.images.progress.SECONDS", 0)
+    seen: list[LoadProgress] = []
+    assert len(read_idx(path, 1, seen.append)) == 3 * 2**20
+    assert seen == [LoadProgress("reading images.gz", i * 2**20, 3 * 2**20, "bytes") for i in (1, 2, 3)]
 
 
 def test_pairs_must_fit(tmp_path: Path, write_idx: WriteIdx) -> None:

@@ -6,7 +6,6 @@ import gzip
 import hashlib
 import os
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin
@@ -16,9 +15,9 @@ import pooch
 import requests
 
 from inkling.errors import DataError, DownloadError
-
-Progress = Callable[[str, int, int], None]
-"""Called with (file name, bytes so far, bytes in all or 0 where the server does not say)."""
+from inkling.images.dataset import Splits
+from inkling.images.sources.idx import load_idx_pairs
+from inkling.images.sources.protocol import LoadObserver, stage
 
 
 @dataclass(frozen=True)
@@ -132,12 +131,35 @@ NAMED_SETS = {
 }
 
 
+class NamedDownloads:
+    """The sources that `NAMED_SETS` lists."""
+
+    names = tuple(NAMED_SETS)
+    description = ""
+
+    def matches(self, source: str) -> bool:
+        """Whether a set is called so."""
+        return source in NAMED_SETS
+
+    def load(self, source: str, observer: LoadObserver | None = None) -> Splits:
+        """Fetch what is missing, verify every byte, and read the files."""
+        entry = NAMED_SETS[source]
+        folder = data_folder() / source
+        # The very files that were verified, whatever else lies beside them.
+        files = fetch(entry, folder, observer)
+        train_images, train_labels, test_images, test_labels = (files[file] for file in entry.file_names)
+        pairs = {"train": (train_images, train_labels), "test": (test_images, test_labels)}
+        return load_idx_pairs(pairs, folder, source, entry.class_names, observer)
+
+
 def data_folder() -> Path:
     """Where named sets live: `INKLING_DATA`, or else the user's cache folder."""
     return Path(os.environ.get("INKLING_DATA") or platformdirs.user_cache_dir("inkling"))
 
 
-def find(entry: NamedSet, folder: Path, *, verify: bool = True) -> dict[str, Path]:
+def find(
+    entry: NamedSet, folder: Path, *, verify: bool = True, observer: LoadObserver | None = None
+) -> dict[str, Path]:
     """Map each of the set's file names to the file in `folder` (raw or .gz) that holds it; absent ones are left out.
 
     Raises
@@ -146,7 +168,8 @@ def find(entry: NamedSet, folder: Path, *, verify: bool = True) -> dict[str, Pat
         If `verify` and a file that is there does not have the right SHA-256.
     """
     present = {}
-    for name, digest in entry.digests.items():
+    progress = stage(observer, f"verifying {entry.name}", "files")
+    for place, (name, digest) in enumerate(entry.digests.items(), 1):
         candidates = [folder / name]
         if digest.of == "content":
             candidates.append(folder / name.removesuffix(".gz"))
@@ -156,6 +179,7 @@ def find(entry: NamedSet, folder: Path, *, verify: bool = True) -> dict[str, Pat
                     check_digest(path, digest)
                 present[name] = path
                 break
+        progress(place, len(entry.digests))
     return present
 
 
@@ -178,7 +202,7 @@ def check_digest(path: Path, digest: Digest) -> None:
         )
 
 
-def fetch(entry: NamedSet, folder: Path, progress: Progress | None = None) -> dict[str, Path]:
+def fetch(entry: NamedSet, folder: Path, observer: LoadObserver | None = None) -> dict[str, Path]:
     """Return the set's four verified files in `folder`, downloading those that are not there.
 
     Each mirror is tried in turn, each twice. `INKLING_MIRROR` (a base address) replaces the public mirrors. A
@@ -191,17 +215,17 @@ def fetch(entry: NamedSet, folder: Path, progress: Progress | None = None) -> di
     DataError
         If a file that is already there is not right, or the folder cannot be written.
     """
-    files = find(entry, folder)
+    files = find(entry, folder, observer=observer)
     own_mirror = os.environ.get("INKLING_MIRROR")
     mirrors = (own_mirror.rstrip("/") + "/",) if own_mirror else entry.mirrors
     for name, digest in entry.digests.items():
         if name not in files:
-            files[name] = _download(entry, name, digest, mirrors, folder, progress)
+            files[name] = _download(entry, name, digest, mirrors, folder, observer)
     return files
 
 
 def _download(
-    entry: NamedSet, name: str, digest: Digest, mirrors: tuple[str, ...], folder: Path, progress: Progress | None
+    entry: NamedSet, name: str, digest: Digest, mirrors: tuple[str, ...], folder: Path, observer: LoadObserver | None
 ) -> Path:
     pooch.get_logger().setLevel("ERROR")
     try:
@@ -221,7 +245,7 @@ def _download(
         try:
             downloads.fetch(
                 partial.name,
-                downloader=pooch.HTTPDownloader(timeout=30, progressbar=_PoochProgress(name, progress)),
+                downloader=pooch.HTTPDownloader(timeout=30, progressbar=_PoochProgress(name, observer)),
             )
             check_digest(partial, digest)
             partial.replace(folder / name)
@@ -258,14 +282,13 @@ def _reason(error: Exception) -> str:
 class _PoochProgress:
     """What pooch wants of a progress display: `total`, update, reset, close."""
 
-    def __init__(self, name: str, progress: Progress | None) -> None:
-        self.name, self.progress = name, progress
+    def __init__(self, name: str, observer: LoadObserver | None) -> None:
+        self.progress = stage(observer, f"downloading {name}", "bytes")
         self.total, self.done = 0, 0
 
     def update(self, size: int) -> None:
         self.done += size
-        if self.progress:
-            self.progress(self.name, self.done, int(self.total or 0))
+        self.progress(self.done, int(self.total or 0))
 
     def reset(self) -> None:
         self.done = 0

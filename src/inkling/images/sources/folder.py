@@ -8,18 +8,26 @@ photos/dog/2.png       or       photos/test/cat/7.png
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from inkling.errors import DataError
 from inkling.images.dataset import ImageDataset, Splits
-from inkling.images.pictures import open_picture, read_picture
+from inkling.images.pictures import header_size, open_picture, read_picture
+from inkling.images.progress import Progress
 from inkling.images.sampling import stratified_order
 from inkling.images.sources.idx import MAX_BYTES
+from inkling.images.sources.protocol import LoadObserver, stage
+
+MAX_PIXELS = 1024 * 1024
+"""Largest picture that is taken in its own size, in pixels: a network would have gigabytes of weights for more."""
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """Files with another ending are passed over: folders of pictures hold thumbnails' indices and notes as well."""
@@ -41,13 +49,38 @@ class Pictures:
         """Return the pictures at `indices`, in that order."""
         return Pictures(tuple(self.paths[i] for i in indices), self.labels[indices])
 
+    def files(self, folder: Path) -> tuple[str, ...]:
+        """Return their paths relative to a folder above them, with `/` between folders on every system."""
+        return tuple(path.relative_to(folder).as_posix() for path in self.paths)
 
-def has_class_folders(folder: Path) -> bool:
-    """Whether a folder holds a folder with a picture in it, at any depth."""
-    return any(True for name in _folders(folder) for _ in _pictures(folder / name))
+
+class ClassFolders:
+    """A folder of class folders; `FOLDER@64` fits every picture into 64x64 pixels."""
+
+    names = ()
+    description = "a folder of class folders with pictures in them"
+
+    def matches(self, source: str) -> bool:
+        """Whether the folder holds a folder with a picture in it, at any depth."""
+        folder, _ = folder_and_size(source)
+        return folder.is_dir() and any(True for name in _folders(folder) for _ in _pictures(folder / name))
+
+    def load(self, source: str, observer: LoadObserver | None = None) -> Splits:
+        """Return what `load_class_folders` does; the name is the folder's, with the size asked for."""
+        folder, size = folder_and_size(source)
+        return load_class_folders(folder, Path(source).expanduser().resolve().name, size, observer)
 
 
-def load_class_folders(folder: Path, name: str, size: int | None = None) -> Splits:
+def folder_and_size(source: str) -> tuple[Path, int | None]:
+    """Take FOLDER@64 apart, unless a folder is called that."""
+    path = Path(source).expanduser()
+    sized = re.fullmatch(r"(.+)@([1-9]\d{0,3})", str(path))
+    return (Path(sized[1]), int(sized[2])) if sized and not path.exists() else (path, None)
+
+
+def load_class_folders(
+    folder: Path, name: str, size: int | None = None, observer: LoadObserver | None = None
+) -> Splits:
     """Load a folder of class folders, with or without train, validation and test folders above them.
 
     Without those, a stratified draw, always the same, makes 70% of the pictures training images, 15% validation and
@@ -62,22 +95,32 @@ def load_class_folders(folder: Path, name: str, size: int | None = None) -> Spli
         What the data is called.
     size : int, optional
         Pixels: every picture is made a square of so many, as `read_picture` does it. Without it, all must be of one
-        size.
+        size, and of `MAX_PIXELS` at most; their headers are read before any picture is.
+    observer : callable, optional
+        Told how many pictures are measured and read.
 
     Raises
     ------
     DataError
-        If a picture cannot be read, sizes differ, a class has no picture, or there are fewer than two classes.
+        If a picture cannot be read, sizes differ, pictures are too large or too many, a class has no picture, or there
+        are fewer than two classes.
     """
-    class_names, found = find_pictures(folder)
-    shape = _image_shape(folder, found, size)
-    like = found["train"].paths[0] if size is None else None
-    pixels = {split: _read(pictures, shape, like) for split, pictures in found.items()}
+    class_names, pictures = find_pictures(folder)
+    shape = _image_shape(folder, pictures, size, observer)
+    total = sum(len(of_split.paths) for of_split in pictures.values())
+    advance = _counter(stage(observer, "reading pictures", "pictures"), total)
+    like = pictures["train"].paths[0] if size is None else None
+    pixels = {split: _read(of_split.paths, shape, like, advance) for split, of_split in pictures.items()}
     # Three equal channels carry no colour: many a grey picture is saved as RGB.
     if all(_is_grey(images) for images in pixels.values()):
-        pixels = {split: images[..., :1] for split, images in pixels.items()}
-    made = {split: ImageDataset(pixels[split], of.labels, class_names) for split, of in found.items()}
-    return Splits(made["train"], made["validation"], made["test"], name)
+        pixels = {split: np.ascontiguousarray(images[..., :1]) for split, images in pixels.items()}
+    for images in pixels.values():
+        images.flags.writeable = False  # nobody else has them: the data sets need no copies of their own
+    datasets = {
+        split: ImageDataset(pixels[split], of_split.labels, class_names, of_split.files(folder))
+        for split, of_split in pictures.items()
+    }
+    return Splits(datasets["train"], datasets["validation"], datasets["test"], name)
 
 
 def find_pictures(folder: Path) -> tuple[tuple[str, ...], Mapping[str, Pictures]]:
@@ -88,41 +131,42 @@ def find_pictures(folder: Path) -> tuple[tuple[str, ...], Mapping[str, Pictures]
         return _given_splits(folder, above)
     class_names = tuple(folders)
     _check_names(folder, class_names)
-    whole = _list(folder, class_names, class_names)
-    held_out = max(1, round(0.15 * len(whole.paths)))
-    train, validation, test = _cut(whole, [held_out, held_out])
+    pictures = _list(folder, class_names, class_names)
+    held_out = max(1, round(0.15 * len(pictures.paths)))
+    train, validation, test = _cut(pictures, [held_out, held_out])
     return class_names, {"train": train, "validation": validation, "test": test}
 
 
 def _given_splits(folder: Path, above: Mapping[str, str]) -> tuple[tuple[str, ...], dict[str, Pictures]]:
     if len(set(above.values())) < len(above):
         raise DataError(
-            f"{folder}: expected one folder a split, found {', '.join(above)}: join those that are the same"
+            f"{folder}: expected one folder per split, found {', '.join(above)}: join those that are the same"
         )
     names = {split: name for name, split in above.items()}
     class_names = tuple(_folders(folder / names["train"]))
     _check_names(folder / names["train"], class_names)
-    found = {}
+    pictures = {}
     for split, name in names.items():
         present = _folders(folder / name)
-        unknown = [of for of in present if of not in class_names]
+        unknown = [class_name for class_name in present if class_name not in class_names]
         if unknown:
             raise DataError(
                 f"{folder / name}: expected the classes of the training folder, found '{unknown[0]}': "
                 "add training pictures of it, or remove it"
             )
-        found[split] = _list(folder / name, tuple(present), class_names)
+        pictures[split] = _list(folder / name, tuple(present), class_names)
     for split in ("test", "validation"):
-        if split not in found:
-            found["train"], found[split] = _cut(found["train"], [max(1, len(found["train"].paths) // 6)])
-    return class_names, {split: found[split] for split in ("train", "validation", "test")}
+        if split not in pictures:
+            train = pictures["train"]
+            pictures["train"], pictures[split] = _cut(train, [max(1, len(train.paths) // 6)])
+    return class_names, {split: pictures[split] for split in ("train", "validation", "test")}
 
 
-def _cut(whole: Pictures, held_out: list[int]) -> list[Pictures]:
+def _cut(pictures: Pictures, held_out: list[int]) -> list[Pictures]:
     """Return what is left, and stratified parts of the given sizes."""
-    sizes = [max(0, len(whole.paths) - sum(held_out)), *held_out]
-    order = stratified_order(whole.labels, seed=0)
-    return [whole.subset(np.sort(part)) for part in np.split(order, np.cumsum(sizes)[:-1])]
+    sizes = [max(0, len(pictures.paths) - sum(held_out)), *held_out]
+    order = stratified_order(pictures.labels, seed=0)
+    return [pictures.subset(np.sort(part)) for part in np.split(order, np.cumsum(sizes)[:-1])]
 
 
 def _folders(folder: Path) -> list[str]:
@@ -168,37 +212,64 @@ def _list(folder: Path, present: tuple[str, ...], class_names: tuple[str, ...]) 
     return Pictures(tuple(paths), np.array(labels, np.int64))
 
 
-def _image_shape(folder: Path, found: Mapping[str, Pictures], size: int | None) -> tuple[int, int, int]:
-    """(H, W, 3) of every picture, as the first one or `size` has it."""
-    train = found["train"].paths
-    if not train:
+def _image_shape(
+    folder: Path, pictures: Mapping[str, Pictures], size: int | None, observer: LoadObserver | None
+) -> tuple[int, int, int]:
+    """(H, W, 3) of every picture, as `size` or all their headers have it."""
+    paths = [path for of_split in pictures.values() for path in of_split.paths]
+    if not pictures["train"].paths:
         raise DataError(f"{folder}: too few pictures to split: each of train, validation and test needs one at least")
-    width, height = (size, size) if size else open_picture(train[0], "RGB").size
-    n = sum(len(pictures.paths) for pictures in found.values())
+    width, height = (size, size) if size else open_picture(paths[0], "RGB").size
+    n = len(paths)
     if n * height * width * 3 > MAX_BYTES:
         raise DataError(
             f"{folder}: {n:,} pictures of {height}x{width} pixels are more than the {MAX_BYTES:,} bytes allowed: "
             f"make them smaller, for example by {folder}@64"
         )
+    if size is None:
+        if height * width > MAX_PIXELS:
+            raise DataError(
+                f"{paths[0]}: expected {MAX_PIXELS:,} pixels at most, found {height}x{width}: write {folder}@64 to "
+                "have every picture fitted into 64x64 pixels"
+            )
+        progress = stage(observer, "measuring pictures", "pictures")
+        for place, path in enumerate(paths, 1):
+            if header_size(path) != (width, height):
+                _open_in_size(path, (width, height), paths[0])
+            progress(place, n)
     return height, width, 3
 
 
-def _read(pictures: Pictures, shape: tuple[int, int, int], like: Path | None) -> NDArray[np.uint8]:
-    """Read pictures that must have the size of the picture `like`, or fit them all where it is None."""
-    images = np.empty((len(pictures.paths), *shape), np.uint8)
-    for place, path in enumerate(pictures.paths):
-        if like is None:
+def _read(
+    paths: tuple[Path, ...], shape: tuple[int, int, int], like: Path | None, advance: Callable[[], None]
+) -> NDArray[np.uint8]:
+    """Read pictures into (N, H, W, 3): in their own size, which must be that of `like`, or fitted without `like`."""
+    images = np.empty((len(paths), *shape), np.uint8)
+    for place, path in enumerate(paths):
+        if like:
+            images[place] = np.asarray(_open_in_size(path, (shape[1], shape[0]), like))
+        else:
             images[place] = read_picture(path, shape)
-            continue
-        picture = open_picture(path, "RGB")
-        if picture.size != (shape[1], shape[0]):
-            raise DataError(
-                f"{path}: expected {shape[0]}x{shape[1]} pixels, the size of {like}, found "
-                f"{picture.height}x{picture.width}: make them one size, or put @ and a size behind the source, as in "
-                "photos@64, to have every picture fitted into 64x64 pixels"
-            )
-        images[place] = np.asarray(picture)
+        advance()
     return images
+
+
+def _open_in_size(path: Path, size: tuple[int, int], like: Path) -> Image.Image:
+    """Open a picture that must be of this (width, height), which the picture `like` has."""
+    picture = open_picture(path, "RGB")
+    if picture.size != size:
+        raise DataError(
+            f"{path}: expected {size[1]}x{size[0]} pixels, the size of {like}, found "
+            f"{picture.height}x{picture.width}: make them one size, or put @ and a size behind the source, as in "
+            "photos@64, to have every picture fitted into 64x64 pixels"
+        )
+    return picture
+
+
+def _counter(progress: Progress, total: int) -> Callable[[], None]:
+    """Return what to call after each of `total` pictures."""
+    done = count(1)
+    return lambda: progress(next(done), total)
 
 
 def _is_grey(images: NDArray[np.uint8]) -> bool:

@@ -7,6 +7,7 @@ dimension as a big-endian uint32, then the values. Files may be gzip-compressed.
 from __future__ import annotations
 
 import gzip
+import io
 import re
 import zlib
 from pathlib import Path
@@ -16,9 +17,12 @@ from numpy.typing import NDArray
 
 from inkling.errors import DataError
 from inkling.images.dataset import ImageDataset, Splits, split_stratified
+from inkling.images.progress import Progress
+from inkling.images.sources.protocol import LoadObserver, stage
 
 MAX_BYTES = 4 * 1024**3
 """Largest uncompressed file that is read, in bytes: a header that promises more is refused before any allocation."""
+_BLOCK = 1 << 20
 
 _FILE = re.compile(
     r"(?:^|[-_.])(?P<split>train|t10k|test|validation|val)[-_.](?P<part>images|labels)[-_.]idx\d-ubyte(?:\.gz)?$"
@@ -26,15 +30,17 @@ _FILE = re.compile(
 _SPLITS = {"train": "train", "t10k": "test", "test": "test", "validation": "validation", "val": "validation"}
 
 
-def read_idx(path: Path, dimensions: int | tuple[int, ...]) -> NDArray[np.uint8]:
+def read_idx(path: Path, dimensions: int | tuple[int, ...], observer: LoadObserver | None = None) -> NDArray[np.uint8]:
     """Read one IDX file of unsigned bytes.
 
     Parameters
     ----------
     path : Path
-        Raw or gzip-compressed, told apart by the first two bytes, never by the name.
+        Raw or gzip-compressed, which its first two bytes say, never its name.
     dimensions : int or tuple of int
         The number (or numbers) of dimensions that are accepted.
+    observer : callable, optional
+        Told how many of the uncompressed bytes are read.
 
     Returns
     -------
@@ -69,7 +75,7 @@ def read_idx(path: Path, dimensions: int | tuple[int, ...]) -> NDArray[np.uint8]
                 size *= length
             if size > MAX_BYTES:
                 raise DataError(f"{path}: its header promises {size:,} bytes, more than the {MAX_BYTES:,} allowed")
-            values = file.read(size + 1)
+            values = _read_values(file, size, stage(observer, f"reading {path.name}", "bytes"))
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
@@ -84,10 +90,23 @@ def read_idx(path: Path, dimensions: int | tuple[int, ...]) -> NDArray[np.uint8]
             f"{path}: its header promises {size:,} values (shape {shape}), found {found}: "
             "replace the file with the original"
         )
-    return np.frombuffer(values, dtype=np.uint8).reshape(shape)
+    array = np.frombuffer(values, dtype=np.uint8)
+    array.flags.writeable = False
+    return array.reshape(shape)
 
 
-def read_pair(images: Path, labels: Path, class_names: tuple[str, ...] | None = None) -> ImageDataset:
+def _read_values(file: io.BufferedIOBase, size: int, progress: Progress) -> bytearray:
+    """Return the next `size` bytes: fewer where the file ends before, one more where it goes on."""
+    values = bytearray()
+    while block := file.read(min(_BLOCK, size + 1 - len(values))):
+        values += block
+        progress(min(len(values), size), size)
+    return values
+
+
+def read_pair(
+    images: Path, labels: Path, class_names: tuple[str, ...] | None = None, observer: LoadObserver | None = None
+) -> ImageDataset:
     """Read an image file and its label file; without `class_names`, classes are called by their numbers.
 
     Raises
@@ -95,7 +114,7 @@ def read_pair(images: Path, labels: Path, class_names: tuple[str, ...] | None = 
     DataError
         If either file is damaged, their counts differ, or a label is not below the number of classes.
     """
-    pixels, values = read_idx(images, (3, 4)), read_idx(labels, 1)
+    pixels, values = read_idx(images, (3, 4), observer), read_idx(labels, 1)
     if len(pixels) != len(values):
         raise DataError(
             f"{images} holds {len(pixels):,} images but {labels.name} holds {len(values):,} labels: they are not a pair"
@@ -109,16 +128,33 @@ def read_pair(images: Path, labels: Path, class_names: tuple[str, ...] | None = 
     return ImageDataset(pixels, values.astype(np.int64), names)
 
 
+class IdxFolder:
+    """A folder of IDX files named as MNIST's are."""
+
+    names = ()
+    description = "a folder of IDX files (train-images-idx3-ubyte and train-labels-idx1-ubyte, raw or .gz)"
+
+    def matches(self, source: str) -> bool:
+        """Whether the folder holds pairs of such files."""
+        folder = Path(source).expanduser()
+        return folder.is_dir() and bool(find_pairs(folder))
+
+    def load(self, source: str, observer: LoadObserver | None = None) -> Splits:
+        """Return what `load_idx_folder` does; the name is the folder's."""
+        folder = Path(source).expanduser().resolve()
+        return load_idx_folder(folder, folder.name, observer=observer)
+
+
 def find_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
     """Map train, validation and test to the (image file, label file) found in a folder by MNIST's names."""
-    found: dict[tuple[str, str], Path] = {}
+    paths: dict[tuple[str, str], Path] = {}
     for path in sorted(folder.iterdir()):
         match = _FILE.search(path.name)
         if match:
-            found.setdefault((_SPLITS[match["split"]], match["part"]), path)
+            paths.setdefault((_SPLITS[match["split"]], match["part"]), path)
     pairs = {}
     for split in ("train", "validation", "test"):
-        images, labels = found.get((split, "images")), found.get((split, "labels"))
+        images, labels = paths.get((split, "images")), paths.get((split, "labels"))
         if images and labels:
             pairs[split] = (images, labels)
         elif images or labels:
@@ -127,7 +163,9 @@ def find_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
     return pairs
 
 
-def load_idx_folder(folder: Path, name: str, class_names: tuple[str, ...] | None = None) -> Splits:
+def load_idx_folder(
+    folder: Path, name: str, class_names: tuple[str, ...] | None = None, observer: LoadObserver | None = None
+) -> Splits:
     """Load a folder of IDX files named as MNIST's are.
 
     Where no validation files exist, the last sixth of the training file is validation, as MNIST's users do
@@ -139,11 +177,15 @@ def load_idx_folder(folder: Path, name: str, class_names: tuple[str, ...] | None
     DataError
         If there is no training pair, or any file is not right.
     """
-    return load_idx_pairs(find_pairs(folder), folder, name, class_names)
+    return load_idx_pairs(find_pairs(folder), folder, name, class_names, observer)
 
 
 def load_idx_pairs(
-    pairs: dict[str, tuple[Path, Path]], folder: Path, name: str, class_names: tuple[str, ...] | None = None
+    pairs: dict[str, tuple[Path, Path]],
+    folder: Path,
+    name: str,
+    class_names: tuple[str, ...] | None = None,
+    observer: LoadObserver | None = None,
 ) -> Splits:
     """Load the (image file, label file) of each split; what `load_idx_folder` says of missing splits holds."""
     if "train" not in pairs:
@@ -151,14 +193,14 @@ def load_idx_pairs(
             f"{folder}: no IDX training files: expected train-images-idx3-ubyte and train-labels-idx1-ubyte "
             "(raw or .gz)"
         )
-    train = read_pair(*pairs["train"], class_names)
+    train = read_pair(*pairs["train"], class_names, observer)
     names = train.class_names
     if "test" in pairs:
-        test = read_pair(*pairs["test"], names)
+        test = read_pair(*pairs["test"], names, observer)
     else:
         train, test = split_stratified(train, [len(train) - len(train) // 6, len(train) // 6])
     if "validation" in pairs:
-        validation = read_pair(*pairs["validation"], names)
+        validation = read_pair(*pairs["validation"], names, observer)
     else:
         train, validation = _last_sixth(train)
     return Splits(train, validation, test, name)
