@@ -18,7 +18,8 @@ from inkling.diagnosis.hidden_units import contributions_of_units
 from inkling.errors import DataError, NetworkError
 from inkling.images.dataset import Splits
 from inkling.images.sources.digits import load_digits
-from inkling.networks.catalogue import build
+from inkling.networks.catalogue import build_network
+from inkling.networks.ensemble import Ensemble
 from inkling.networks.numpy.perceptron import Perceptron, softmax
 from inkling.networks.protocols import Network
 from inkling.training.loop import train
@@ -34,7 +35,7 @@ def digits() -> Splits:
 def trained(name: str) -> Network:
     """A network with a short training on the bundled digits."""
     splits = digits()
-    network = build(name, splits.train.image_shape, splits.train.n_classes, seed=0)
+    network = build_network(name, splits.train.image_shape, splits.train.n_classes, seed=0)
     for _ in train(network, splits, recipe("reference", name, epochs=60 if name == "perceptron" else 12)):
         pass
     return network
@@ -52,7 +53,7 @@ def test_the_gradient_of_a_logit_agrees_with_central_differences() -> None:
     network = Perceptron((3, 4, 1), 5, hidden=7, dtype=np.float64)
     rng = np.random.default_rng(0)
     x, targets = rng.random((2, 12)), np.array([1, 4])
-    found = network.logit_gradients(x, targets)
+    found = network.logit_gradients(x.reshape(2, 3, 4, 1), targets).reshape(2, 12)
     for d in range(12):
         step = np.zeros(12)
         step[d] = 1e-6
@@ -70,6 +71,37 @@ def test_integrated_gradients_sum_to_the_difference_from_black() -> None:
     np.testing.assert_allclose(maps.sum(axis=(1, 2)), difference, rtol=1e-3, atol=1e-3)
 
 
+def captum_maps(
+    network: Network, images: NDArray[np.uint8], targets: NDArray[np.int64], method: str
+) -> NDArray[np.floating[Any]]:
+    """The same maps by an engine that shares no line with ours."""
+    torch, attr = pytest.importorskip("torch"), pytest.importorskip("captum.attr")
+    from inkling.networks.torch.network import TorchNetwork
+
+    assert isinstance(network, TorchNetwork)
+    network.module.eval()
+    inputs = (torch.tensor(images).permute(0, 3, 1, 2) / 255).requires_grad_()
+    engine, options = {
+        "integrated-gradients": (attr.IntegratedGradients, {"n_steps": 32, "method": "gausslegendre"}),
+        "input-x-gradient": (attr.InputXGradient, {}),
+        "saliency": (attr.Saliency, {"abs": True}),
+    }[method]
+    maps: NDArray[np.floating[Any]] = (
+        engine(network.module).attribute(inputs, target=targets.tolist(), **options).detach().sum(dim=1).numpy()
+    )
+    return maps
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_maps_of_a_convolutional_network_agree_with_captums(method: str) -> None:
+    pytest.importorskip("captum")
+    images, targets = digits().test.images[:30], np.arange(30) % 10
+    maps = attribute(trained("small-cnn"), images, targets, method)
+    expected = captum_maps(trained("small-cnn"), images, targets, method)
+    np.testing.assert_allclose(maps, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
+    assert maps.min() >= 0 if method == "saliency" else maps.min() < 0 < maps.max()
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_the_perceptrons_maps_agree_with_captums(method: str) -> None:
     torch, _ = pytest.importorskip("torch"), pytest.importorskip("captum")
@@ -85,6 +117,7 @@ def test_the_perceptrons_maps_agree_with_captums(method: str) -> None:
     theirs = TorchNetwork(module, (8, 8, 1), 10, device="cpu")
     images, targets = digits().test.images[:30], np.arange(30) % 10
     found = attribute(ours, images, targets, method)
+    np.testing.assert_allclose(found, captum_maps(theirs, images, targets, method), rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(found, attribute(theirs, images, targets, method), rtol=1e-3, atol=1e-4)
     assert found.min() >= 0 if method == "saliency" else found.min() < 0 < found.max()
 
@@ -105,7 +138,7 @@ def test_a_network_that_looks_at_one_pixel_has_its_whole_map_there(channels: int
 
 
 def test_maps_of_a_convolutional_network_leave_it_as_it_was() -> None:
-    pytest.importorskip("torch"), pytest.importorskip("captum")
+    pytest.importorskip("torch")
     network, images = trained("small-cnn"), digits().test.images[:40]
     before, probabilities = network.state(), network.predict_proba(images)
     maps = attribute(network, images)
@@ -127,6 +160,8 @@ def test_what_cannot_be_attributed_is_said() -> None:
         attribute(network, images, np.array([3]))
     with pytest.raises(NetworkError, match="takes uint8 images"):
         attribute(network, images[:, :4])
+    with pytest.raises(NetworkError, match="found Ensemble: explain a single network"):
+        attribute(Ensemble([network]), images)  # type: ignore[arg-type]
     assert attribute(network, images[:0]).shape == (0, 8, 8)
 
 
@@ -295,7 +330,7 @@ def test_maps_that_do_not_fit_are_refused() -> None:
 @pytest.mark.parametrize("method", ["integrated-gradients", "input-x-gradient"])
 def test_maps_of_trained_networks_beat_random(name: str, method: str) -> None:
     if name != "perceptron":
-        pytest.importorskip("torch"), pytest.importorskip("captum")
+        pytest.importorskip("torch")
     network, images, labels = trained(name), digits().test.images[:100], digits().test.labels[:100]
     found = deletion_test(network.predict_proba, images, attribute(network, images, method=method), labels=labels)
     assert found.by_map.accuracy is not None

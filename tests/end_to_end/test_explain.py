@@ -78,7 +78,7 @@ def test_explaining_a_perceptron(runs: dict[str, Path], picture: Path, tmp_path:
 def test_explaining_a_convolutional_network_by_each_method(
     runs: dict[str, Path], picture: Path, tmp_path: Path
 ) -> None:
-    pytest.importorskip("captum")
+    pytest.importorskip("torch")
     found = {}
     for method in ("integrated-gradients", "saliency"):
         words = ("explain", runs["small-cnn"], picture, "--method", method, "--out", tmp_path / f"{method}.png")
@@ -132,7 +132,9 @@ def test_a_picture_is_not_replaced_by_its_figure(runs: dict[str, Path], picture:
     assert_refused(inkling("explain", tmp_path, picture), "not a run folder")
 
 
-def test_without_captum_the_way_to_it_is_said(runs: dict[str, Path], picture: Path, tmp_path: Path) -> None:
+def test_a_convolutional_network_is_explained_without_captum(
+    runs: dict[str, Path], picture: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "why.png"
     code = (
         "import sys; sys.modules['captum'] = None\n"
@@ -140,8 +142,8 @@ def test_without_captum_the_way_to_it_is_said(runs: dict[str, Path], picture: Pa
         "from inkling.cli.main import main; main()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert_refused(done, "need Captum", "pip install 'inkling-ml[torch,explain]'")
-    assert not out.exists()
+    assert done.returncode == 0, done.stderr
+    assert out.stat().st_size > 5000
 
 
 # --- displays ----------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from inkling.images.ordering import epoch_batches
 from inkling.metrics.scores import mean_cross_entropy
 from inkling.networks.numpy.optimizers import OptimizerSettings
 from inkling.networks.numpy.perceptron import Perceptron
-from inkling.networks.protocols import Layer, Network, State, weights_only
+from inkling.networks.protocols import State, Trainable, weights_only
 from inkling.training.batches import class_balanced_weights
 from inkling.training.loop import EpochRecord, measure, train
 from inkling.training.prefetch import prefetch
@@ -87,7 +87,7 @@ def test_a_finished_state_only_restores_the_best(tiny_splits: Splits) -> None:
 class Scripted:
     """A network whose validation accuracies are decided beforehand, epoch by epoch."""
 
-    image_shape, n_classes = (4, 4, 1), 3
+    image_shape, n_classes, device = (4, 4, 1), 3, "cpu"
 
     def __init__(self, accuracies: list[float], validation: ImageDataset, loss: float = 1.0) -> None:
         self.accuracies, self.validation, self.loss = accuracies, validation, loss
@@ -100,12 +100,6 @@ class Scripted:
     def train_step(self, images: Any, labels: Any, learning_rate: float, weights: Any = None) -> float:
         self.steps += 1
         return self.loss
-
-    def layers(self) -> tuple[Layer, ...]:
-        return ()
-
-    def first_layer(self) -> None:
-        return None
 
     def predict_proba(self, images: np.ndarray) -> np.ndarray:
         labels = self.validation.labels if len(images) == len(self.validation) else np.zeros(len(images), np.int64)
@@ -125,7 +119,7 @@ class Scripted:
 
 def scripted(accuracies: list[float], splits: Splits, **changes: Any) -> tuple[Scripted, list[EpochRecord]]:
     network = Scripted(accuracies, splits.validation)
-    assert isinstance(network, Network)
+    assert isinstance(network, Trainable)
     chosen = TrainingSettings(epochs=len(accuracies), batch_size=60, **changes)
     return network, list(train(network, splits, chosen))
 

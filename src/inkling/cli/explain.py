@@ -36,8 +36,7 @@ def explain(
 ) -> None:
     """Draw which pixels spoke for a label and which against it, and put the map to the test.
 
-    Of a perceptron, the hidden units that weighed most are drawn too. Convolutional networks need Captum:
-    pip install 'inkling-ml[explain]'.
+    For a perceptron, the hidden units with the largest contributions are drawn too.
     """
     import numpy as np
 
@@ -117,11 +116,10 @@ def explain(
 
 
 def units_of(network: Network, images: NDArray[np.uint8], targets: NDArray[np.int64]) -> HiddenUnits | None:
-    """Return the contributions of a perceptron's hidden units; None of another network."""
+    """Return the contributions of the hidden units; None for a network without a single hidden layer."""
     from inkling.diagnosis.hidden_units import contributions_of_units
-    from inkling.networks.numpy.perceptron import Perceptron
 
-    if not isinstance(network, Perceptron):
+    hidden = network.hidden_layer(images)
+    if hidden is None:
         return None
-    hidden, _ = network.forward(network.inputs(images))
-    return contributions_of_units(hidden, network.parameters["W2"], network.parameters["b2"], targets)
+    return contributions_of_units(hidden.activations, hidden.weights, hidden.bias, targets)

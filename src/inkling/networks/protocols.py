@@ -1,15 +1,22 @@
-"""What every network offers, whatever computes it: the only face of a network that the training loop knows."""
+"""What a network can do, as protocols: every other package asks for an ability and never for a class.
+
+    Classifier          predicts
+    ├── Trainable       learns in steps, and its arrays are saved and loaded
+    ├── Differentiable  says how its logits move with the pixels
+    └── Inspectable     shows its layers, first weights, feature maps and hidden units
+
+A `Network`, which is what the catalogue builds, has all of these abilities.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, SupportsFloat, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.errors import NetworkError
 from inkling.networks.numpy.optimizers import OptimizerSettings
 
 State = dict[str, NDArray[Any]]
@@ -18,15 +25,11 @@ State = dict[str, NDArray[Any]]
 OPTIMIZER = "optimizer."
 
 Targets = NDArray[Any]
-"""What images shall be called: labels, int64 (N,), or a probability for every class, float (N, K)."""
+"""What images shall be predicted as: labels, integers (N,), or a probability of every class, float (N, K)."""
 
 FLOAT32, BFLOAT16 = "float32", "bfloat16"
 PRECISIONS = (FLOAT32, BFLOAT16)
 """Arithmetic of training steps. Predictions are always computed in float32."""
-
-
-DEVICES = ("auto", "cpu", "cuda")
-"""Where a network computes; "auto" is a GPU where there is one that it can use."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,18 @@ class Layer:
     around: int = 0  # of a residual sum: how many of the layers before it its second summand leaves out
 
 
+@dataclass(frozen=True, eq=False)
+class HiddenLayer:
+    """The last hidden layer of a network whose logits are activations @ weights + bias."""
+
+    activations: NDArray[np.floating[Any]]  # (N, H)
+    weights: NDArray[np.floating[Any]]  # (H, K) from the hidden units to the logits
+    bias: NDArray[np.floating[Any]]  # (K,) of the logits
+
+
+@runtime_checkable
 class Classifier(Protocol):
-    """What tells images apart: a network, or several of them.
+    """What predicts the classes of images: a network, or several of them.
 
     Images go in as uint8 (N, H, W, C). Scaling is the network's own first operation and is kept with its weights.
     """
@@ -54,7 +67,7 @@ class Classifier(Protocol):
 
     @property
     def n_classes(self) -> int:
-        """K, the number of classes it tells apart."""
+        """K, the number of classes."""
         ...
 
     def predict_proba(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -62,8 +75,14 @@ class Classifier(Protocol):
         ...
 
 
+@runtime_checkable
 class Trainable(Classifier, Protocol):
     """A classifier that learns in steps: all that training, checkpoints and run folders need of a network."""
+
+    @property
+    def device(self) -> str:
+        """Where it computes: "cpu", "cuda:0", "mps"."""
+        ...
 
     def configure(self, optimizer: OptimizerSettings, precision: str = FLOAT32) -> None:
         """Choose the update rule and the arithmetic of training steps; the optimiser's memory is cleared."""
@@ -75,17 +94,26 @@ class Trainable(Classifier, Protocol):
         targets: Targets,
         learning_rate: float,
         weights: NDArray[np.floating[Any]] | None = None,
-    ) -> float:
+    ) -> SupportsFloat:
         """Take one step on a mini-batch and return its mean loss before the step.
+
+        The loss is a float where that costs nothing, and otherwise a value that `float` takes: a GPU computes on while
+        its last loss is not asked for, so a loop that calls `float` once an epoch never waits for a step.
 
         Parameters
         ----------
         images : ndarray of uint8, shape (N, H, W, C)
         targets : ndarray
-            Labels, int64 of shape (N,), or probabilities of the classes, float of shape (N, K).
+            Labels, integers of shape (N,) in 0..K-1, or probabilities of the classes, float of shape (N, K), whose
+            rows sum to 1.
         learning_rate : float
         weights : ndarray of float, shape (N,), optional
-            How much each image counts; 1 is the default.
+            How much each image counts, 0 or more; 1 is the default.
+
+        Raises
+        ------
+        NetworkError
+            If images, targets or weights are not as said, or there is no image.
         """
         ...
 
@@ -102,64 +130,56 @@ class Trainable(Classifier, Protocol):
         ...
 
 
-class Inspectable(Protocol):
-    """What can be looked into: its layers, first weights and feature maps."""
+@runtime_checkable
+class Differentiable(Classifier, Protocol):
+    """A classifier whose logits have gradients for the pixels: all that attribution maps need."""
+
+    def logit_gradients(
+        self, pixels: NDArray[np.floating[Any]], targets: NDArray[np.int64]
+    ) -> NDArray[np.floating[Any]]:
+        """Return how each pixel moves the logit of one class: d logit[n, targets[n]] / d pixels[n].
+
+        Parameters
+        ----------
+        pixels : ndarray of float, shape (N, H, W, C)
+            0..1, as uint8 images are after the network's own scaling.
+        targets : ndarray of int64, shape (N,)
+            The class whose logit is meant, one per image.
+
+        Returns
+        -------
+        ndarray of float, shape (N, H, W, C)
+            Logits per unit of pixel, where 1 is the way from black to white.
+        """
+        ...
+
+
+@runtime_checkable
+class Inspectable(Classifier, Protocol):
+    """A classifier that can be looked into."""
 
     def layers(self) -> tuple[Layer, ...]:
         """Return the layers from first to last."""
         ...
 
     def first_layer(self) -> NDArray[np.floating[Any]] | None:
-        """Return the weights of each unit or filter of the first layer as a picture, (units, h, w, C), if they are."""
+        """Return the weights of each unit or filter of the first layer as an image, (units, h, w, C), or None."""
+        ...
+
+    def feature_maps(self, image: NDArray[np.uint8]) -> list[tuple[Layer, NDArray[np.floating[Any]]]]:
+        """Return what each layer makes of one image (H, W, C), where that is an image (h, w, channels) itself."""
+        ...
+
+    def hidden_layer(self, images: NDArray[np.uint8]) -> HiddenLayer | None:
+        """Return the one hidden layer behind the logits for images (N, H, W, C), N from 0; None for deeper networks."""
         ...
 
 
-class Network(Trainable, Inspectable, Protocol):
-    """What the catalogue builds: it predicts, trains, and can be looked into."""
+@runtime_checkable
+class Network(Trainable, Differentiable, Inspectable, Protocol):
+    """What the catalogue builds."""
 
 
 def weights_only(state: Mapping[str, NDArray[Any]]) -> State:
     """Return the arrays that are not the optimiser's."""
     return {name: array for name, array in state.items() if not name.startswith(OPTIMIZER)}
-
-
-def check_device(name: str) -> None:
-    """Raise NetworkError unless a device is called that."""
-    if name not in DEVICES:
-        raise NetworkError(f"a device is one of {', '.join(DEVICES)}, found '{name}'")
-
-
-def check_images(network: Classifier, images: NDArray[np.uint8]) -> None:
-    """Raise NetworkError unless the network takes such images."""
-    if images.dtype != np.uint8 or images.shape[1:] != network.image_shape:
-        raise NetworkError(
-            f"this network takes uint8 images of shape {network.image_shape}, "
-            f"found {images.dtype} of shape {images.shape[1:]}"
-        )
-
-
-def check_state(state: Mapping[str, NDArray[Any]], own: Mapping[str, NDArray[Any]], memory: Mapping[str, Any]) -> None:
-    """Raise NetworkError unless arrays are what a network can take over.
-
-    Parameters
-    ----------
-    state : mapping of str to ndarray
-        What is to be loaded.
-    own : mapping of str to ndarray
-        All that must be there, in the right shapes and dtypes.
-    memory : mapping of str to ndarray
-        The optimiser's, which may be there, likewise.
-    """
-    for name, array in state.items():
-        like = own.get(name, memory.get(name))
-        if like is None:
-            raise NetworkError(f"weights hold an array '{name}' that this network does not have")
-        if array.shape != like.shape or array.dtype != like.dtype:
-            raise NetworkError(
-                f"weights '{name}' must be {like.dtype} of shape {like.shape}, found {array.dtype} of {array.shape}"
-            )
-        if not np.isfinite(array).all():
-            raise NetworkError(f"weights '{name}' hold numbers that are not finite: the file is damaged")
-    missing = sorted(own.keys() - state.keys())
-    if missing:
-        raise NetworkError(f"weights lack {', '.join(missing)}")

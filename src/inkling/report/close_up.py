@@ -10,7 +10,6 @@ from inkling.diagnosis.deletion import deletion_test
 from inkling.diagnosis.mistakes import worst_mistakes
 from inkling.diagnosis.neighbours import labelled_neighbours
 from inkling.diagnosis.risk_coverage import risk_coverage
-from inkling.errors import MissingLibraryError, NetworkError
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.networks.protocols import Network
 from inkling.report.content import AttributedImage, Attribution, CellContent, CloseUp, FeatureMaps, PicturedMistake
@@ -42,20 +41,14 @@ def close_up(cell: CellContent, run: Run, splits: Splits | None) -> CloseUp:
         What the run was trained and judged on; None where it could not be loaded.
     """
     predictions, network = run.predictions("test"), run.network("cpu")
-    attribution, missing = None, None
-    if splits is not None:
-        try:
-            attribution = _attribution(network, predictions, splits.test)
-        except (MissingLibraryError, NetworkError) as error:
-            missing = str(error)
     return CloseUp(
         cell=cell,
         calibration=diagnose_calibration(predictions.labels, predictions.probabilities, run.temperature()),
         refusals=risk_coverage(predictions.labels, predictions.probabilities),
         mistakes=_mistakes(predictions, splits, run.data.image_shape),
         feature_maps=None if splits is None else _feature_maps(network, predictions, splits.test),
-        attribution=attribution,
-        attribution_missing=missing,
+        attribution=None if splits is None else _attribution(network, predictions, splits.test),
+        attribution_missing=None,
     )
 
 
@@ -74,11 +67,12 @@ def _mistakes(
 def _feature_maps(network: Network, predictions: Predictions, test: ImageDataset) -> FeatureMaps | None:
     """What the network makes of the first test image that it names right."""
     right = np.flatnonzero(predictions.probabilities.argmax(axis=1) == predictions.labels)
-    if not hasattr(network, "feature_maps") or not len(right):
+    if not len(right):
         return None
     index = int(right[0])
     picture = test.images[index]
-    return FeatureMaps(index, int(test.labels[index]), picture, tuple(network.feature_maps(picture)))
+    maps = tuple(network.feature_maps(picture))
+    return FeatureMaps(index, int(test.labels[index]), picture, maps) if maps else None
 
 
 def _attribution(network: Network, predictions: Predictions, test: ImageDataset) -> Attribution:

@@ -26,7 +26,7 @@ from inkling.images.sources.downloads import NAMED_SETS, data_folder, find
 from inkling.images.sources.registry import load_images
 from inkling.metrics.intervals import wilson_interval
 from inkling.metrics.spread import spread
-from inkling.networks.numpy.perceptron import Perceptron
+from inkling.networks.protocols import Network
 from inkling.pages.suspects import PicturedSuspect
 from inkling.report.close_up import NEIGHBOURS, close_up
 from inkling.report.content import (
@@ -155,17 +155,18 @@ def _cell(runs: list[Run], whole: Splits | None) -> CellContent:
         misses=misses_per_class([run.evaluation for run in contents]),
         layers=network.layers(),
         first_layer=network.first_layer(),
-        hidden=_hidden_layer(network, whole) if isinstance(network, Perceptron) else None,
+        hidden=_hidden_layer(network, whole),
     )
 
 
-def _hidden_layer(network: Perceptron, whole: Splits | None) -> HiddenLayer:
-    """What the hidden units say to the classes, and what that comes to on the test images."""
-    outgoing = network.parameters["W2"]
-    if whole is None:
-        return HiddenLayer(outgoing, None)
-    hidden, _ = network.forward(network.inputs(whole.test.images))
-    return HiddenLayer(outgoing, contributions_of_units(hidden, outgoing, network.parameters["b2"]))
+def _hidden_layer(network: Network, whole: Splits | None) -> HiddenLayer | None:
+    """The weights from the hidden units to the classes, and what the units contribute on the test images."""
+    images = np.zeros((0, *network.image_shape), np.uint8) if whole is None else whole.test.images
+    hidden = network.hidden_layer(images)
+    if hidden is None:
+        return None
+    units = None if whole is None else contributions_of_units(hidden.activations, hidden.weights, hidden.bias)
+    return HiddenLayer(hidden.weights, units)
 
 
 def _run(run: Run) -> RunContent:

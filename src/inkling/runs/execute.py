@@ -128,7 +128,7 @@ def _execute(
         "settings": plan.settings.to_dict(),
         "teacher": teacher.info if teacher else None,
         "corrections": describe(plan.corrections) if plan.corrections else None,
-        "device": str(getattr(network, "device", "cpu")),
+        "device": network.device,
         "command": shlex.join(command),
         "versions": versions(),
         "machine": machine(),

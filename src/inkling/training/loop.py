@@ -155,7 +155,7 @@ def take_steps(network: Trainable, batches: MiniBatches, epoch: int, rate_of: Ca
         rate = rate_of(number)
         # A rate that is far too large overflows; the loss then says so, and nothing else needs to.
         with np.errstate(over="ignore", invalid="ignore"):
-            loss = network.train_step(batch.images, batch.targets, rate, batch.weights)
+            loss = float(network.train_step(batch.images, batch.targets, rate, batch.weights))
         if not math.isfinite(loss):
             raise TrainingError(_diverged(epoch, f"step {number + 1}, at learning rate {rate:g}"))
         yield Step(rate, loss, len(batch.images))

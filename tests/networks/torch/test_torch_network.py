@@ -16,7 +16,7 @@ from inkling.errors import NetworkError, SettingsError
 from inkling.images.augment import Augmentation
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.sources.registry import load_images
-from inkling.networks.catalogue import NETWORKS, build, rebuild
+from inkling.networks.catalogue import NETWORKS, build_network, rebuild
 from inkling.networks.numpy.optimizers import OptimizerSettings
 from inkling.networks.numpy.perceptron import Perceptron
 from inkling.networks.protocols import Network, weights_only
@@ -62,7 +62,7 @@ def linear() -> Any:
 @pytest.mark.parametrize("name", CONVOLUTIONAL)
 @pytest.mark.parametrize(("shape", "classes"), [((8, 8, 1), 3), ((28, 28, 1), 10), ((17, 33, 3), 2)])
 def test_any_size_colour_and_number_of_classes(name: str, shape: tuple[int, int, int], classes: int) -> None:
-    network = build(name, shape, classes, seed=1)
+    network = build_network(name, shape, classes, seed=1)
     assert isinstance(network, Network)
     assert (network.image_shape, network.n_classes) == (shape, classes)
     images = pictures(5, shape)
@@ -78,7 +78,7 @@ def test_any_size_colour_and_number_of_classes(name: str, shape: tuple[int, int,
 
 
 def test_the_reference_cnn_is_the_one_of_the_study() -> None:
-    layers = build("reference-cnn", (28, 28, 1), 10).layers()
+    layers = build_network("reference-cnn", (28, 28, 1), 10).layers()
     kinds = "scale convolution relu max-pool convolution relu max-pool flatten dropout dense dense softmax"
     assert [layer.kind for layer in layers] == kinds.split()
     assert [layer.output_shape for layer in layers[1:7]] == [
@@ -89,7 +89,7 @@ def test_the_reference_cnn_is_the_one_of_the_study() -> None:
 
 
 def test_the_recommended_cnn_has_a_few_hundred_thousand_parameters() -> None:
-    layers = build("cnn", (28, 28, 1), 10).layers()
+    layers = build_network("cnn", (28, 28, 1), 10).layers()
     assert 100_000 < sum(layer.parameters for layer in layers) < 500_000
     assert "residual sum" in [layer.kind for layer in layers]
     assert layers[-2].output_shape == (10,)
@@ -99,7 +99,7 @@ def test_the_same_seed_gives_the_same_network_and_leaves_torch_alone() -> None:
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
-    one, two, other = (build("reference-cnn", (8, 8, 1), 3, seed) for seed in (1, 1, 2))
+    one, two, other = (build_network("reference-cnn", (8, 8, 1), 3, seed) for seed in (1, 1, 2))
     for network in (one, two, other):
         network.train_step(pictures(6), np.arange(6) % 3, 0.1)
     assert torch.equal(torch.rand(1), expected)
@@ -131,7 +131,7 @@ def test_a_step_is_the_perceptrons_step(optimizer: OptimizerSettings) -> None:
 
 
 def test_a_last_batch_of_one_image_does_no_harm() -> None:
-    network = build("cnn", (8, 8, 1), 3)
+    network = build_network("cnn", (8, 8, 1), 3)
     for _ in range(3):
         assert np.isfinite(network.train_step(pictures(1), np.zeros(1, np.int64), 0.01))
     assert np.isfinite(network.predict_proba(pictures(2))).all()
@@ -153,19 +153,19 @@ EVERYTHING = TrainingSettings(
 @pytest.mark.parametrize("optimizer", [SGD, ADAM], ids=["sgd", "adam"])
 def test_resuming_gives_identical_bits(name: str, optimizer: OptimizerSettings) -> None:
     splits, settings = splits_of(40), replace(EVERYTHING, optimizer=optimizer)
-    whole = build(name, (8, 8, 1), 3, 4)
+    whole = build_network(name, (8, 8, 1), 3, 4)
     states = [record.state for record in train(whole, splits, settings)]
     for stopped in states[:-1]:
-        resumed = build(name, (8, 8, 1), 3, 99)  # other weights, all replaced
+        resumed = build_network(name, (8, 8, 1), 3, 99)  # other weights, all replaced
         last = list(train(resumed, splits, settings, start=stopped))[-1].state
         assert same(last.network, states[-1].network)
         assert same(last.best, states[-1].best)
 
 
 def test_any_seed_will_do() -> None:
-    network = build("reference-cnn", (8, 8, 1), 3, 2**63 - 1)
+    network = build_network("reference-cnn", (8, 8, 1), 3, 2**63 - 1)
     network.train_step(pictures(6), np.arange(6) % 3, 0.1)
-    again = build("reference-cnn", (8, 8, 1), 3)
+    again = build_network("reference-cnn", (8, 8, 1), 3)
     again.load_state(network.state())
     assert same(again.state(), network.state())
     with pytest.raises(SettingsError, match=r"seed must be 0 or more and below 2\^63, found 9223372036854775808"):
@@ -173,7 +173,7 @@ def test_any_seed_will_do() -> None:
 
 
 def test_half_an_optimisers_memory_is_refused() -> None:
-    network = build("small-cnn", (8, 8, 1), 3)
+    network = build_network("small-cnn", (8, 8, 1), 3)
     network.configure(ADAM)
     network.train_step(pictures(6), np.arange(6) % 3, 0.1)
     state = network.state()
@@ -186,7 +186,7 @@ def test_half_an_optimisers_memory_is_refused() -> None:
 
 
 def test_views_and_narrow_labels_are_taken_as_they_are() -> None:
-    one, two = (build("small-cnn", (8, 8, 1), 3) for _ in range(2))
+    one, two = (build_network("small-cnn", (8, 8, 1), 3) for _ in range(2))
     images, labels = pictures(6), np.arange(6, dtype=np.int32) % 3
     flipped = images[:, ::-1]
     assert one.train_step(flipped, labels, 0.1) == two.train_step(flipped.copy(), labels.astype(np.int64), 0.1)
@@ -194,7 +194,7 @@ def test_views_and_narrow_labels_are_taken_as_they_are() -> None:
 
 def test_it_learns() -> None:
     splits = splits_of(60)
-    network = build("cnn", (8, 8, 1), 3)
+    network = build_network("cnn", (8, 8, 1), 3)
     records = list(train(network, splits, replace(EVERYTHING, epochs=8)))
     assert max(record.validation_accuracy for record in records) > 0.9
     assert network.state().keys() >= {"pixel_scale", "0.weight"}
@@ -217,7 +217,7 @@ def test_label_smoothing_is_the_one_of_torch() -> None:
 def test_bfloat16_trains_and_predicts_in_float32() -> None:
     splits = splits_of(60)
     settings = replace(EVERYTHING, epochs=8, precision="bfloat16")
-    network, plain = build("cnn", (8, 8, 1), 3, 4), build("cnn", (8, 8, 1), 3, 4)
+    network, plain = build_network("cnn", (8, 8, 1), 3, 4), build_network("cnn", (8, 8, 1), 3, 4)
     records = list(train(network, splits, settings))
     assert max(record.validation_accuracy for record in records) > 0.9
     assert {array.dtype for array in weights_only(network.state()).values()} == {np.dtype("float32"), np.dtype("int64")}
@@ -228,7 +228,7 @@ def test_bfloat16_trains_and_predicts_in_float32() -> None:
 
 
 def test_wrong_states_are_refused() -> None:
-    network = build("small-cnn", (8, 8, 1), 3)
+    network = build_network("small-cnn", (8, 8, 1), 3)
     state = weights_only(network.state())
     first = "0.weight"
     for change, message in (
@@ -247,11 +247,11 @@ def test_wrong_states_are_refused() -> None:
 def test_what_does_not_fit_is_said_in_one_line() -> None:
     for name, size in (("reference-cnn", 3), ("cnn", 7), ("small-cnn", 7)):
         with pytest.raises(NetworkError, match=rf"{name} takes images of (4x4|8x8) pixels or more, found {size}x9"):
-            build(name, (size, 9, 1), 3)
+            build_network(name, (size, 9, 1), 3)
         with pytest.raises(NetworkError, match="at least 2 classes, found 1"):
-            build(name, (8, 8, 1), 1)
+            build_network(name, (8, 8, 1), 1)
     with pytest.raises(NetworkError, match="uint8 images of shape"):
-        build("cnn", (8, 8, 1), 3).predict_proba(pictures(2, (9, 9, 1)))
+        build_network("cnn", (8, 8, 1), 3).predict_proba(pictures(2, (9, 9, 1)))
     with pytest.raises(SettingsError, match="batches of 128 images need as many to train on, found 100"):
         recipe("strong", "cnn", 100)
     assert recipe("strong", "cnn", 100, batch_size=100).batch_size == 100
@@ -278,11 +278,11 @@ def test_without_torch_the_perceptron_works_and_the_others_say_what_to_install(m
     ]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setattr(builtins, "__import__", no_torch)
-    assert build("perceptron", (8, 8, 1), 3).n_classes == 3
+    assert build_network("perceptron", (8, 8, 1), 3).n_classes == 3
     with pytest.raises(
         NetworkError, match=r"'cnn' needs PyTorch, which is not installed: run pip install 'inkling\[torch\]'"
     ):
-        build("cnn", (8, 8, 1), 3)
+        build_network("cnn", (8, 8, 1), 3)
 
 
 def test_the_perceptrons_commands_do_not_load_torch() -> None:
@@ -296,7 +296,7 @@ def test_the_perceptrons_commands_do_not_load_torch() -> None:
 
 
 def test_feature_maps_and_first_filters() -> None:
-    network = build("cnn", (8, 10, 3), 3)
+    network = build_network("cnn", (8, 10, 3), 3)
     assert isinstance(network, TorchNetwork)
     filters = network.first_layer()
     assert filters is not None
@@ -316,7 +316,7 @@ def test_a_gpu_learns_as_well() -> None:
     splits = load_images("digits")
     accuracies = {}
     for device in ("cpu", "cuda"):
-        network = build("reference-cnn", (8, 8, 1), 10, 0, device)
+        network = build_network("reference-cnn", (8, 8, 1), 10, 0, device)
         records = list(train(network, splits, recipe("reference", "reference-cnn", 1077, epochs=15)))
         accuracies[device] = max(record.validation_accuracy for record in records)
     assert abs(accuracies["cpu"] - accuracies["cuda"]) < 0.03
@@ -325,8 +325,10 @@ def test_a_gpu_learns_as_well() -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_said() -> None:
     with pytest.raises(NetworkError, match="no GPU that PyTorch can use was found"):
-        build("cnn", (8, 8, 1), 3, device="cuda")
-    with pytest.raises(NetworkError, match="a device is one of auto, cpu, cuda, found 'gpu'"):
-        build("cnn", (8, 8, 1), 3, device="gpu")
+        build_network("cnn", (8, 8, 1), 3, device="cuda")
+    with pytest.raises(
+        NetworkError, match="a device is one of auto, cpu, cuda, mps, or a certain GPU as cuda:1, found 'gpu'"
+    ):
+        build_network("cnn", (8, 8, 1), 3, device="gpu")
     with pytest.raises(NetworkError, match="the perceptron computes on the CPU"):
-        build("perceptron", (8, 8, 1), 3, device="cuda")
+        build_network("perceptron", (8, 8, 1), 3, device="cuda")

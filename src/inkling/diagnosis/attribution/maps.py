@@ -1,7 +1,7 @@
-"""Which pixels spoke for a class: a signed map over each image, of any network.
+"""Which pixels are evidence for a class, and which against it: a signed map over each image.
 
-The perceptron's maps are computed here in NumPy, those of PyTorch networks by Captum in `torch_attribution.py`; the
-definitions are the same, and all start from the black image, which is the absence of ink.
+Every method is a formula over the gradients of one logit for the pixels, so it is written once, for every network that
+gives those (`networks.protocols.Differentiable`). All start from the black image, which is the absence of ink.
 """
 
 from __future__ import annotations
@@ -11,37 +11,37 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.errors import MissingLibraryError, NetworkError, did_you_mean
-from inkling.networks.numpy.perceptron import Array, Perceptron
-from inkling.networks.protocols import Network, check_images
+from inkling.errors import NetworkError, did_you_mean
+from inkling.networks.checks import check_images
+from inkling.networks.protocols import Differentiable
 
 INTEGRATED_GRADIENTS, INPUT_X_GRADIENT, SALIENCY = "integrated-gradients", "input-x-gradient", "saliency"
 METHODS = (INTEGRATED_GRADIENTS, INPUT_X_GRADIENT, SALIENCY)
 
 PATH_STEPS = 32
-"""Points on the way from black to the image at which integrated gradients are taken (Gauss-Legendre)."""
+"""Points on the straight path from black to the image at which integrated gradients are taken (Gauss-Legendre)."""
 
 _BATCH = 256
 
 
 def attribute(
-    network: Network,
+    network: Differentiable,
     images: NDArray[np.uint8],
     targets: NDArray[np.int64] | None = None,
     method: str = INTEGRATED_GRADIENTS,
 ) -> NDArray[np.float32]:
-    """Return how much each pixel of each image spoke for a class.
+    """Return how much each pixel of each image is evidence for a class.
 
     Parameters
     ----------
-    network : Network
-        A `Perceptron` or a `TorchNetwork`.
+    network : Differentiable
+        Any built-in network, or a `TorchNetwork` around a module of your own.
     images : ndarray of uint8, shape (N, H, W, C)
     targets : ndarray of int64, shape (N,), optional
-        The class that is asked about, one an image; the predicted classes by default.
+        The class whose evidence is asked for, one per image; the predicted classes by default.
     method : str
         With z the target's logit and x the pixels in 0..1, channels summed:
-        "integrated-gradients", x times the mean of dz/dx over the straight way from black to x (Sundararajan, Taly and
+        "integrated-gradients", x times the mean of dz/dx over the straight path from black to x (Sundararajan, Taly and
         Yan, 2017): the map sums to the difference of z between the image and black;
         "input-x-gradient", x * dz/dx (Shrikumar et al., 2016);
         "saliency", |dz/dx| (Simonyan, Vedaldi and Zisserman, 2014), which has no sign.
@@ -49,34 +49,36 @@ def attribute(
     Returns
     -------
     ndarray of float32, shape (N, H, W)
-        In logits; above 0 where the pixel speaks for the class, below where against it.
+        In logits; above 0 where the pixel is evidence for the class, below where against it.
 
     Raises
     ------
     NetworkError
-        If the images or targets do not fit the network, the method is unknown, or the network is of another kind.
-    MissingLibraryError
-        If Captum, which PyTorch networks need, is not installed.
+        If the images or targets do not fit the network, the method is unknown, or the network gives no gradients.
     """
     check_method(method)
+    if not isinstance(network, Differentiable):
+        raise NetworkError(
+            "attribution maps need a network with gradients for the pixels (logit_gradients), "
+            f"found {type(network).__name__}: explain a single network"
+        )
     check_images(network, images)
-    chosen = network.predict_proba(images).argmax(axis=1) if targets is None else np.asarray(targets)
-    if chosen.shape != (len(images),) or chosen.dtype.kind not in "iu":
+    classes = network.predict_proba(images).argmax(axis=1) if targets is None else np.asarray(targets)
+    if classes.shape != (len(images),) or classes.dtype.kind not in "iu":
         raise NetworkError(
             f"targets must be whole numbers, one for each of {len(images)} images, "
-            f"found {chosen.dtype} of shape {chosen.shape}"
+            f"found {classes.dtype} of shape {classes.shape}"
         )
-    if len(chosen) and not 0 <= chosen.min() <= chosen.max() < network.n_classes:
+    if len(classes) and not 0 <= classes.min() <= classes.max() < network.n_classes:
         raise NetworkError(
-            f"targets must be classes 0 to {network.n_classes - 1}, found {chosen.min()} to {chosen.max()}"
+            f"targets must be classes 0 to {network.n_classes - 1}, found {classes.min()} to {classes.max()}"
         )
-    if isinstance(network, Perceptron):
-        maps = [
-            _perceptron_maps(network, images[start : start + _BATCH], chosen[start : start + _BATCH], method)
-            for start in range(0, len(images), _BATCH)
-        ]
-        return np.concatenate(maps) if maps else np.empty(images.shape[:3], np.float32)
-    return _torch_maps(network, images, chosen.astype(np.int64), method)
+    maps = np.empty(images.shape[:3], np.float32)
+    for start in range(0, len(images), _BATCH):
+        part = slice(start, start + _BATCH)
+        pixels = images[part] * np.float32(1 / 255)
+        maps[part] = _evidence(network, pixels, classes[part].astype(np.int64), method).sum(axis=3)
+    return maps
 
 
 def check_method(method: str) -> None:
@@ -87,37 +89,16 @@ def check_method(method: str) -> None:
         )
 
 
-def _perceptron_maps(
-    network: Perceptron, images: NDArray[np.uint8], targets: NDArray[np.int64], method: str
-) -> NDArray[np.float32]:
-    x = network.inputs(images)  # (N, D)
-    if method == INTEGRATED_GRADIENTS:
-        places, weights = np.polynomial.legendre.leggauss(PATH_STEPS)  # on -1..1, where the weights sum to 2
-        mean: Array = np.zeros_like(x)
-        for place, weight in zip((places + 1) / 2, weights / 2, strict=True):
-            mean += x.dtype.type(weight) * network.logit_gradients(x * x.dtype.type(place), targets)
-        values = x * mean
-    else:
-        gradients = network.logit_gradients(x, targets)
-        values = np.abs(gradients) if method == SALIENCY else x * gradients
-    summed: NDArray[np.float32] = values.reshape(images.shape).sum(axis=3).astype(np.float32)
-    return summed
-
-
-def _torch_maps(
-    network: Any, images: NDArray[np.uint8], targets: NDArray[np.int64], method: str
-) -> NDArray[np.float32]:
-    # Here and not above: the perceptron needs neither PyTorch nor Captum.
-    try:
-        from inkling.diagnosis.attribution.captum_maps import maps
-        from inkling.networks.torch.network import TorchNetwork
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("captum", "torch"):
-            raise
-        raise MissingLibraryError(
-            "attribution maps of PyTorch networks need Captum, which is not installed: "
-            "run pip install 'inkling-ml[torch,explain]', or explain a perceptron, which needs NumPy only"
-        ) from None
-    if not isinstance(network, TorchNetwork):
-        raise NetworkError(f"attribution maps are made of a Perceptron or a TorchNetwork, found {network!r}")
-    return maps(network, images, targets, method)
+def _evidence(
+    network: Differentiable, pixels: NDArray[np.float32], targets: NDArray[np.int64], method: str
+) -> NDArray[np.floating[Any]]:
+    """Return the evidence at each pixel in each channel, (N, H, W, C)."""
+    if method != INTEGRATED_GRADIENTS:
+        gradients = network.logit_gradients(pixels, targets)
+        saliency: NDArray[np.floating[Any]] = np.abs(gradients)
+        return saliency if method == SALIENCY else pixels * gradients
+    places, weights = np.polynomial.legendre.leggauss(PATH_STEPS)  # on -1..1, where the weights sum to 2
+    mean = np.zeros_like(pixels)
+    for place, weight in zip((places + 1) / 2, weights / 2, strict=True):
+        mean += np.float32(weight) * network.logit_gradients(pixels * np.float32(place), targets)
+    return pixels * mean

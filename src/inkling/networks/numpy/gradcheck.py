@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from inkling.errors import NetworkError
 from inkling.networks.numpy.perceptron import Perceptron, affine, cross_entropy, sigmoid
+from inkling.networks.protocols import Classifier
 
 Array = NDArray[np.floating[Any]]
 
@@ -60,13 +61,13 @@ class GradientCheck:
         return self.difference_error <= TOLERANCE and all(error <= TORCH_TOLERANCE for error in exact)
 
 
-def check_gradients(network: Perceptron, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> list[GradientCheck]:
+def check_gradients(network: Classifier, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> list[GradientCheck]:
     """Check the six Jacobians, every gradient of `trace` (both at the first image) and the batched gradients.
 
     Parameters
     ----------
     network : Perceptron
-        Not changed. One of float32 is checked as its float64 twin with the same weights.
+        Not changed. A network of float32 is checked as its float64 twin with the same weights.
     images : ndarray of uint8, shape (N, H, W, C)
     labels : ndarray of int64, shape (N,)
 
@@ -80,8 +81,11 @@ def check_gradients(network: Perceptron, images: NDArray[np.uint8], labels: NDAr
     Raises
     ------
     NetworkError
-        If there is no image, not one label an image, a label is out of range, or the images do not fit the network.
+        If the network is not a perceptron, there is no image, not one label per image, a label is out of range, or the
+        images do not fit the network.
     """
+    if not isinstance(network, Perceptron):
+        raise NetworkError(f"a gradient check needs the perceptron, whose Jacobians are written out, found {network!r}")
     if len(images) == 0 or labels.shape != (len(images),):
         raise NetworkError(
             f"a gradient check needs one label for each of at least 1 image, found {len(images)} images "

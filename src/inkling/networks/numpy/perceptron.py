@@ -22,8 +22,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from inkling.errors import NetworkError
+from inkling.networks.checks import check_images, check_parameters, check_sizes, check_state
 from inkling.networks.numpy.optimizers import OptimizerSettings, optimizer_of
-from inkling.networks.protocols import FLOAT32, OPTIMIZER, Layer, State, Targets, check_images, check_state
+from inkling.networks.protocols import FLOAT32, OPTIMIZER, HiddenLayer, Layer, State, Targets
 
 Array = NDArray[np.floating[Any]]
 
@@ -112,7 +113,7 @@ class Perceptron:
     Raises
     ------
     NetworkError
-        If a size is not positive or the dtype is another.
+        If a size is not positive, the parameters are too many, or the dtype is another.
     """
 
     def __init__(
@@ -124,19 +125,18 @@ class Perceptron:
         weight_sd: float = 0.1,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        self._image_shape = (int(image_shape[0]), int(image_shape[1]), int(image_shape[2]))
-        self._n_classes, self.hidden = int(n_classes), int(hidden)
+        self._image_shape, self._n_classes = check_sizes(image_shape, n_classes)
+        self.hidden = int(hidden)
         self.dtype: np.dtype[Any] = np.dtype(dtype)
-        if min(*self._image_shape, self.hidden) < 1 or self._n_classes < 2:
-            raise NetworkError(
-                f"a perceptron needs pixels, hidden units and at least 2 classes, found image shape {image_shape}, "
-                f"{hidden} hidden units, {n_classes} classes"
-            )
+        if self.hidden < 1:
+            raise NetworkError(f"a perceptron needs hidden units, found {hidden}")
+        inputs = int(np.prod(self._image_shape))
+        parameters = (inputs + 1) * self.hidden + (self.hidden + 1) * self._n_classes
+        check_parameters(parameters, f"a perceptron of {self.hidden:,} hidden units", self._image_shape, n_classes)
         if self.dtype not in (np.float32, np.float64):
             raise NetworkError(f"a perceptron computes in float32 or float64, found {self.dtype}")
         self.pixel_scale: Any = np.asarray(1 / 255, self.dtype)[()]
         rng = np.random.default_rng(seed)
-        inputs = int(np.prod(self._image_shape))
         self.parameters: dict[str, Array] = {
             "W1": (rng.standard_normal((inputs, self.hidden)) * weight_sd).astype(self.dtype),
             "b1": np.zeros((1, self.hidden), self.dtype),
@@ -155,6 +155,11 @@ class Perceptron:
     def n_classes(self) -> int:
         """K."""
         return self._n_classes
+
+    @property
+    def device(self) -> str:
+        """Where it computes: always "cpu"."""
+        return "cpu"
 
     def __repr__(self) -> str:
         inputs, hidden = self.parameters["W1"].shape
@@ -185,6 +190,17 @@ class Perceptron:
     def first_layer(self) -> Array:
         """Return the weight vectors of the hidden units as pictures, (hidden, H, W, C)."""
         return self.parameters["W1"].T.reshape(-1, *self.image_shape).copy()
+
+    def feature_maps(self, image: NDArray[np.uint8]) -> list[tuple[Layer, Array]]:
+        """Return nothing: no layer's output is an image."""
+        check_images(self, image[np.newaxis])
+        return []
+
+    def hidden_layer(self, images: NDArray[np.uint8]) -> HiddenLayer:
+        """Return f1 (N, H) of images (N, H, W, C), with W2 and b2."""
+        check_images(self, images)
+        f1, _ = self.forward(self.inputs(images))
+        return HiddenLayer(f1, self.parameters["W2"].copy(), self.parameters["b2"][0].copy())
 
     # --- forward -----------------------------------------------------------------------------------------------
 
@@ -269,19 +285,25 @@ class Perceptron:
         self._optimizer.update(self.parameters, gradients, learning_rate)
         return loss
 
-    def logit_gradients(self, x: Array, targets: NDArray[np.int64]) -> Array:
-        """Return how each input moves its target's logit: d a2[n, target_n] / d x[n], shape (N, D).
+    def logit_gradients(self, pixels: Array, targets: NDArray[np.int64]) -> Array:
+        """Return how each pixel moves its target's logit: d a2[n, target_n] / d x[n].
 
         Parameters
         ----------
-        x : ndarray of float, shape (N, D)
+        pixels : ndarray of float, shape (N, H, W, C)
+            0..1.
         targets : ndarray of int64, shape (N,)
-            The class whose logit is meant, one an image.
+            The class whose logit is meant, one per image.
+
+        Returns
+        -------
+        ndarray of the network's dtype, shape (N, H, W, C)
         """
+        x = np.asarray(pixels, self.dtype).reshape(len(pixels), -1)  # (N, D)
         f1, _ = self.forward(x)
         d_a2 = np.eye(self.n_classes, dtype=self.dtype)[targets]  # (N, K)
         d_a1 = sigmoid_backward(affine_backward_input(d_a2, self.parameters["W2"]), f1)  # (N, H)
-        return affine_backward_input(d_a1, self.parameters["W1"])
+        return affine_backward_input(d_a1, self.parameters["W1"]).reshape(pixels.shape)
 
     # --- one image, every number in sight ----------------------------------------------------------------------
 

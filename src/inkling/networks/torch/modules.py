@@ -7,8 +7,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from inkling.errors import NetworkError
-
 ImageShape = tuple[int, int, int]
 
 
@@ -25,7 +23,7 @@ def reference_cnn(image_shape: ImageShape, n_classes: int) -> nn.Module:
     n_classes : int
         K.
     """
-    height, width, channels = _at_least(4, image_shape, "reference-cnn")
+    height, width, channels = image_shape
     return nn.Sequential(
         nn.Conv2d(channels, 32, 5, padding=2),
         nn.ReLU(inplace=True),
@@ -53,7 +51,7 @@ def cnn(image_shape: ImageShape, n_classes: int) -> nn.Module:
     n_classes : int
         K.
     """
-    _, _, channels = _at_least(8, image_shape, "cnn")
+    _, _, channels = image_shape
     return nn.Sequential(
         *_convolution(channels, 32, pool=True),
         *_convolution(32, 32),
@@ -79,7 +77,7 @@ def small_cnn(image_shape: ImageShape, n_classes: int) -> nn.Module:
     n_classes : int
         K.
     """
-    height, width, channels = _at_least(8, image_shape, "small-cnn")
+    height, width, channels = image_shape
     places = ((height + 1) // 2 // 4) * ((width + 1) // 2 // 4)
     return nn.Sequential(
         *_convolution(channels, 8, size=5, stride=2),
@@ -129,12 +127,3 @@ def _convolution(inputs: int, outputs: int, size: int = 3, stride: int = 1, pool
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     ]
-
-
-def _at_least(side: int, image_shape: ImageShape, name: str) -> ImageShape:
-    if min(image_shape[:2]) < side:
-        raise NetworkError(
-            f"{name} takes images of {side}x{side} pixels or more, found {image_shape[0]}x{image_shape[1]}: "
-            "its pooling would leave nothing; the perceptron takes images of any size"
-        )
-    return image_shape

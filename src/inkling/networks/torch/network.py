@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inkling.errors import NetworkError
+from inkling.networks.checks import check_device, check_images, check_parameters, check_state
 from inkling.networks.numpy.optimizers import OptimizerSettings
 from inkling.networks.protocols import (
     BFLOAT16,
@@ -21,9 +22,6 @@ from inkling.networks.protocols import (
     Layer,
     State,
     Targets,
-    check_device,
-    check_images,
-    check_state,
 )
 from inkling.networks.torch.modules import CONVOLUTIONAL, MeanPool, Residual
 from inkling.networks.torch.training_pass import training_pass
@@ -81,8 +79,8 @@ class TorchNetwork:
             raise NetworkError(f"a classifier needs at least 2 classes, found {n_classes}")
         self._image_shape = (int(image_shape[0]), int(image_shape[1]), int(image_shape[2]))
         self._n_classes, self.name, self.seed = int(n_classes), name, seed
-        self.device = _device(device)
-        self.module = module.to(device=self.device, memory_format=torch.channels_last)
+        self._device = _device(device)
+        self.module = module.to(device=self._device, memory_format=torch.channels_last)
         self.pixel_scale = np.float32(1 / 255)
         self._dropouts = list(_seed_dropout(self.module))
         self._training_pass = training_pass(self.module)
@@ -94,6 +92,9 @@ class TorchNetwork:
         cls, name: str, image_shape: tuple[int, int, int], n_classes: int, seed: int = 0, device: str = "auto"
     ) -> TorchNetwork:
         """Return one of `convolutional.CONVOLUTIONAL` with fresh weights drawn from the seed."""
+        with torch.device("meta"):  # sizes without memory
+            sizes = CONVOLUTIONAL[name](image_shape, n_classes)
+        check_parameters(sum(parameter.numel() for parameter in sizes.parameters()), name, image_shape, n_classes)
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(seed)
             module = CONVOLUTIONAL[name](image_shape, n_classes)
@@ -109,9 +110,14 @@ class TorchNetwork:
         """K."""
         return self._n_classes
 
+    @property
+    def device(self) -> str:
+        """Where it computes: "cpu", "cuda:0", "mps"."""
+        return str(self._device)
+
     def __repr__(self) -> str:
         parameters = sum(parameter.numel() for parameter in self.module.parameters())
-        return f"TorchNetwork({self.name}, {parameters:,} parameters, {self.device.type})"
+        return f"TorchNetwork({self.name}, {parameters:,} parameters, {self.device})"
 
     def description(self) -> dict[str, Any]:
         """Return the settings that build such a network again."""
@@ -160,16 +166,16 @@ class TorchNetwork:
             norm.momentum = max(_NORM_MOMENTUM, 1 / (1 + self._steps))
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
-        goal = torch.tensor(targets, dtype=torch.int64 if targets.ndim == 1 else torch.float32, device=self.device)
+        goal = torch.tensor(targets, dtype=torch.int64 if targets.ndim == 1 else torch.float32, device=self._device)
         rng = np.random.default_rng((self.seed, self._steps))
         for dropout in self._dropouts:
             dropout.rng = rng
-        with self._repeatable(), torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocast):
+        with self._repeatable(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._autocast):
             logits = self._training_pass(self.inputs(images))
         if weights is None:
             loss = functional.cross_entropy(logits.float(), goal)
         else:
-            share = torch.tensor(weights, dtype=torch.float32, device=self.device) / len(weights)
+            share = torch.tensor(weights, dtype=torch.float32, device=self._device) / len(weights)
             loss = functional.cross_entropy(logits.float(), goal, reduction="none") @ share
         self._optimizer.zero_grad()
         loss.backward()
@@ -191,7 +197,7 @@ class TorchNetwork:
 
     def inputs(self, images: NDArray[np.uint8]) -> Tensor:
         """Return what the module is given: pixels in 0..1, (N, C, H, W) over memory in the order of the images."""
-        pixels = torch.tensor(np.ascontiguousarray(images), device=self.device)
+        pixels = torch.tensor(np.ascontiguousarray(images), device=self._device)
         return pixels.permute(0, 3, 1, 2).to(torch.float32).mul_(float(self.pixel_scale))
 
     @contextmanager
@@ -252,7 +258,7 @@ class TorchNetwork:
         for name, array in state.items():
             if name.startswith(OPTIMIZER) and name != _STEPS:
                 owner, what = name.removeprefix(OPTIMIZER).rsplit(".", 1)
-                value = torch.tensor(array, device=self.device)
+                value = torch.tensor(array, device=self._device)
                 if value.ndim == 4:
                     value = value.contiguous(memory_format=torch.channels_last)
                 self._optimizer.state[parameters[owner]][what] = value
@@ -289,6 +295,36 @@ class TorchNetwork:
             for module, output in self._passed(image[np.newaxis])
             if output.ndim == 4
         ]
+
+    def hidden_layer(self, images: NDArray[np.uint8]) -> None:
+        """Return None: no hidden layer of a module is known to be the only one."""
+        check_images(self, images)
+
+    def logit_gradients(self, pixels: NDArray[np.floating[Any]], targets: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return how each pixel moves its target's logit, by torch.autograd.
+
+        Parameters
+        ----------
+        pixels : ndarray of float, shape (N, H, W, C)
+            0..1.
+        targets : ndarray of int64, shape (N,)
+            The class whose logit is meant, one per image.
+
+        Returns
+        -------
+        ndarray of float32, shape (N, H, W, C)
+        """
+        self.module.eval()
+        gradients = np.empty(pixels.shape, np.float32)
+        for start in range(0, len(pixels), _PREDICTION_BATCH):
+            part = slice(start, start + _PREDICTION_BATCH)
+            x = torch.tensor(np.ascontiguousarray(pixels[part]), dtype=torch.float32, device=self._device)
+            x = x.permute(0, 3, 1, 2).requires_grad_()  # (n, C, H, W)
+            classes = torch.tensor(targets[part], dtype=torch.int64, device=self._device)
+            logits = self.module(x).gather(1, classes[:, np.newaxis])  # (n, 1)
+            (gradient,) = torch.autograd.grad(logits.sum(), x)
+            gradients[part] = gradient.permute(0, 2, 3, 1).cpu().numpy()
+        return gradients
 
     def _passed(self, images: NDArray[np.uint8]) -> list[tuple[nn.Module, Tensor]]:
         """The innermost modules in the order in which they ran, with copies of their outputs."""

@@ -1,0 +1,98 @@
+"""What networks refuse before they compute: wrong devices, sizes, images, targets, weights and saved arrays."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkling.errors import NetworkError
+from inkling.networks.protocols import Classifier
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+"""Where a network computes. "auto" is a GPU where there is one that it can use; "cuda:1" is the second GPU of CUDA."""
+
+
+def check_device(name: str) -> None:
+    """Raise NetworkError unless a device is called that."""
+    if name not in DEVICES and not re.fullmatch(r"cuda:[0-9]{1,3}", name):
+        raise NetworkError(f"a device is one of {', '.join(DEVICES)}, or a certain GPU as cuda:1, found '{name}'")
+
+
+def check_images(network: Classifier, images: NDArray[np.uint8]) -> None:
+    """Raise NetworkError unless the network takes such images."""
+    if images.dtype != np.uint8 or images.shape[1:] != network.image_shape:
+        raise NetworkError(
+            f"this network takes uint8 images of shape {network.image_shape}, "
+            f"found {images.dtype} of shape {images.shape[1:]}"
+        )
+
+
+def check_state(state: Mapping[str, NDArray[Any]], own: Mapping[str, NDArray[Any]], memory: Mapping[str, Any]) -> None:
+    """Raise NetworkError unless arrays are what a network can take over.
+
+    Parameters
+    ----------
+    state : mapping of str to ndarray
+        What is to be loaded.
+    own : mapping of str to ndarray
+        All that must be there, in the right shapes and dtypes.
+    memory : mapping of str to ndarray
+        The optimiser's, which may be there, likewise.
+    """
+    for name, array in state.items():
+        like = own.get(name, memory.get(name))
+        if like is None:
+            raise NetworkError(f"weights hold an array '{name}' that this network does not have")
+        if array.shape != like.shape or array.dtype != like.dtype:
+            raise NetworkError(
+                f"weights '{name}' must be {like.dtype} of shape {like.shape}, found {array.dtype} of {array.shape}"
+            )
+        if not np.isfinite(array).all():
+            raise NetworkError(f"weights '{name}' hold numbers that are not finite: the file is damaged")
+    missing = sorted(own.keys() - state.keys())
+    if missing:
+        raise NetworkError(f"weights lack {', '.join(missing)}")
+
+
+MOST_PIXELS = 2**27
+"""Numbers in one image, at most: a photograph of 6,600 x 6,600 pixels in colour."""
+
+MOST_PARAMETERS = 2**28
+"""Parameters of a network, at most: 1 GiB in float32, and several times that while training."""
+
+
+def check_sizes(image_shape: tuple[int, int, int], n_classes: int) -> tuple[tuple[int, int, int], int]:
+    """Return the sizes as plain integers, or raise NetworkError for those that no network can have.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        (H, W, C), each at least 1, `MOST_PIXELS` together at most.
+    n_classes : int
+        K, at least 2 and `MOST_PARAMETERS` at most.
+    """
+    height, width, channels = (int(length) for length in image_shape)
+    if min(height, width, channels) < 1 or height * width * channels > MOST_PIXELS:
+        raise NetworkError(
+            f"a network takes images (height, width, channels) of 1 to {MOST_PIXELS:,} numbers, "
+            f"found {height} x {width} x {channels}"
+        )
+    if n_classes < 2:
+        raise NetworkError(f"a classifier needs at least 2 classes, found {n_classes}")
+    if n_classes > MOST_PARAMETERS:
+        raise NetworkError(f"a classifier has {MOST_PARAMETERS:,} classes at most, found {n_classes:,}")
+    return (height, width, channels), int(n_classes)
+
+
+def check_parameters(parameters: int, name: str, image_shape: tuple[int, int, int], n_classes: int) -> None:
+    """Raise NetworkError if a network would have more than `MOST_PARAMETERS`, before it is built."""
+    if parameters > MOST_PARAMETERS:
+        height, width, channels = image_shape
+        raise NetworkError(
+            f"{name} for {n_classes} classes of images of {height} x {width} x {channels} would have {parameters:,} "
+            f"parameters, more than {MOST_PARAMETERS:,}: make the images smaller, or choose a smaller network"
+        )
