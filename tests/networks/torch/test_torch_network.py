@@ -280,7 +280,7 @@ def test_without_torch_the_perceptron_works_and_the_others_say_what_to_install(m
     monkeypatch.setattr(builtins, "__import__", no_torch)
     assert build_network("perceptron", (8, 8, 1), 3).n_classes == 3
     with pytest.raises(
-        NetworkError, match=r"'cnn' needs PyTorch, which is not installed: run pip install 'inkling\[torch\]'"
+        NetworkError, match=r"'cnn' needs PyTorch, which is not installed: run pip install 'inkling-ml\[torch\]'"
     ):
         build_network("cnn", (8, 8, 1), 3)
 
