@@ -4,7 +4,7 @@ Same images (50,000 of MNIST), batch of 100, Adam, float32, dropout, in one proc
 loop draws its batches from a DataLoader over a TensorDataset of float images that were scaled beforehand; Inkling
 starts from uint8. With --network cnn the same for the recommended network.
 
-    INKLING_DATA=… python benchmarks/cnn_epoch_speed.py [--rounds 5] [--network reference-cnn]
+    INKLING_DATA=… python benchmarks/cnn_epoch_speed.py [--rounds 5] [--network reference-cnn] [--quick]
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from inkling import load_images, recipe
+from images import mnist_images
+from inkling import recipe
 from inkling.networks.catalogue import build_network
 from inkling.networks.torch.modules import CONVOLUTIONAL
 from inkling.runs.environment import machine, versions
@@ -30,8 +31,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--network", choices=list(CONVOLUTIONAL), default="reference-cnn")
+    parser.add_argument("--quick", action="store_true", help="a few small images, to see that it runs")
     options = parser.parse_args()
-    train_images = load_images("mnist").train
+    rounds = 1 if options.quick else options.rounds
+    train_images = mnist_images(options.quick).train
     loader = DataLoader(
         TensorDataset(
             torch.tensor(train_images.images).permute(0, 3, 1, 2).contiguous().float() / 255,
@@ -62,12 +65,12 @@ def main() -> None:
         return time.perf_counter() - began
 
     seconds: dict[str, list[float]] = {"inkling": [], "plain PyTorch loop": []}
-    for round_ in range(options.rounds):
+    for round_ in range(rounds):
         seconds["inkling"].append(ours(round_))
         seconds["plain PyTorch loop"].append(plain(round_))
     print(
-        f"one epoch of {options.network}, 50,000 images, batch 100; {options.rounds} rounds in turn; {versions()}; "
-        f"{machine()['processor']}, {torch.get_num_threads()} threads"
+        f"one epoch of {options.network}, {len(train_images):,} images, batch 100; {rounds} rounds in turn; "
+        f"{versions()}; {machine()['processor']}, {torch.get_num_threads()} threads"
     )
     for name, values in seconds.items():
         ratios = [theirs / mine for theirs, mine in zip(values, seconds["inkling"], strict=True)]

@@ -3,7 +3,7 @@
 Same images (50,000 of MNIST), batch of 256, plain SGD, same process, in turn; each library as its users run it, with
 all its threads. Inkling starts from uint8 and scales inside its step; the others are given float32 scaled beforehand.
 
-    INKLING_DATA=… python benchmarks/epoch_speed.py [--rounds 9]
+    INKLING_DATA=… python benchmarks/epoch_speed.py [--rounds 9] [--quick]
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from torch import nn
 
-from inkling import Perceptron, load_images, recipe, train
+from images import mnist_images
+from inkling import Perceptron, recipe, train
 from inkling.runs.environment import machine, versions
 
 
@@ -28,8 +30,10 @@ def main() -> None:
     """Time the three in turn and print medians and ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
-    rounds = parser.parse_args().rounds
-    splits = load_images("mnist")
+    parser.add_argument("--quick", action="store_true", help="a few small images, to see that it runs")
+    options = parser.parse_args()
+    rounds = 1 if options.quick else options.rounds
+    splits = mnist_images(options.quick)
     inputs = (splits.train.images.reshape(len(splits.train), -1) / np.float32(255)).astype(np.float32)
     labels = splits.train.labels
     contenders: dict[str, Callable[[], float]] = {
@@ -43,7 +47,10 @@ def main() -> None:
     for _ in range(rounds):
         for name, epoch in contenders.items():
             seconds[name].append(epoch())
-    print(f"one epoch, 50,000 images, batch 256; {rounds} rounds in turn; {versions()}; {machine()['processor']}")
+    print(
+        f"one epoch, {len(splits.train):,} images, batch 256; {rounds} rounds in turn; "
+        f"{versions()}; {machine()['processor']}"
+    )
     for name, values in seconds.items():
         ratios = [theirs / ours for theirs, ours in zip(values, seconds["inkling"], strict=True)]
         print(
@@ -52,7 +59,7 @@ def main() -> None:
         )
 
 
-def sklearn_epoch(inputs: np.ndarray, labels: np.ndarray) -> float:
+def sklearn_epoch(inputs: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
     """Return the seconds of one epoch of MLPClassifier."""
     network = MLPClassifier(
         (64,), activation="logistic", solver="sgd", alpha=0, momentum=0, batch_size=256, learning_rate_init=2.0,
@@ -65,7 +72,7 @@ def sklearn_epoch(inputs: np.ndarray, labels: np.ndarray) -> float:
         return time.perf_counter() - began
 
 
-def torch_epoch(inputs: np.ndarray, labels: np.ndarray) -> float:
+def torch_epoch(inputs: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
     """Return the seconds of one epoch of a plain PyTorch loop over tensors in memory."""
     images, targets = torch.from_numpy(inputs), torch.from_numpy(np.array(labels))
     network = nn.Sequential(nn.Linear(784, 64), nn.Sigmoid(), nn.Linear(64, 10))

@@ -3,7 +3,7 @@
 A planted label is another class, drawn evenly. The probabilities are out-of-fold: five networks, each judging the fold
 that it has not seen. The test images are judged by one network that was trained on the 50,000 training images.
 
-    INKLING_DATA=… python benchmarks/label_errors.py [--seeds 0,1,2] [--network small-cnn] [--epochs 10]
+    INKLING_DATA=… python benchmarks/label_errors.py [--seeds 0,1,2] [--network small-cnn] [--epochs 10] [--quick]
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from importlib.metadata import version
 
 import numpy as np
 from cleanlab.rank import get_label_quality_scores
+from numpy.typing import NDArray
 
-from inkling import load_images, recipe
-from inkling.diagnosis.label_errors import find_label_errors
-from inkling.images.dataset import ImageDataset, Splits
+from images import mnist_images
+from inkling import ImageDataset, Splits, find_label_errors, recipe
 from inkling.labels.out_of_fold import out_of_fold, train_to_the_end
 from inkling.runs.environment import machine, versions
 
@@ -38,17 +38,24 @@ def main() -> None:
     parser.add_argument("--network", default="small-cnn")
     parser.add_argument("--recipe", default="strong")
     parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--quick", action="store_true", help="a few small images, to see that it runs")
     options = parser.parse_args()
-    mnist = load_images("mnist")
+    n, planted_labels = (250, 10) if options.quick else (N, PLANTED)
+    if options.quick:
+        options.seeds, options.epochs = "0", 2
+    mnist = mnist_images(options.quick)
     # Validation chooses nothing here; fewer images, less time.
-    mnist = replace(mnist, validation=mnist.validation.subset(slice(0, 1000)))
+    mnist = replace(mnist, validation=mnist.validation.subset(np.arange(min(1000, len(mnist.validation)))))
     print(f"{versions()}, cleanlab {version('cleanlab')}; {machine()['processor']}")
-    print(f"{options.network}, recipe {options.recipe}, {options.epochs} epochs; {PLANTED} of {N:,} labels made wrong")
+    print(
+        f"{options.network}, recipe {options.recipe}, {options.epochs} epochs; "
+        f"{planted_labels} of {n:,} labels made wrong"
+    )
     print("| seed | ranked by | recall in the first 200 | in the first 220 | flagged | of them planted | seconds |")
     print("|---|---|---|---|---|---|---|")
     for seed in map(int, options.seeds.split(",")):
-        settings = recipe(options.recipe, options.network, N - N // FOLDS, epochs=options.epochs, seed=seed)
-        splits, planted = plant(mnist, seed)
+        settings = recipe(options.recipe, options.network, n - n // FOLDS, epochs=options.epochs, seed=seed)
+        splits, planted = plant(mnist, n, planted_labels, seed)
         began = time.perf_counter()
         probabilities = out_of_fold(splits, options.network, settings, FOLDS)
         seconds = time.perf_counter() - began
@@ -64,13 +71,13 @@ def main() -> None:
     list_suspects(mnist, options)
 
 
-def plant(mnist: Splits, seed: int) -> tuple[Splits, np.ndarray]:
-    """Return splits with wrong labels among 10,000 training images, and the indices of those."""
-    splits = mnist.with_train_size(N, seed)
+def plant(mnist: Splits, n: int, count: int, seed: int) -> tuple[Splits, NDArray[np.int64]]:
+    """Return splits with `count` wrong labels among `n` training images, and the indices of those."""
+    splits = mnist.with_train_size(n, seed)
     rng = np.random.default_rng(seed)
-    planted = rng.choice(N, PLANTED, replace=False)
+    planted = rng.choice(n, count, replace=False)
     labels = splits.train.labels.copy()
-    labels[planted] = (labels[planted] + rng.integers(1, 10, PLANTED)) % 10
+    labels[planted] = (labels[planted] + rng.integers(1, 10, count)) % 10
     return replace(splits, train=ImageDataset(splits.train.images, labels, splits.train.class_names)), planted
 
 
@@ -80,7 +87,7 @@ def list_suspects(mnist: Splits, options: argparse.Namespace) -> None:
     network = train_to_the_end(mnist, options.network, settings)
     probabilities = network.predict_proba(mnist.test.images)
     accuracy = (probabilities.argmax(axis=1) == mnist.test.labels).mean()
-    print(f"\nMNIST test images (n = 10,000), judged by a network of accuracy {accuracy:.4f}:")
+    print(f"\n{mnist.name} test images (n = {len(mnist.test):,}), predicted by a network of accuracy {accuracy:.4f}:")
     print("| rank | index | label | its probability | rather | its probability | flagged | known |")
     print("|---|---|---|---|---|---|---|---|")
     ranked = find_label_errors(mnist.test.labels, probabilities)
@@ -90,6 +97,8 @@ def list_suspects(mnist: Splits, options: argparse.Namespace) -> None:
             f"| {found.suggested_probability:.4f} | {'yes' if found.flagged else ''} "
             f"| {'yes' if found.index in KNOWN else ''} |"
         )
+    if mnist.name != "mnist":
+        return
     places = sorted(rank for rank, found in enumerate(ranked, 1) if found.index in KNOWN)
     print(f"The {len(KNOWN)} known errors have ranks {', '.join(f'{place:,}' for place in places)}.")
 

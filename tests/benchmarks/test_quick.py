@@ -1,0 +1,51 @@
+"""Every benchmark runs, in its quick form: the same code on a few of the bundled digits. The numbers mean nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if "__main__" in path.read_text(encoding="utf-8"))
+PRINTS = {
+    "bfloat16": r"bfloat16 minus float32, pair by pair: [+-]0\.\d{4} ± 0\.\d{4}",
+    "cnn_accuracy": r"\| perceptron \| distil \| 300 \| [01]\.\d{4} ± 0\.\d{4} \|",
+    "cnn_epoch_speed": r"plain PyTorch loop +median \d+\.\d\d s .* \d+\.\d\dx inkling's time",
+    "data_size": r"\| 100, 200, 400 \| 0\.\d{4} \[0\.\d{4}, [01]\.\d{4}\] at 800 \| 0\.\d{4} ± 0\.\d{4} \| yes \|",
+    "epoch_speed": r"scikit-learn MLPClassifier +median \d+\.\d{3} s .* \d+\.\d\dx inkling's time",
+    "label_errors": r"\| 0 \| self_confidence \| [01]\.\d{3} \|",
+    "perceptron_accuracy": r"\| strong \| 300 \| [01]\.\d{4} ± 0\.\d{4} \|",
+    "time_to_accuracy": r"\(a\) PyTorch example +\d+\.\d\d ± \d+\.\d\d s, test accuracy [01]\.\d{4}",
+}
+
+
+def test_every_benchmark_is_among_them() -> None:
+    assert {path.stem for path in SCRIPTS} == set(PRINTS)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_it_runs_and_prints_its_figure(
+    script: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    if script.stem == "label_errors":
+        pytest.importorskip("cleanlab")
+    monkeypatch.syspath_prepend(FOLDER)
+    monkeypatch.setattr(sys, "argv", [str(script), "--quick"])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=r"^False$") if script.stem == "data_size" else contextlib.nullcontext():
+        runpy.run_path(str(script), run_name="__main__")
+    assert re.search(PRINTS[script.stem], capsys.readouterr().out)
+    assert not list(tmp_path.iterdir()), "a quick form leaves nothing behind"
+
+
+def test_the_first_command_of_the_readme_runs_as_a_script(tmp_path: Path) -> None:
+    words = [sys.executable, "-W", "error", str(FOLDER / "perceptron_accuracy.py"), "--quick"]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.search(PRINTS["perceptron_accuracy"], done.stdout)
