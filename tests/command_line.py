@@ -78,6 +78,7 @@ def _process_restored() -> Iterator[None]:
     with (
         mock.patch.dict(os.environ),
         mock.patch.object(sys, "argv", sys.argv),
+        mock.patch.object(sys, "excepthook", sys.excepthook),
         # pytest's own handlers would keep a logged warning from stderr.
         mock.patch.object(logging.getLogger(), "handlers", []),
         warnings.catch_warnings(),

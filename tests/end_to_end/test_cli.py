@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from command_line import inkling, inkling_process, last_json, run_inkling
+from inkling.cli import progress
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +122,8 @@ def test_human_output_says_accuracy_with_n_and_interval_and_the_verdict(run_fold
     assert inkling("evaluate", run_folder, "--quiet").stdout.count("\n") == 1
 
 
-def test_progress_is_plain_lines_where_stderr_is_no_terminal(tmp_path: Path) -> None:
+def test_progress_is_plain_lines_where_stderr_is_no_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "PLAIN_SECONDS", 0.0)
     done = inkling("train", "digits", "--train-size", 50, "--epochs", 5, "--out", tmp_path / "run")
     assert "epoch 5/5" in done.stderr
     assert "\x1b" not in done.stderr

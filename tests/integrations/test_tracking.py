@@ -143,7 +143,7 @@ def test_tensorboard_needs_no_pytorch(tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['tensorflow'] = None\n"
         f"sys.argv = ['inkling', *{words!r}]\n"
-        "from inkling.cli.main import app; app(standalone_mode=False)\n"
+        "from inkling.cli.app import app; app(standalone_mode=False)\n"
         "assert 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

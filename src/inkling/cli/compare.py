@@ -22,10 +22,11 @@ def compare(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Say which of two runs names more test images right, with its interval, and whether chance could explain it.
+    """Test whether two runs, or the networks of a study, differ.
 
-    How much each overfits is compared too. Of a study, every two networks are compared at each training size, over
-    seeds and images.
+    The difference of their test accuracies has its 95% interval and its p-value (exact McNemar test), and how much
+    each overfits is compared too. In a study every two networks are compared at each training size, over seeds and
+    images.
     """
     output = Output(quiet, json)
     if b is None and (a / "study.json").is_file():

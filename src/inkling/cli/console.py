@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated, Any, Protocol
+from contextlib import AbstractContextManager
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print the result only.")]
+from inkling.cli.progress import Meter, ProgressScreen, Watcher
+from inkling.cli.streams import writing_output
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, all else on stderr.")]
-
-PLAIN_SECONDS = 1.0
-"""Where stderr is no terminal, a line of progress is printed at most this often."""
-
 
 PIPE_WIDTH = 200
 """Columns of a table where stdout is no terminal: nothing is cut off there."""
@@ -43,6 +39,7 @@ class Output:
         self.results = Console(highlight=False, soft_wrap=True)
         if not self.results.is_terminal:
             self.results.width = PIPE_WIDTH
+        self._screen = ProgressScreen(self.messages)
 
     def note(self, text: str) -> None:
         """Say something on the way."""
@@ -50,59 +47,23 @@ class Output:
 
     def result(self, values: Any, *lines: str | Table) -> None:
         """Print the result: `values` with --json, `lines` without (the first only with --quiet)."""
-        if self.as_json:
-            sys.stdout.write(json.dumps(values, allow_nan=False) + "\n")
-            return
-        for line in lines[:1] if self.quiet else lines:
-            if isinstance(line, Table):
-                self.results.print(line)
-            else:
-                self.results.print(line, markup=False)
+        with writing_output():
+            if self.as_json:
+                sys.stdout.write(json.dumps(values, allow_nan=False) + "\n")
+                return
+            for line in lines[:1] if self.quiet else lines:
+                if isinstance(line, Table):
+                    self.results.print(line)
+                else:
+                    self.results.print(line, markup=False)
 
-    @contextmanager
-    def progress(self, total: int, what: str) -> Iterator[Meter]:
-        """Show one live line on a terminal, plain lines elsewhere, nothing when quiet."""
-        if self.quiet or not self.messages.is_terminal:
-            yield _PlainMeter(self, total, what)
-            return
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-            TextColumn("{task.fields[detail]}", markup=False),
-            TimeRemainingColumn(compact=True),
-        )
-        # A few updates a second: more would slow a notebook or a remote terminal and tell nobody anything.
-        with Progress(*columns, console=self.messages, refresh_per_second=4, transient=True) as bar:
-            yield _LiveMeter(bar, bar.add_task(what, total=total, detail=""))
+    def progress(self, total: float, what: str) -> AbstractContextManager[Meter]:
+        """Show how far a task is, which the command counts."""
+        return self._screen.meter(total, what)
 
-
-class Meter(Protocol):
-    """Progress of a task: how many of its steps are done, and a word about the last one."""
-
-    def update(self, done: float, detail: str) -> None:
-        """Say that `done` steps are done."""
-        ...
-
-
-class _LiveMeter:
-    def __init__(self, bar: Progress, task: TaskID) -> None:
-        self.bar, self.task = bar, task
-
-    def update(self, done: float, detail: str) -> None:
-        self.bar.update(self.task, completed=done, detail=detail)
-
-
-class _PlainMeter:
-    def __init__(self, output: Output, total: int, what: str) -> None:
-        self.output, self.total, self.what = output, total, what
-        self.printed_at = -PLAIN_SECONDS
-
-    def update(self, done: float, detail: str) -> None:
-        now = time.monotonic()
-        if now - self.printed_at >= PLAIN_SECONDS or done >= self.total:
-            self.output.note(f"{self.what} {int(done)}/{self.total} {detail}")
-            self.printed_at = now
+    def watch(self, what: str) -> AbstractContextManager[Watcher]:
+        """Show how far a task is, which a function of the library counts by calling (done, total)."""
+        return self._screen.watch(what)
 
 
 class _PlainTable(Table):

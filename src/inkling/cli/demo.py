@@ -19,7 +19,10 @@ def demo(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Run the whole study on the bundled digits: both networks, two training sizes, three seeds, and the report."""
+    """Run a whole study on the bundled digits, and write its report.
+
+    Two networks (perceptron, reference-cnn), two training sizes, three seeds.
+    """
     from inkling.report.gather import write_report
     from inkling.studies.study import StudyPlan
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from inkling.cli.console import Meter, Output
+from inkling.cli.console import Output
+from inkling.cli.progress import Meter
 from inkling.images.dataset import Splits
 from inkling.images.sources.protocol import LoadObserver, LoadProgress
 from inkling.images.sources.registry import load_images
 
-PATIENCE = 1.0
-"""Seconds that a stage of loading must have lasted before a meter of it is shown."""
-
 
 def load_with_progress(source: str, output: Output, corrections: Path | None = None) -> Splits:
-    """Return the splits of a source, with a meter for each stage that takes longer than a moment."""
+    """Return the splits of a source, with a meter for each stage of loading it."""
     with ExitStack() as stack:
         return load_images(source, load_meters(output, stack), corrections)
 
@@ -24,17 +21,14 @@ def load_with_progress(source: str, output: Output, corrections: Path | None = N
 def load_meters(output: Output, stack: ExitStack) -> LoadObserver:
     """Return what `load_images` and `fetch` call; each stage gets a meter of its own."""
     meters: dict[str, Meter] = {}
-    began: dict[str, float] = {}
 
     def show(progress: LoadProgress) -> None:
-        if not progress.total:
+        name, (done, total, unit) = progress.stage, _in_units(progress)
+        if not total:
             return
-        name, (done, total, detail) = progress.stage, _in_units(progress)
         if name not in meters:
-            if time.monotonic() - began.setdefault(name, time.monotonic()) < PATIENCE:
-                return
             meters[name] = stack.enter_context(output.progress(total, name))
-        meters[name].update(done, detail)
+        meters[name].update(done, f"{done:,}/{total:,} {unit}")
 
     return show
 

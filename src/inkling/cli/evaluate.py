@@ -21,9 +21,10 @@ def evaluate(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Measure accuracy with its interval, loss, misses a class, how sure it is, and whether the run overfits.
+    """Measure accuracy, loss, calibration, and errors per class.
 
-    Several runs are judged as one: the mean of their probabilities.
+    Accuracy has its 95% interval; whether the run overfits is said too. Several runs are evaluated as one ensemble:
+    the mean of their probabilities. For the run's own validation and test images the stored predictions are used.
     """
     from inkling.cli.downloads import load_with_progress
     from inkling.diagnosis.accuracy import evaluate_predictions

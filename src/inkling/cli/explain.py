@@ -34,7 +34,9 @@ def explain(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Draw which pixels spoke for a label and which against it, and put the map to the test.
+    """Show which pixels are evidence for and against a class.
+
+    The attribution map is evaluated by a deletion test.
 
     For a perceptron, the hidden units with the largest contributions are drawn too.
     """

@@ -27,8 +27,9 @@ def find_lr(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Raise the learning rate step by step, and suggest the one at which the loss falls fastest (Smith, 2017).
+    """Suggest a learning rate by a learning-rate range test.
 
+    The rate rises step by step; suggested is the one at which the loss falls fastest (Smith, 2017).
     Batches, optimiser and augmentation are the recipe's. No validation or test image is looked at.
     """
     from inkling.cli.downloads import load_with_progress

@@ -15,7 +15,10 @@ def gradcheck(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Check Jacobians and gradients against central differences (and torch.autograd where installed)."""
+    """Check Jacobians and gradients by central differences.
+
+    And against torch.autograd, where PyTorch is installed.
+    """
     import numpy as np
 
     from inkling.networks.numpy.gradcheck import TOLERANCE, TORCH_TOLERANCE, check_gradients

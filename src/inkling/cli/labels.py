@@ -38,8 +38,9 @@ def labels(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Rank labels by how wrong they look, to networks that were not trained on their images.
+    """Rank labels by how likely they are wrong, for correction.
 
+    Each is rated by networks that were not trained on its image.
     Write the right classes into the file, and give it to 'inkling train' as --corrections. Ten epochs are enough for
     10,000 MNIST images: some 80 seconds.
     """
@@ -119,10 +120,11 @@ def _by_training(
     splits = whole.with_train_size(size, settings.seed)
     how = f"{network}, recipe {settings.recipe}, {settings.epochs} epochs, seed {settings.seed}"
     total = settings.epochs * (folds if split == "train" else 1)
-    with output.progress(total, "epoch") as meter:
+    with output.progress(total, "training") as meter:
 
         def show(done: int, record: EpochRecord) -> None:
-            meter.update(done * settings.epochs + record.epoch, f"loss {record.train_loss:.4f}")
+            at = done * settings.epochs + record.epoch
+            meter.update(at, f"epoch {at}/{total}, loss {record.train_loss:.4f}")
 
         if split == "train":
             probabilities = out_of_fold(splits, network, settings, folds, device, show)

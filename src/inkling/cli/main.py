@@ -1,78 +1,66 @@
-"""The `inkling` command: the commands put together, and every mistake turned into one line and an exit status."""
+"""The `inkling` command: every mistake and every interruption turned into one line and an exit status.
+
+Nothing that takes time is imported before `main` runs, so that Ctrl-C in the first moments is met by it too.
+"""
 
 from __future__ import annotations
 
-import os
+import signal
 import sys
-from typing import Any
+import threading
+from types import FrameType
+from typing import Any, NoReturn
 
-import typer
-
-from inkling.cli import (
-    compare,
-    data,
-    demo,
-    evaluate,
-    explain,
-    find_lr,
-    gradcheck,
-    labels,
-    predict,
-    report,
-    study,
-    train,
-)
+from inkling.cli.streams import StoppedError, discard_output, writing_output
 from inkling.errors import InklingError
 
-app = typer.Typer(
-    name="inkling",
-    help="Train, examine and ship neural-network image classifiers, with every number on the table.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-for command in (
-    demo.demo,
-    train.train,
-    evaluate.evaluate,
-    study.study,
-    compare.compare,
-    report.report,
-    predict.predict,
-    explain.explain,
-    labels.labels,
-    find_lr.find_lr,
-    gradcheck.gradcheck,
-):
-    app.command()(command)
-app.add_typer(data.app, name="data")
-
-
-@app.callback(invoke_without_command=True)
-def _root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
-    if version:
-        from inkling import __version__
-
-        typer.echo(f"inkling {__version__}")
-        raise typer.Exit
+FAILED, MENDABLE, INTERRUPTED = 1, 2, 130
+"""Exit statuses beside 0: nobody reads the output, a mistake that the user can mend, Ctrl-C or SIGTERM."""
 
 
 def main() -> None:
     """Run the command line and exit: 0 done, 2 a mistake that the user can mend, 130 interrupted."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
     try:
-        status = app(prog_name="inkling", standalone_mode=False)
+        status = _run()
+        with writing_output():
+            pass
     except InklingError as error:
         status = _fail(str(error))
-    except (KeyboardInterrupt, typer.Abort):
-        status = 130
-    except typer.TyperException as error:
-        status = _usage_error(error)
+    except StoppedError as interrupt:
+        status = _interrupted(str(interrupt))
+    except KeyboardInterrupt:
+        status = _interrupted()
     except BrokenPipeError:
-        # The reader of our output went away; keep Python from complaining when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 1
-    sys.exit(status if isinstance(status, int) else 0)
+        discard_output()
+        status = FAILED
+    sys.exit(status)
+
+
+def _run() -> int:
+    import typer
+
+    from inkling.cli.app import app
+
+    try:
+        status = app(prog_name="inkling", standalone_mode=False)
+    except typer.Abort:  # which Typer makes of Ctrl-C
+        return _interrupted()
+    except typer.TyperException as error:
+        return _usage_error(error)
+    return status if isinstance(status, int) else 0
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    """Treat SIGTERM, which schedulers and `kill` send, like Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+def _interrupted(what: str = "") -> int:
+    between = "" if what[:1] in ("", ";") else " "
+    sys.stderr.write(f"inkling: interrupted{between}{what}\n")
+    return INTERRUPTED
 
 
 def _usage_error(error: Any) -> int:
@@ -85,4 +73,4 @@ def _usage_error(error: Any) -> int:
 
 def _fail(message: str) -> int:
     sys.stderr.write("inkling: " + " ".join(message.split()) + "\n")
-    return 2
+    return MENDABLE

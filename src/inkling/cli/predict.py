@@ -29,7 +29,10 @@ def predict(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Say what is in picture files: label and probability. They are fitted to the size that the network takes."""
+    """Classify picture files: label and probability of each.
+
+    Pictures are fitted to the size that the network takes. Several runs are averaged as an ensemble.
+    """
     import numpy as np
 
     from inkling.errors import DataError, RunError

@@ -12,6 +12,7 @@ import typer
 
 from inkling.cli import choices
 from inkling.cli.console import Json, Output, Quiet, table
+from inkling.cli.streams import StoppedError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,7 +42,10 @@ def study(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Run every network at every training size with every seed: mean and spread of each."""
+    """Train every network at every training size with every seed.
+
+    Each cell of the grid gets the mean and the standard deviation of its accuracy over the seeds.
+    """
     from inkling.cli.downloads import load_with_progress
     from inkling.integrations.tracking.tracking import Tracking
     from inkling.studies.study import StudyPlan
@@ -80,25 +84,28 @@ def carry_out(plan: StudyPlan, out: Path, jobs: int, output: Output, observer: O
     from inkling.studies.study import read_study, study_progress
 
     command = shlex.join(["inkling", *sys.argv[1:]])
-    total = len(list(plan.cells()))
+    total, trained = len(list(plan.cells())), jobs > 1
     try:
         with (
-            output.progress(total, "runs done") as meter,
+            output.progress(total, "study") as meter,
             closing(study_progress(plan, out, jobs, command, observer)) as progress,
         ):
             for at in progress:
                 what = f"{at.plan.network}, {at.plan.train_size:,} images, seed {at.plan.settings.seed}"
                 if at.record:
+                    trained = True
                     part = at.record.epoch / at.plan.settings.epochs
                     meter.update(
-                        round(at.done + min(part, 0.99), 2),
-                        f"{what}: epoch {at.record.epoch}, validation {at.record.validation_accuracy:.4f}",
+                        at.done + min(part, 0.99),
+                        f"{at.done}/{total} runs, {what}: epoch {at.record.epoch}, "
+                        f"validation accuracy {at.record.validation_accuracy:.4f}",
                     )
                 else:
-                    meter.update(at.done, f"{what}: done")
+                    if not trained:  # this run was done before
+                        meter.start_at(at.done)
+                    meter.update(at.done, f"{at.done}/{total} runs, {what}: done")
     except KeyboardInterrupt:
-        sys.stderr.write(f"inkling: interrupted; every finished epoch is saved. Go on with:\n  {command}\n")
-        raise
+        raise StoppedError(f"; every finished epoch is saved. Go on with:\n  {command}") from None
     return read_study(out)
 
 

@@ -12,6 +12,7 @@ import typer
 
 from inkling.cli import choices
 from inkling.cli.console import Json, Output, Quiet, table
+from inkling.cli.streams import StoppedError
 
 
 def train(
@@ -67,24 +68,21 @@ def train(
     out = out or Path("runs") / f"{splits.name}-{network}-{train_size or 'all'}-seed{seed}"
     command = ["inkling", *(word for word in sys.argv[1:] if word != "--resume")]
     records = execute(plan, splits, out, resume, command)
-    finished_epochs = 0
     try:
         with (
-            output.progress(plan.settings.epochs, "epoch") as meter,
+            output.progress(plan.settings.epochs, "training") as meter,
             closing(tracked(records, out, tracker) if tracker else records) as epochs_done,
         ):
             for record in epochs_done:
-                finished_epochs = record.epoch
+                if resume and meter.done == 0:
+                    meter.start_at(record.epoch)
                 meter.update(
                     record.epoch,
-                    f"loss {record.train_loss:.4f}  train {record.train_accuracy:.4f}  "
-                    f"validation {record.validation_accuracy:.4f}",
+                    f"epoch {record.epoch}/{plan.settings.epochs}, loss {record.train_loss:.4f}, "
+                    f"accuracy: train {record.train_accuracy:.4f}, validation {record.validation_accuracy:.4f}",
                 )
     except KeyboardInterrupt:
-        resume_with = shlex.join([*command, "--resume"])
-        sys.stderr.write(f"inkling: interrupted after epoch {finished_epochs}; all of it is saved. Go on with:\n")
-        sys.stderr.write(f"  {resume_with}\n")
-        raise
+        raise StoppedError(f"{saved_epochs(out)} Go on with:\n  {shlex.join([*command, '--resume'])}") from None
     run = Run(out)
     values = summary(run)
     from inkling.metrics.intervals import wilson_interval
@@ -101,3 +99,15 @@ def train(
         rows,
         f"The run is in {out}. Next: inkling evaluate {shlex.quote(str(out))}",
     )
+
+
+def saved_epochs(folder: Path) -> str:
+    """Return what is saved of an interrupted run, in words that follow "interrupted"."""
+    from inkling.runs.run import Run
+
+    state = Run(folder).checkpoint() if (folder / "run.json").is_file() else None
+    if state is None:
+        return "before the first epoch ended; nothing is saved yet."
+    if state.epoch == Run(folder).settings.epochs:
+        return f"after epoch {state.epoch}, the last: it is saved; its predictions are not."
+    return f"after epoch {state.epoch}: it is saved; epoch {state.epoch + 1} was not finished."

@@ -1,0 +1,46 @@
+"""What can happen to the command line's streams: an output that cannot be written, an interrupt."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from inkling.errors import InklingError
+
+
+class OutputError(InklingError):
+    """Standard output cannot be written, for a full disk."""
+
+
+class StoppedError(Exception):
+    """Ctrl-C or SIGTERM, with what is saved and how to go on, in words that follow "interrupted"."""
+
+
+@contextmanager
+def writing_output() -> Iterator[None]:
+    """Write to standard output in this context; it is flushed at the end.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    BrokenPipeError
+        If nobody reads it any more.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        discard_output()
+        raise OutputError(
+            f"standard output cannot be written ({error.strerror}): make room, or send it to another place"
+        ) from None
+
+
+def discard_output() -> None:
+    """Keep Python from complaining at exit about output that it cannot write any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

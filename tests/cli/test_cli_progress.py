@@ -1,0 +1,184 @@
+"""Progress: what is shown on a terminal, in plain lines, and when nothing is."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from command_line import inkling
+from inkling.cli import progress
+from inkling.cli.progress import Meter, ProgressScreen, duration
+
+
+class Clock:
+    """Seconds that pass only where the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(progress.time, "monotonic", clock.monotonic)
+    return clock
+
+
+def plain(quiet: bool = False) -> tuple[ProgressScreen, io.StringIO]:
+    stream = io.StringIO()
+    return ProgressScreen(Console(file=stream, width=200, quiet=quiet)), stream
+
+
+def test_durations_in_words() -> None:
+    assert [duration(seconds) for seconds in (0.2, 8, 89.4, 100, 3600, 7500)] == [
+        "0 s", "8 s", "89 s", "2 min", "60 min", "2 h 5 min",
+    ]  # fmt: skip
+
+
+def test_the_time_left_follows_the_pace_and_runs_down_between_updates(clock: Clock) -> None:
+    meter = Meter(10, "training")
+    assert meter.seconds_left() is None
+    clock.now += 4
+    meter.update(2)
+    assert meter.seconds_left() == 16
+    clock.now += 4
+    meter.update(4)
+    assert meter.seconds_left() == 12
+    clock.now += 5
+    assert meter.seconds_left() == 7
+    clock.now += 50
+    assert meter.seconds_left() == 0
+    meter.update(10)
+    assert meter.time_left() == ""
+
+
+def test_what_was_done_before_a_run_is_resumed_says_nothing_about_its_pace(clock: Clock) -> None:
+    meter = Meter(100, "training")
+    clock.now += 1
+    meter.start_at(90)
+    meter.update(90)
+    assert meter.seconds_left() is None
+    clock.now += 10
+    meter.update(91)
+    assert meter.seconds_left() == 90
+
+
+def test_percent_is_100_only_at_the_end() -> None:
+    meter = Meter(50_000, "evaluating")
+    meter.update(49_999)
+    assert meter.percent == 99
+    meter.update(50_000)
+    assert meter.percent == 100
+
+
+def test_plain_lines_come_every_two_seconds_at_most_with_percent_and_time_left(clock: Clock) -> None:
+    screen, stream = plain()
+    with screen.meter(80, "training") as meter:
+        for done in range(1, 81):
+            clock.now += 0.125
+            meter.update(done, f"epoch {done}/80")
+    assert stream.getvalue().splitlines() == [
+        "training 20%: epoch 16/80, 8 s left",
+        "training 40%: epoch 32/80, 6 s left",
+        "training 60%: epoch 48/80, 4 s left",
+        "training 80%: epoch 64/80, 2 s left",
+        "training 100%: epoch 80/80, in 10 s",
+    ]
+
+
+def test_plain_lines_stay_away_from_what_takes_less_than_two_seconds(clock: Clock) -> None:
+    screen, stream = plain()
+    with screen.meter(10, "drawing") as meter:
+        for done in range(1, 11):
+            clock.now += 0.19
+            meter.update(done)
+    assert stream.getvalue() == ""
+
+
+def test_quiet_shows_nothing(clock: Clock) -> None:
+    screen, stream = plain(quiet=True)
+    with screen.watch("reading pictures") as watch:
+        clock.now += 60
+        watch(1, 2)
+    assert stream.getvalue() == ""
+
+
+def test_a_watcher_takes_the_total_from_the_library(clock: Clock) -> None:
+    screen, stream = plain()
+    with screen.watch("reading pictures") as watch:
+        clock.now += 30
+        watch(1, 4)
+        clock.now += 30
+        watch(2, 4)
+    assert stream.getvalue().splitlines() == [
+        "reading pictures 25%: 2 min left",
+        "reading pictures 50%: 60 s left",
+    ]
+
+
+def test_a_terminal_has_a_live_line_with_time_left_and_nothing_remains_of_it(clock: Clock) -> None:
+    stream = io.StringIO()
+    screen = ProgressScreen(Console(file=stream, width=120, force_terminal=True))
+    with screen.meter(10, "training [b]") as meter:
+        clock.now += 2
+        meter.update(2, "epoch 2/10")
+        with screen.meter(4, "measuring") as inner:  # one below the other
+            clock.now += 2
+            inner.update(1)
+            meter.update(4, "epoch 4/10")
+            assert screen._live is not None
+            screen._live.refresh()
+    drawn = stream.getvalue()
+    for words in ("training [b]", "epoch 4/10", "40%", "6 s left", "measuring", "25%"):
+        assert words in drawn
+    assert "\x1b[2K" in drawn.rpartition("left")[2]  # the line is erased
+
+
+def test_training_shows_its_epochs_in_plain_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "PLAIN_SECONDS", 0.0)
+    done = inkling("train", "digits", "--train-size", 50, "--epochs", 5, "--out", tmp_path / "run")
+    assert "training 100%: epoch 5/5, loss" in done.stderr
+    assert re.search(r"^training \d+%: epoch \d/5.* s left$", done.stderr, re.MULTILINE)
+
+
+def test_a_short_command_says_nothing_on_the_way(tmp_path: Path) -> None:
+    done = inkling("train", "digits", "--network", "perceptron", "--train-size", 50, "--epochs", 5,
+                   "--out", tmp_path / "run")  # fmt: skip
+    assert done.returncode == 0
+    assert "%" not in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals of this kind")
+def test_a_real_terminal_shows_a_live_line(tmp_path: Path) -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    words = ("train", "digits", "--network", "perceptron", "--epochs", "400", "--out", str(tmp_path / "run"))
+    with subprocess.Popen(
+        [sys.executable, "-m", "inkling", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        try:
+            while chunk := os.read(ours, 4096):
+                seen += chunk
+        except OSError:  # Linux says so when the other end is closed
+            pass
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"training" in seen
+    assert b"/400" in seen
+    assert b"left" in seen
