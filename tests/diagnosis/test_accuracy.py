@@ -78,7 +78,7 @@ def epochs(train: list[float], validation: list[float], losses: list[float]) -> 
     ]
 
 
-def test_a_network_that_learns_its_images_by_heart_overfits_strongly() -> None:
+def test_a_network_that_memorises_its_images_overfits_strongly() -> None:
     found = diagnose_overfitting(
         epochs([0.8, 0.95, 1.0, 1.0, 1.0], [0.8, 0.9, 0.89, 0.89, 0.89], [0.6, 0.4, 0.7, 0.8, 0.7]), 2000, 10000
     )
@@ -88,22 +88,32 @@ def test_a_network_that_learns_its_images_by_heart_overfits_strongly() -> None:
     assert found.loss_rise == pytest.approx(0.75)
     assert found.gap == pytest.approx(0.05)
     assert found.gap_interval.low < 0.05 < found.gap_interval.high
-    for words in ("overfits strongly", "95.00%", "90.00%", "epoch 2", "5.0 points", "turned up", "75%"):
+    for words in (
+        "overfits strongly",
+        "95.00%",
+        "90.00%",
+        "epoch 2",
+        "5.00 points",
+        "best of 5 epochs",
+        "turned up",
+        "75%",
+    ):
         assert words in found.verdict
 
 
 def test_equal_accuracies_show_no_overfitting() -> None:
     found = diagnose_overfitting(epochs([0.8, 0.91], [0.8, 0.905], [0.6, 0.5]), 1000, 1000)
     assert found.level == "none shown"
-    assert "No overfitting is shown" in found.verdict
+    assert "No significant overfitting" in found.verdict
     assert "still falling" in found.verdict
 
 
 def test_easier_validation_images_are_called_so_and_one_epoch_says_little() -> None:
     found = diagnose_overfitting(epochs([0.90], [0.95], [0.3]), 50000, 10000)
     assert found.gap_interval.high < 0
-    assert "validation images are the easier ones" in found.verdict
-    assert "chance" not in found.verdict
+    assert "the validation images are easier than the training images" in found.verdict
+    assert "significant" not in found.verdict
+    assert "best of" not in found.verdict
     assert "still falling" not in found.verdict
 
 

@@ -197,8 +197,8 @@ def test_units_of_a_known_network() -> None:
     np.testing.assert_allclose(found.mean_absolute, [1.55, 1.0, 0.25])
     assert found.half == 1
     assert found.verdict == (
-        "1 of 3 hidden units make up half of what decides; unit 0 counts most, 1.55 on average of a mean lead of 1.30 "
-        "(2 images)."
+        "1 of 3 hidden units make up half of all contributions to the decisions; unit 0 contributes most, 1.55 logits "
+        "on average to a mean lead of 1.30 (2 images)."
     )
     with pytest.raises(DataError, match="found"):
         contributions_of_units(np.ones((1, 4)), weights, np.zeros(3))
@@ -242,14 +242,16 @@ def test_the_right_map_of_a_linear_classifier_beats_random_and_its_negative_lose
     assert found.shown
     assert found.gain > 0.1
     assert found.by_map.probability[STATED] < found.at_random.probability[STATED] - 0.1
-    assert found.verdict.startswith("The map points at what matters: removing the 10% of the non-black pixels")
+    assert found.verdict.startswith(
+        "The attribution maps find the pixels that decide: removing the 10% of the non-black pixels"
+    )
     before, after = found.by_map.probability[0], found.by_map.probability[STATED]
     assert f"from {before:.2f} to {after:.2f}" in found.verdict
     assert "(100 images)" in found.verdict
     opposite = deletion_test(linear, images, -right_maps(images))
     assert opposite.gain_interval is not None
     assert opposite.gain_interval.high < 0
-    assert "points away from what matters" in opposite.verdict
+    assert "The attribution maps are worse than random: " in opposite.verdict
 
 
 def test_curves_begin_with_the_image_and_end_in_black() -> None:
@@ -273,7 +275,7 @@ def test_a_map_that_only_finds_the_ink_gains_nothing() -> None:
     assert found.gain_interval is not None
     assert found.gain_interval.low < 0 < found.gain_interval.high
     assert not found.shown
-    assert "It is not shown" in found.verdict
+    assert "No significant difference between the attribution maps and random orders: " in found.verdict
 
 
 def test_random_maps_are_called_better_no_more_often_than_chance_allows(simulated: Simulated) -> None:

@@ -1,4 +1,4 @@
-"""How sure is it: scores against hand arithmetic, sentences where the right answer is known by construction."""
+"""Calibration: scores against hand arithmetic, sentences where the right answer is known by construction."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_the_temperature_of_a_perfect_network_is_finite() -> None:
     assert fit_temperature(labels, np.full((30, 3), 1 / 3, np.float32)) == pytest.approx(1, abs=1e-3)
 
 
-def test_an_overconfident_classifier_is_called_so_and_mended() -> None:
+def test_an_overconfident_classifier_is_called_so_and_corrected() -> None:
     labels, probabilities = calibrated(np.random.default_rng(4), 8000, 10, 8.0)
     sharpened = at_temperature(probabilities, 0.5)
     temperature = fit_temperature(labels[:4000], sharpened[:4000])
@@ -118,25 +118,29 @@ def test_an_overconfident_classifier_is_called_so_and_mended() -> None:
     assert found.after.ece < 0.3 * found.before.ece
     assert found.after.nll < found.before.nll
     assert found.after.accuracy == found.before.accuracy
-    assert found.verdict.startswith("It is overconfident: on average it is ")
+    assert found.verdict.startswith("The model is overconfident: mean confidence ")
     confidence, accuracy = found.before.confidence, found.before.accuracy
-    assert f"{confidence:.2%} sure and {accuracy:.2%} right (ECE {found.before.ece:.3f}, n = 4,000)" in found.verdict
+    assert f"{confidence:.2%}, accuracy {accuracy:.2%} (ECE {found.before.ece:.3f}, n = 4,000)" in found.verdict
     assert found.verdict.endswith(
-        f"; a temperature of 2 fitted on validation brings the test ECE to {found.after.ece:.3f}."
+        f"; temperature scaling (T = 2, fitted on validation) lowers the test ECE to {found.after.ece:.3f}."
     )
 
 
 def test_underconfidence_slight_gaps_and_none() -> None:
     labels, probabilities = calibrated(np.random.default_rng(5), 4000)
-    assert "It is underconfident: " in diagnose_calibration(labels, at_temperature(probabilities, 3.0)).verdict
+    assert "The model is underconfident: " in diagnose_calibration(labels, at_temperature(probabilities, 3.0)).verdict
     fine = diagnose_calibration(labels, probabilities, 1.0)
     assert fine.before.level == "none shown"
-    assert fine.verdict.startswith("It is as sure as it is right, as far as these images show: ")
-    assert "chance alone makes 0.0" in fine.verdict
-    assert fine.verdict.endswith("fitted on validation does not lower the test ECE (" + f"{fine.before.ece:.3f}).")
+    assert fine.verdict.startswith("No miscalibration is detected: mean confidence ")
+    assert "n = 4,000; a calibrated model scores 0.0" in fine.verdict
+    assert fine.verdict.endswith(
+        "(T = 1, fitted on validation) does not lower the test ECE (" + f"{fine.before.ece:.3f})."
+    )
     sure = np.tile(np.array([[0.997, 0.003]], np.float32), (20_000, 1))
     slight = diagnose_calibration((np.arange(20_000) % 100 == 0).astype(np.int64), sure)
-    assert slight.verdict.startswith("It is slightly overconfident: on average it is 99.70% sure and 99.00% right")
+    assert slight.verdict.startswith(
+        "The model is slightly overconfident: mean confidence 99.70%, accuracy 99.00% (ECE 0.007"
+    )
 
 
 def test_errors_in_both_directions_are_seen_though_the_means_agree() -> None:
@@ -145,11 +149,11 @@ def test_errors_in_both_directions_are_seen_though_the_means_agree() -> None:
     probabilities = np.stack([confidence, 1 - confidence], axis=1).astype(np.float32)
     found = diagnose_calibration((~right).astype(np.int64), probabilities)
     assert found.before.level == "off in both directions"
-    assert found.verdict.startswith("It is too sure of some images and not sure enough of others: ")
+    assert found.verdict.startswith("The model is overconfident on some images and underconfident on others: ")
     assert found.before.ece == pytest.approx(0.15)
 
 
-def test_refusing_the_least_confident() -> None:
+def test_rejecting_the_least_confident() -> None:
     confidence = np.linspace(0.99, 0.5, 200)
     labels = np.zeros(200, np.int64)
     labels[190:] = 1  # the least confident tenth is half wrong
@@ -159,14 +163,15 @@ def test_refusing_the_least_confident() -> None:
     assert (found.at(0.1).error, found.at(0.1).kept) == (0, 180)
     assert found.at(0.025).error == pytest.approx(5 / 195)
     assert found.area == pytest.approx(sum(k / (190 + k) for k in range(1, 11)) / 200)
-    assert "lowers the error rate: 0.00% [0.00, 2.09] instead of 5.00% (n = 180 of 200)" in found.verdict
+    assert "lowers the error rate: 0.0% [0.0, 2.1] instead of 5.0% (n = 180 of 200)" in found.verdict
 
 
-def test_refusing_at_random_saves_nothing() -> None:
+def test_rejecting_at_random_changes_nothing() -> None:
     labels = np.arange(1000) % 4 // 3  # a quarter wrong, all of the same confidence
     found = risk_coverage(labels, np.tile([[0.6, 0.4]], (1000, 1)))
     assert {round(one.error, 9) for one in found.points} == {0.25}
     assert found.area == pytest.approx(0.25)
+    assert "does not lower the error rate: 25.0% [" in found.verdict
 
 
 def test_what_is_no_prediction_is_refused() -> None:
@@ -210,7 +215,7 @@ def test_displays_show_the_numbers() -> None:
     assert any(text.get_text() == f"a tenth refused: {100 * curve.at(0.1).error:.3g}%" for text in ax.texts)
 
 
-def test_displays_survive_a_classifier_that_is_always_right_and_sure() -> None:
+def test_displays_survive_a_classifier_that_is_always_correct_and_confident() -> None:
     probabilities = np.tile(np.array([[1.0, 0.0]], np.float32), (50, 1))
     labels = np.zeros(50, np.int64)
     found = diagnose_calibration(labels, probabilities, fit_temperature(labels, probabilities))
@@ -239,7 +244,7 @@ def test_a_run_keeps_its_temperature_and_an_old_one_fits_it(run: Run, tmp_path: 
     assert Run(tmp_path).temperature() == expected
 
 
-def test_evaluate_says_how_sure_it_is(run: Run) -> None:
+def test_evaluate_says_whether_it_is_calibrated(run: Run) -> None:
     found = last_json(inkling("evaluate", run.folder, "--json"))["calibration"]
     test = run.predictions("test")
     expected = diagnose_calibration(test.labels, test.probabilities, run.temperature())

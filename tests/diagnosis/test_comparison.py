@@ -70,20 +70,22 @@ def test_the_better_one_comes_first_in_the_verdict() -> None:
     found = from_counts(9750, 60, 28, 162)
     assert found.shown
     assert found.verdict.startswith(
-        "A is better than B: 98.10% against 97.78% of the same 10,000 test images, a difference of 0.32 points [0.1"
+        "A is better than B: accuracy 98.10% against 97.78% on the same 10,000 test images, difference 0.32 points [0.1"
     )
-    assert found.verdict.endswith("p < 0.001 (exact McNemar).")
+    assert found.verdict.endswith("p < 0.001 (exact McNemar test).")
     other = from_counts(9750, 28, 60, 162)
     assert other.difference == -found.difference
-    assert other.verdict.startswith("B is better than A: 98.10% against 97.78%")
-    assert "a difference of 0.32 points [0.1" in other.verdict
+    assert other.verdict.startswith("B is better than A: accuracy 98.10% against 97.78%")
+    assert "difference 0.32 points [0.1" in other.verdict
 
 
-def test_the_verdict_says_not_shown_where_chance_could_explain_it() -> None:
+def test_the_verdict_finds_no_difference_where_chance_could_explain_it() -> None:
     found = from_counts(960, 12, 8, 20)
-    assert found.verdict.startswith("A difference between A and B is not shown: 97.2% against 96.8% of the same 1,000")
-    assert "a difference of 0.4 points [−0." in found.verdict
-    assert found.verdict.endswith("p = 0.50 (exact McNemar); chance alone could explain it.")
+    assert found.verdict.startswith(
+        "No significant difference between A and B: accuracy 97.2% against 96.8% on the same 1,000"
+    )
+    assert "difference 0.4 points [−0." in found.verdict
+    assert found.verdict.endswith("p = 0.50 (exact McNemar test).")
 
 
 @pytest.mark.parametrize(("p", "words"), [(0.00001, "p < 0.001"), (0.0042, "p = 0.004"), (0.3512, "p = 0.35")])
@@ -142,7 +144,7 @@ def test_equal_models_are_not_shown_to_differ() -> None:
         easy = rng.random(1000) < 0.9  # half of the others are named right, by each for itself
         a, b = (easy | (rng.random(1000) < 0.5) for _ in range(2))
         found = compare_predictions(np.zeros(1000, np.int64), answers(a), answers(b))
-        assert ("not shown" in found.verdict) == (not found.shown)
+        assert ("No significant difference" in found.verdict) == (not found.shown)
         shown += found.shown
     assert shown <= 70
 
@@ -173,7 +175,7 @@ def test_the_interval_over_seeds_covers_as_often_as_it_says(
         a, b = (trained(rng, n, accuracy, 3, sd, pictures) for accuracy in accuracies)
         found = compare_over_seeds(labels, a, b)
         held += found.interval.low <= accuracies[0] - accuracies[1] <= found.interval.high
-        not_shown += "not shown" in found.verdict
+        not_shown += "No significant difference" in found.verdict
     difference = accuracies[0] - accuracies[1]
     claim = f"The 95% interval of a difference of {difference:.1%} over 3 seeds that differ by {sd:.2f} holds it"
     simulated(claim, held / comparisons, comparisons)
@@ -194,8 +196,8 @@ def test_what_three_seeds_say() -> None:
     assert found.shown
     assert found.interval.low < found.difference < found.interval.high
     assert found.verdict.startswith(
-        "the cnn is better than the perceptron: 98.2% against 94.5% of the same 1,000 test images, means over 3 seeds, "
-        "a difference of 3.7 points ["
+        "the cnn is better than the perceptron: accuracy 98.2% against 94.5% on the same 1,000 test images, means over "
+        "3 seeds, difference 3.7 points ["
     )
     values = found.to_dict()
     assert values["interval"] == [found.interval.low, found.interval.high]
@@ -221,7 +223,7 @@ def test_one_seed_of_each_is_the_simple_comparison() -> None:
 def test_predictions_of_other_images_are_refused() -> None:
     labels = np.zeros(3, np.int64)
     with pytest.raises(DataError, match="the same images"):
-        compare_predictions(labels, np.ones((3, 2)), np.ones((4, 2)))
+        compare_predictions(labels, np.full((3, 2), 0.5), np.full((4, 2), 0.5))
     with pytest.raises(DataError, match="the same images"):
         compare_predictions(np.zeros(0, np.int64), np.ones((0, 2)), np.ones((0, 2)))
     with pytest.raises(DataError, match=r"0\.\.1"):
@@ -321,4 +323,4 @@ def test_the_networks_of_a_study_are_compared_over_its_seeds(tmp_path: Path) -> 
     assert values["comparisons"] == [json.loads(json.dumps(found.to_dict()))]
     printed = inkling("compare", folder).stdout
     assert "<b>" in printed
-    assert "not shown" in printed
+    assert "No significant difference" in printed

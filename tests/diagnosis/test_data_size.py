@@ -1,4 +1,4 @@
-"""Would more data help: laws that are known, coverage of the prediction interval, and measured curves."""
+"""Would more data help: power laws that are known, coverage of the prediction interval, and measured curves."""
 
 from __future__ import annotations
 
@@ -39,23 +39,23 @@ CNN = {
 """The same of the cnn. It passed 30 times over 2,000 images, 6 times over 10,000: no straight line."""
 
 
-def law(a: float, b: float, c: float, sizes: tuple[int, ...]) -> dict[int, tuple[float, ...]]:
+def power_law(a: float, b: float, c: float, sizes: tuple[int, ...]) -> dict[int, tuple[float, ...]]:
     return {size: (a * size**-b + c,) * 3 for size in sizes}
 
 
-def test_a_known_law_is_found_again() -> None:
-    found = fit_learning_curve(law(1.7, 0.4, 0.0, (250, 1000, 4000, 16_000)), 100_000)
+def test_a_known_power_law_is_found_again() -> None:
+    found = fit_learning_curve(power_law(1.7, 0.4, 0.0, (250, 1000, 4000, 16_000)), 100_000)
     assert (found.a, found.b, found.c) == pytest.approx((1.7, 0.4, 0.0), rel=1e-3)
     assert found.error_at(32_000) == pytest.approx(1.7 * 32_000**-0.4, rel=1e-3)
     assert found.fall == pytest.approx(1 - 2**-0.4, rel=1e-3)
 
 
 def test_a_known_floor_is_found_again() -> None:
-    found = fit_learning_curve(law(2.0, 0.6, 0.05, (100, 300, 1000, 3000, 10_000, 30_000)), 100_000)
+    found = fit_learning_curve(power_law(2.0, 0.6, 0.05, (100, 300, 1000, 3000, 10_000, 30_000)), 100_000)
     assert found.c == pytest.approx(0.05, rel=0.05)
     assert found.b == pytest.approx(0.6, rel=0.05)
     assert found.helps == "no"
-    assert "more data will not help much: twice as many images lower its error by 3% [" in found.verdict
+    assert "more data should not help much: twice the images lower the error rate by 3% [" in found.verdict
 
 
 @pytest.mark.parametrize(("a", "b", "c", "sd"), [(1.7, 0.4, 0.0, 0.03), (1.7, 0.5, 0.01, 0.03), (3.0, 0.5, 0.0, 0.0)])
@@ -75,14 +75,14 @@ def test_the_interval_covers_what_is_measured_at_twice_the_data(
         interval = fit_learning_curve(measured, n_test, seed).error_interval(2 * sizes[-1])
         held_truth += interval.low <= truth <= interval.high
         held_measured += interval.low <= new <= interval.high
-    law = f"error {a:g} n^-{b:g} + {c:g}, sd {sd:.0%}, n = {n_test:,}"
-    simulated(f"The 95% interval at 2x the data holds what is measured there, {law}", held_measured / curves, curves)
+    fit = f"error {a:g} n^-{b:g} + {c:g}, sd {sd:.0%}, n = {n_test:,}"
+    simulated(f"The 95% interval at 2x the data holds what is measured there, {fit}", held_measured / curves, curves)
     assert held_truth / curves >= 0.93  # careful: departures from the law are allowed for, and here there are none
     assert held_measured / curves >= 0.93
 
 
 @pytest.mark.parametrize(("errors", "off"), [(PERCEPTRON, 0.15), (CNN, 0.4)])
-def test_ten_thousand_images_foretell_what_fifty_thousand_do(errors: dict[int, tuple[float, ...]], off: float) -> None:
+def test_ten_thousand_images_predict_what_fifty_thousand_do(errors: dict[int, tuple[float, ...]], off: float) -> None:
     found = fit_learning_curve({size: of for size, of in errors.items() if size <= 10_000}, 10_000)
     interval = found.error_interval(50_000)
     measured = float(np.mean(errors[50_000]))
@@ -98,9 +98,9 @@ def test_the_verdict_says_what_to_expect() -> None:
     assert twice.size == 20_000
     low, high = twice.accuracy_interval.low, twice.accuracy_interval.high
     assert found.verdict.startswith(
-        f"At 2x the data (20,000 training images) expect {twice.accuracy:.4f} [{low:.4f}, {high:.4f}] of the test "
-        "images right, after 0.9509 at 10,000 (n = 10,000); more data will help: twice as many images lower its error "
-        f"by {found.fall:.0%} ["
+        f"Predicted test accuracy at 2x the training images (20,000): {twice.accuracy:.2%} [{100 * low:.2f}, "
+        f"{100 * high:.2f}], against 95.09% measured at 10,000 (power-law fit, 95% prediction interval, n = 10,000); "
+        f"more data should help: twice the images lower the error rate by {found.fall:.0%} ["
     )
 
 
@@ -122,11 +122,12 @@ def test_noise_that_hides_the_curve_is_not_shown_to_be_one() -> None:
     assert noisy.error_interval(800).high > 2 * noisy.error_interval(800).low
 
 
-def test_an_error_of_none_is_counted_as_half_a_mistake() -> None:
+def test_an_error_of_zero_is_counted_as_half_a_mistake() -> None:
     found = fit_learning_curve({100: (0.1, 0.1), 1000: (0.01, 0.02), 10_000: (0.0, 0.0)}, 360)
     assert 0 < found.error_at(20_000) < 0.01
     assert found.error_interval(20_000).low >= 0
-    json.dumps(found.to_dict(), allow_nan=False)
+    values = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert values["power_law"] == values["law"] == {"a": found.a, "b": found.b, "c": found.c}
 
 
 @pytest.mark.parametrize(
@@ -171,7 +172,7 @@ def curve(shift: float = 0.0) -> LearningCurve:
     )
 
 
-def test_the_display_shows_points_seeds_law_and_band() -> None:
+def test_the_display_shows_points_seeds_fit_and_band() -> None:
     found = curve()
     ax = LearningCurveBySizeDisplay.from_curves({"<b>$x$": found}).plot(title="More data", reach=50_000).axes[0]
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")

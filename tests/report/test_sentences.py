@@ -82,7 +82,7 @@ def test_equal_models_are_not_shown_to_differ_in_a_thousand_comparisons(n: int, 
     for _ in range(1000):
         hard = rng.random(n) < 0.06
         of_a, of_b = (np.eye(2)[(hard & (rng.random(n) < 0.5)).astype(int)] for _ in range(2))
-        not_shown += "is not shown" in compare_predictions(labels, of_a, of_b).verdict
+        not_shown += "No significant difference" in compare_predictions(labels, of_a, of_b).verdict
     simulated(f'Two equal models are "not shown" to differ, n = {n:,}', not_shown / 1000, 1000)
     assert not_shown / 1000 >= 0.93
 
@@ -129,14 +129,14 @@ def test_which_network_names_the_best_and_its_closest_rival(content: ReportConte
     several = replace(content, cells=(small, *cells), comparisons={100: of_size[1:2], 400: of_size})
     question, answer = wording.which_network(several) or ("", "")
     assert question == "Which network"
-    assert answer.startswith("After 400 training images, good is better than close: 98.0% against 97.0% of the same")
+    assert answer.startswith("After 400 training images, good is better than close: accuracy 98.0% against")
     assert wording.better_title(several) == "The good is better than the close after 400 training images"
     alike = compare_predictions(labels, named(975), named(974), "good", "close")
     none_shown = replace(several, comparisons={400: (alike,)})
     assert wording.better_title(none_shown) == (
         "No difference between the good and the close is shown after 400 training images"
     )
-    assert "a difference between good and close is not shown" in (wording.which_network(none_shown) or ("", ""))[1]
+    assert "no significant difference between good and close: " in (wording.which_network(none_shown) or ("", ""))[1]
     assert wording.which_network(replace(several, comparisons={})) is None
 
 
@@ -155,7 +155,7 @@ def test_more_images_says_what_the_sizes_can_tell(content: ReportContent) -> Non
         found = replace(content, size_effects=effects, learning_curves=curves)
         assert wording.data_size_title(found) == title
     twice = wording.more_images(replace(content, learning_curves={"perceptron": curve}), "perceptron")
-    assert twice.startswith("At 2x the data (12,800 training images) expect 0.982")
+    assert twice.startswith("Predicted test accuracy at 2x the training images (12,800): 98.2")
     one = wording.more_images(replace(content, size_effects={}), "perceptron")
     assert one.startswith("One training size cannot say whether more images would help")
 

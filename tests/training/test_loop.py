@@ -288,8 +288,8 @@ def test_class_balanced_weights(labels: np.ndarray) -> None:
 
 def test_mean_cross_entropy() -> None:
     probabilities = np.array([[0.5, 0.5], [0.25, 0.75]], np.float32)
-    assert mean_cross_entropy(probabilities, np.array([0, 0])) == pytest.approx((np.log(2) + np.log(4)) / 2)
-    assert np.isfinite(mean_cross_entropy(np.array([[0.0, 1.0]], np.float32), np.array([0])))
+    assert mean_cross_entropy(np.array([0, 0]), probabilities) == pytest.approx((np.log(2) + np.log(4)) / 2)
+    assert np.isfinite(mean_cross_entropy(np.array([0]), np.array([[0.0, 1.0]], np.float32)))
 
 
 @given(st.integers(1, 60), st.integers(1, 70), st.integers(0, 9), st.integers(0, 9))

@@ -1,4 +1,4 @@
-"""How well: accuracy with its interval, loss, and which classes are missed and taken for which."""
+"""How accurate is it? Accuracy with its interval, loss, mistakes per class, and what each is predicted as."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
 from inkling.images.dataset import ImageDataset
+from inkling.metrics.formatting import percent
 from inkling.metrics.intervals import Interval, wilson_interval
-from inkling.metrics.scores import mean_cross_entropy
+from inkling.metrics.scores import check_predictions, mean_cross_entropy
 from inkling.networks.protocols import Classifier
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """Images of one class taken for another."""
+    """Images of one class that were predicted as another."""
 
     label: str
     predicted: str
@@ -26,7 +27,7 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a classifier did on one split. The misses sum to n - correct, always."""
+    """The accuracy of a classifier on one split. The misses sum to n - correct, always."""
 
     split: str
     n: int
@@ -34,12 +35,13 @@ class Evaluation:
     accuracy: float
     accuracy_interval: Interval  # Wilson
     loss: float  # mean cross-entropy, nats
-    misses: dict[str, int]  # class name -> its images that were taken for another class
+    misses: dict[str, int]  # class name -> its images that were predicted as another class
     confusion: tuple[tuple[int, ...], ...]  # row: true class, column: predicted class
     most_confused: tuple[Confusion, ...]  # ordered pairs, most frequent first
 
     def __str__(self) -> str:
-        return f"{self.split} accuracy {self.accuracy:.4f} {self.accuracy_interval} (n = {self.n:,})"
+        low, high = (percent(end, self.n, "") for end in (self.accuracy_interval.low, self.accuracy_interval.high))
+        return f"{self.split} accuracy {percent(self.accuracy, self.n)} [{low}, {high}] (n = {self.n:,})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values; the interval as [low, high]."""
@@ -54,7 +56,7 @@ def evaluate_predictions(
     class_names: tuple[str, ...],
     split: str = "test",
 ) -> Evaluation:
-    """Judge probabilities, whoever computed them.
+    """Evaluate probabilities, whoever computed them.
 
     Parameters
     ----------
@@ -63,7 +65,14 @@ def evaluate_predictions(
     class_names : tuple of str, length K
     split : str
         What the images are called in the result.
+
+    Raises
+    ------
+    DataError
+        If these are no probabilities (`metrics.scores.check_probabilities`), their columns are not the classes, they
+        do not belong to the labels, or there is no image.
     """
+    check_predictions(labels, probabilities, class_names)
     predicted = probabilities.argmax(axis=1)
     matrix = confusion_matrix(labels, predicted, labels=np.arange(len(class_names)))
     off_diagonal = matrix - np.diag(np.diag(matrix))
@@ -75,7 +84,7 @@ def evaluate_predictions(
         correct=correct,
         accuracy=correct / n,
         accuracy_interval=wilson_interval(correct, n),
-        loss=mean_cross_entropy(probabilities, labels),
+        loss=mean_cross_entropy(labels, probabilities),
         misses={name: int(count) for name, count in zip(class_names, off_diagonal.sum(axis=1), strict=True)},
         confusion=tuple(tuple(int(count) for count in row) for row in matrix),
         most_confused=tuple(Confusion(class_names[i], class_names[j], int(matrix[i, j])) for i, j in pairs[:10]),
@@ -83,5 +92,5 @@ def evaluate_predictions(
 
 
 def evaluate(classifier: Classifier, dataset: ImageDataset, split: str = "test") -> Evaluation:
-    """Judge a network, or an ensemble, on a data set."""
+    """Evaluate a network, or an ensemble, on a data set."""
     return evaluate_predictions(dataset.labels, classifier.predict_proba(dataset.images), dataset.class_names, split)

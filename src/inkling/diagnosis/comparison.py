@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from inkling.errors import DataError
+from inkling.metrics.formatting import percent, points, points_interval
 from inkling.metrics.intervals import Interval
 from inkling.metrics.scores import check_predictions
 from inkling.metrics.spread import Spread, spread
@@ -20,12 +21,12 @@ RESAMPLES = 10_000
 """Of the bootstrap; the ends of an interval then vary by about a hundredth of its length."""
 
 LEVEL = 0.05
-"""A difference is shown where its p-value is below this and its 95% interval leaves out 0."""
+"""A difference is statistically significant where its p-value is below this and its 95% interval leaves out 0."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two classifiers on the same images: who named what right."""
+    """Two classifiers on the same images: what each classified correctly."""
 
     a: str  # what A is called
     b: str
@@ -40,12 +41,12 @@ class Comparison:
 
     @property
     def a_accuracy(self) -> float:
-        """Fraction that A names right."""
+        """Fraction that A classifies correctly."""
         return (self.both_right + self.only_a_right) / self.n
 
     @property
     def b_accuracy(self) -> float:
-        """Fraction that B names right."""
+        """Fraction that B classifies correctly."""
         return (self.both_right + self.only_b_right) / self.n
 
     @property
@@ -55,13 +56,13 @@ class Comparison:
 
     @property
     def shown(self) -> bool:
-        """Whether one of them is shown to be better."""
+        """Whether the difference is statistically significant."""
         return _shown(self.interval, self.p_value)
 
     @property
     def verdict(self) -> str:
         """One sentence."""
-        return _verdict(self, f"the same {self.n:,} {self.split} images", f"{p_words(self.p_value)} (exact McNemar)")
+        return _verdict(self, f"the same {self.n:,} {self.split} images", "exact McNemar test")
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values, the verdict included; the interval as [low, high]."""
@@ -77,10 +78,10 @@ class ComparisonOverSeeds:
     b: str
     split: str
     n: int
-    a_accuracies: tuple[float, ...]  # one a seed
+    a_accuracies: tuple[float, ...]  # one per seed
     b_accuracies: tuple[float, ...]
     interval: Interval  # of the difference of the means: other images and other seeds
-    p_value: float  # of the same t statistic
+    p_value: float  # of the t test with the same variance
 
     @cached_property
     def a_spread(self) -> Spread:
@@ -109,7 +110,7 @@ class ComparisonOverSeeds:
 
     @property
     def shown(self) -> bool:
-        """Whether one of them is shown to be better."""
+        """Whether the difference is statistically significant."""
         return _shown(self.interval, self.p_value)
 
     @property
@@ -117,7 +118,7 @@ class ComparisonOverSeeds:
         """One sentence."""
         seeds = " and ".join(str(count) for count in dict.fromkeys((self.a_spread.n, self.b_spread.n)))
         where = f"the same {self.n:,} {self.split} images, means over {seeds} seeds"
-        return _verdict(self, where, f"{p_words(self.p_value)} (over seeds and images)")
+        return _verdict(self, where, "t test over seeds and images")
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values, the verdict included; the interval as [low, high]."""
@@ -157,18 +158,18 @@ def compare_predictions(
     -------
     Comparison
         The p-value is the exact one of McNemar (1947, Psychometrika 12:153): where both are as good, each image that
-        only one of them names right is as likely to be A's as B's. The interval is a paired bootstrap (Efron, 1979,
-        Ann. Stat. 7:1). An image contributes -1, 0 or 1 to the difference, so a resample of images is one multinomial
-        draw of the counts; half an image is added to each of the four counts before (Agresti and Min, 2005, Stat.
-        Med. 24:729), without which the interval fails where few images tell the two apart: where none or one does,
-        plain resampling covers the truth 63% of the time instead of 95%.
+        only one of them classifies correctly is as likely to be A's as B's. The interval is a paired bootstrap (Efron,
+        1979, Ann. Stat. 7:1). An image contributes -1, 0 or 1 to the difference, so a resample of images is one
+        multinomial draw of the counts; half an image is added to each of the four counts before (Agresti and Min,
+        2005, Stat. Med. 24:729), without which the interval fails where few images are classified correctly by only
+        one of the two: where none or one is, plain resampling covers the truth 63% of the time instead of 95%.
 
     Raises
     ------
     DataError
-        If shapes do not fit together, or there is no image.
+        As `diagnosis.calibration.measure_calibration`.
     """
-    right_a, right_b = _right(labels, [probabilities_a, probabilities_b])
+    right_a, right_b = _correct(labels, [probabilities_a, probabilities_b])
     both, only_a, only_b, neither = (
         int(np.count_nonzero(where))
         for where in (right_a & right_b, right_a & ~right_b, right_b & ~right_a, ~(right_a | right_b))
@@ -185,7 +186,7 @@ def difference_of_paired(n: int, only_a_right: int, only_b_right: int, seed: int
     Parameters
     ----------
     n : int
-        Images, of which A alone names `only_a_right` right and B alone `only_b_right`.
+        Images, of which only A classifies `only_a_right` correctly and only B `only_b_right`.
     seed : int
         Of the bootstrap.
     """
@@ -210,7 +211,7 @@ def compare_over_seeds(
     ----------
     labels : ndarray of int64, shape (N,)
     probabilities_a, probabilities_b : sequence of ndarray of float, shape (N, K)
-        One a seed, of the same images in the same order.
+        One per seed, of the same images in the same order.
     a, b, split : str
         As in `compare_predictions`.
 
@@ -228,7 +229,7 @@ def compare_over_seeds(
     Raises
     ------
     DataError
-        If shapes do not fit together, there is no image, or only one of the two has several seeds.
+        As `diagnosis.calibration.measure_calibration`, and if only one of the two has several seeds.
     """
     if len(probabilities_a) == len(probabilities_b) == 1:
         return compare_predictions(labels, probabilities_a[0], probabilities_b[0], a, b, split)
@@ -238,23 +239,23 @@ def compare_over_seeds(
             f"{len(probabilities_b)} of {b}: compare what has as many"
         )
     n = len(labels)
-    sides = [np.stack(_right(labels, of)).astype(np.float64) for of in (probabilities_a, probabilities_b)]  # (S, N)
+    sides = [np.stack(_correct(labels, runs)).astype(float) for runs in (probabilities_a, probabilities_b)]  # (S, N)
     per_image = sides[0].mean(axis=0) - sides[1].mean(axis=0)  # (N,)
     difference = float(per_image.mean())
-    # Half an image that only A names right and half a one that only B does, as in the comparison of two.
-    of_images = ((np.square(per_image).sum() + 1) / (n + 2) - difference**2) / n
-    of_seeds = [float(side.mean(axis=1).var(ddof=1)) / len(side) for side in sides]
-    of_both = [float(side.var(axis=0, ddof=1).mean()) / (n * len(side)) for side in sides]
-    beyond = max(0.0, sum(of_seeds) - sum(of_both))
-    variance = of_images + beyond
-    noise = sum(value**2 / (len(side) - 1) for value, side in zip(of_seeds, sides, strict=True))
-    freedom = variance**2 / noise if beyond else np.inf
+    # Half an image that only A classifies correctly and half a one that only B does, as in the comparison of two.
+    image_variance = ((np.square(per_image).sum() + 1) / (n + 2) - difference**2) / n
+    seed_variances = [float(side.mean(axis=1).var(ddof=1)) / len(side) for side in sides]
+    shared_variances = [float(side.var(axis=0, ddof=1).mean()) / (n * len(side)) for side in sides]
+    seeds_alone = max(0.0, sum(seed_variances) - sum(shared_variances))
+    variance = image_variance + seeds_alone
+    noise = sum(value**2 / (len(side) - 1) for value, side in zip(seed_variances, sides, strict=True))
+    freedom = variance**2 / noise if seeds_alone else np.inf
     error = float(variance**0.5)
     reach = error * float(stats.t.ppf(0.975, freedom))
-    of_a, of_b = (tuple(float(accuracy) for accuracy in side.mean(axis=1)) for side in sides)
+    accuracies_a, accuracies_b = (tuple(float(accuracy) for accuracy in side.mean(axis=1)) for side in sides)
     interval = Interval(difference - reach, difference + reach)
     p_value = float(2 * stats.t.sf(abs(difference) / error, freedom))
-    return ComparisonOverSeeds(a, b, split, n, of_a, of_b, interval, p_value)
+    return ComparisonOverSeeds(a, b, split, n, accuracies_a, accuracies_b, interval, p_value)
 
 
 def p_words(p_value: float) -> str:
@@ -264,46 +265,44 @@ def p_words(p_value: float) -> str:
     return f"p = {p_value:.{3 if p_value < 0.1 else 2}f}"
 
 
-def _right(labels: NDArray[np.int64], probabilities: Sequence[NDArray[np.floating[Any]]]) -> list[NDArray[np.bool_]]:
-    for of_one in probabilities:
-        check_predictions(labels, of_one)
-    return [of_one.argmax(axis=1) == labels for of_one in probabilities]
+def _correct(labels: NDArray[np.int64], runs: Sequence[NDArray[np.floating[Any]]]) -> list[NDArray[np.bool_]]:
+    for probabilities in runs:
+        check_predictions(labels, probabilities)
+    return [probabilities.argmax(axis=1) == labels for probabilities in runs]
 
 
 def _shown(interval: Interval, p_value: float) -> bool:
     return p_value < LEVEL and not interval.low <= 0 <= interval.high
 
 
-def _verdict(found: Comparison | ComparisonOverSeeds, where: str, p_value: str) -> str:
-    """Say which is better, the better one first, or that neither is shown to be."""
-    digits = 2 if found.n >= 2000 else 1
-    sides = [(found.a, found.a_accuracy), (found.b, found.b_accuracy)]
-    ends = [100 * found.interval.low, 100 * found.interval.high]
-    points = 100 * found.difference
-    if found.shown and points < 0:
-        sides, ends, points = sides[::-1], [-end for end in ends[::-1]], -points
-    (first, of_first), (second, of_second) = sides
-    low, high, by = (f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−") for value in (*ends, points))
+def _verdict(compared: Comparison | ComparisonOverSeeds, where: str, test: str) -> str:
+    """Say which is better, the better one first, or that there is no significant difference."""
+    sides = [(compared.a, compared.a_accuracy), (compared.b, compared.b_accuracy)]
+    difference, interval = compared.difference, compared.interval
+    if compared.shown and difference < 0:
+        sides, difference, interval = sides[::-1], -difference, Interval(-interval.high, -interval.low)
+    (first, first_accuracy), (second, second_accuracy) = sides
+    n = compared.n
     numbers = (
-        f"{of_first:.{digits}%} against {of_second:.{digits}%} of {where}, a difference of {by} points "
-        f"[{low}, {high}], {p_value}"
+        f"accuracy {percent(first_accuracy, n)} against {percent(second_accuracy, n)} on {where}, difference "
+        f"{points(difference, n)} points {points_interval(interval, n)}, {p_words(compared.p_value)} ({test})"
     )
-    if found.shown:
+    if compared.shown:
         return f"{first} is better than {second}: {numbers}."
-    return f"A difference between {first} and {second} is not shown: {numbers}; chance alone could explain it."
+    return f"No significant difference between {first} and {second}: {numbers}."
 
 
-def _common_json(found: Comparison | ComparisonOverSeeds) -> dict[str, Any]:
+def _common_json(compared: Comparison | ComparisonOverSeeds) -> dict[str, Any]:
     return {
-        "a": found.a,
-        "b": found.b,
-        "split": found.split,
-        "n": found.n,
-        "a_accuracy": found.a_accuracy,
-        "b_accuracy": found.b_accuracy,
-        "difference": found.difference,
-        "interval": [found.interval.low, found.interval.high],
-        "p_value": found.p_value,
-        "shown": found.shown,
-        "verdict": found.verdict,
+        "a": compared.a,
+        "b": compared.b,
+        "split": compared.split,
+        "n": compared.n,
+        "a_accuracy": compared.a_accuracy,
+        "b_accuracy": compared.b_accuracy,
+        "difference": compared.difference,
+        "interval": [compared.interval.low, compared.interval.high],
+        "p_value": compared.p_value,
+        "shown": compared.shown,
+        "verdict": compared.verdict,
     }

@@ -1,4 +1,4 @@
-"""Would more data help? Error against training images as a power law, and what two training sizes differ in."""
+"""Would more data help? A power-law fit of error against training images, and the difference between two sizes."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 
 from inkling.diagnosis.comparison import Comparison, ComparisonOverSeeds, compare_over_seeds
 from inkling.errors import DataError
+from inkling.metrics.formatting import percent
 from inkling.metrics.intervals import Interval
 
 MUCH = 0.1
-"""More data helps much where twice as many images lower the error by this fraction of it: a convention, not a law."""
+"""More data helps much where twice as many images lower the error by this fraction of it: a convention."""
 
 DEPARTURE = 0.05
-"""Departure of a real curve from its law, as a fraction of the error, that is assumed as if two sizes had shown it."""
+"""Departure of a real curve from the power law, as a fraction of the error, assumed as if two sizes had shown it."""
 
 LEAST_SHARE = 0.1
-"""Of the draws, for the law with a floor and for the one without, however much better the other fits."""
+"""Of the draws, for the power law with a floor and for the one without, however much better the other fits."""
 
 DRAWS = 2000
 """Of the bootstrap."""
@@ -31,11 +32,11 @@ _FLOORS = np.concatenate([[0.0], 1 - np.geomspace(0.98, 0.02, 40)])
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a learning curve says of a training size."""
+    """The accuracy that a learning curve predicts for a training size."""
 
     size: int  # training images
     accuracy: float
-    accuracy_interval: Interval  # of what as many seeds on as many test images would show
+    accuracy_interval: Interval  # 95% prediction interval: the mean of as many seeds on as many test images
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values; the interval as [low, high]."""
@@ -45,51 +46,51 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class LearningCurve:
-    """Error against training images: measured at three sizes or more, and the law error(n) = a n^-b + c."""
+    """Error against training images: measured at three sizes or more, and the power-law fit error(n) = a n^-b + c."""
 
     sizes: tuple[int, ...]  # training images, rising
-    errors: tuple[tuple[float, ...], ...]  # fractions of test images, one a seed, for each size
+    errors: tuple[tuple[float, ...], ...]  # fractions of test images, one per seed, for each size
     n_test: int
     a: float
     b: float  # 0.5 halves the error above c for four times the images
-    c: float  # error that no number of images would undercut
+    c: float  # irreducible: no number of images gets below it
     _fits: NDArray[np.float64] = field(repr=False)  # (draws, 3): a, b, c
-    _noise: NDArray[np.float64] = field(repr=False)  # (draws,): log of measured error over that of the law
+    _noise: NDArray[np.float64] = field(repr=False)  # (draws,): log of measured error over fitted error
 
     @property
     def mean_errors(self) -> tuple[float, ...]:
         """Mean over seeds at each size."""
-        return tuple(float(np.mean(of_size)) for of_size in self.errors)
+        return tuple(float(np.mean(of_seeds)) for of_seeds in self.errors)
 
     def error_at(self, size: float) -> float:
-        """Return the error that the law gives for a number of training images."""
-        return float(min(1.0, _error_of(np.array([[self.a, self.b, self.c]]), size)[0]))
+        """Return the error that the fit predicts for a number of training images."""
+        return float(min(1.0, _error_at(np.array([[self.a, self.b, self.c]]), size)[0]))
 
     def error_interval(self, size: float) -> Interval:
         """Return the 95% prediction interval of the mean error of as many seeds on as many test images."""
-        drawn = np.minimum(_error_of(self._fits, size) * np.exp(self._noise), 1.0)
+        drawn = np.minimum(_error_at(self._fits, size) * np.exp(self._noise), 1.0)
         low, high = np.quantile(drawn, (0.025, 0.975))
         return Interval(float(low), float(high))
 
     def at(self, size: int) -> Prediction:
-        """Return what the curve says of a training size."""
+        """Return the accuracy that the fit predicts for a training size."""
         errors = self.error_interval(size)
         return Prediction(size, 1 - self.error_at(size), Interval(1 - errors.high, 1 - errors.low))
 
     @property
     def at_twice(self) -> Prediction:
-        """What the curve says of twice the images of the largest size."""
+        """The accuracy that the fit predicts for twice the images of the largest size."""
         return self.at(2 * self.sizes[-1])
 
     @property
     def fall(self) -> float:
-        """Fraction by which twice the images of the largest size lower the error, by the law."""
+        """Fraction by which twice the images of the largest size lower the error, by the fit."""
         return 1 - self.error_at(2 * self.sizes[-1]) / self.error_at(self.sizes[-1])
 
     @property
     def fall_interval(self) -> Interval:
         """95% interval of the fall."""
-        drawn = 1 - _error_of(self._fits, 2 * self.sizes[-1]) / _error_of(self._fits, self.sizes[-1])
+        drawn = 1 - _error_at(self._fits, 2 * self.sizes[-1]) / _error_at(self._fits, self.sizes[-1])
         low, high = np.quantile(drawn, (0.025, 0.975))
         return Interval(float(low), float(high))
 
@@ -106,18 +107,19 @@ class LearningCurve:
     @property
     def verdict(self) -> str:
         """One sentence."""
-        found, digits = self.at_twice, 4 if self.n_test >= 2000 else 3
-        interval = found.accuracy_interval
-        fall = f"its error by {self.fall:.0%} [{self.fall_interval.low:.0%}, {self.fall_interval.high:.0%}]"
-        last = {
-            "yes": f"more data will help: twice as many images lower {fall}",
-            "no": f"more data will not help much: twice as many images lower {fall}",
-            "not shown": f"it is not shown whether more data will help much: twice as many images lower {fall}",
-        }[self.helps].replace("-", "−")
+        twice, n = self.at_twice, self.n_test
+        low, high = (percent(end, n, "") for end in (twice.accuracy_interval.low, twice.accuracy_interval.high))
+        fall = f"{self.fall:.0%} [{self.fall_interval.low:.0%}, {self.fall_interval.high:.0%}]".replace("-", "−")
+        helps = {
+            "yes": "more data should help",
+            "no": "more data should not help much",
+            "not shown": "whether more data would help much remains open",
+        }[self.helps]
         return (
-            f"At 2x the data ({found.size:,} training images) expect {found.accuracy:.{digits}f} "
-            f"[{interval.low:.{digits}f}, {interval.high:.{digits}f}] of the test images right, after "
-            f"{1 - self.mean_errors[-1]:.{digits}f} at {self.sizes[-1]:,} (n = {self.n_test:,}); {last}."
+            f"Predicted test accuracy at 2x the training images ({twice.size:,}): {percent(twice.accuracy, n)} "
+            f"[{low}, {high}], against {percent(1 - self.mean_errors[-1], n)} measured at {self.sizes[-1]:,} "
+            f"(power-law fit, 95% prediction interval, n = {n:,}); {helps}: twice the images lower the error rate by "
+            f"{fall}."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -126,9 +128,10 @@ class LearningCurve:
             "verdict": self.verdict,
             "helps": self.helps,
             "sizes": list(self.sizes),
-            "errors": [list(of_size) for of_size in self.errors],
+            "errors": [list(of_seeds) for of_seeds in self.errors],
             "n_test": self.n_test,
-            "law": {"a": self.a, "b": self.b, "c": self.c},
+            "power_law": {"a": self.a, "b": self.b, "c": self.c},
+            "law": {"a": self.a, "b": self.b, "c": self.c},  # its earlier name
             "at_twice": self.at_twice.to_dict(),
             "fall": self.fall,
             "fall_interval": [self.fall_interval.low, self.fall_interval.high],
@@ -150,45 +153,45 @@ def fit_learning_curve(errors: Mapping[int, Sequence[float]], n_test: int, seed:
     Returns
     -------
     LearningCurve
-        The law: Cortes, Jackel, Solla, Vapnik and Denker (1993, NIPS); Hestness et al. (2017, arXiv:1712.00409). It
-        is fitted to logarithms of mean errors by weighted least squares; the variance of each is that of test images
-        (binomial) and of seeds (their relative variance, pooled over sizes). The prediction interval is a parametric
-        bootstrap of three sources: these two; departures of the curve from the law, estimated from the residuals, and
-        never taken for none, since few curves are exact power laws (Viering and Loog, 2023, IEEE TPAMI 45:7799); and
-        whether there is a floor c at all: draws come from both fits, c = 0 and c free, by their Akaike weights
-        (Burnham and Anderson, 2002), or half and half from three sizes, which cannot tell. Errors may rise with n only
-        where the law has no floor.
+        The power law: Cortes, Jackel, Solla, Vapnik and Denker (1993, NIPS); Hestness et al. (2017,
+        arXiv:1712.00409). It is fitted to logarithms of mean errors by weighted least squares; the variance of each is
+        that of test images (binomial) and of seeds (their relative variance, pooled over sizes). The prediction
+        interval is a parametric bootstrap of three sources: these two; departures of the curve from the power law,
+        estimated from the residuals, and never assumed to be zero, since few curves are exact power laws (Viering and
+        Loog, 2023, IEEE TPAMI 45:7799); and whether there is a floor c at all: draws come from both fits, c = 0 and c
+        free, by their Akaike weights (Burnham and Anderson, 2002), or half and half from three sizes, which cannot
+        tell. Errors may rise with n only where the fit has no floor.
 
     Raises
     ------
     DataError
-        If there are fewer than three sizes, or an error is none.
+        If there are fewer than three sizes, or an error is not between 0 and 1.
     """
     sizes = sorted(errors)
-    of_seeds = [np.asarray(errors[size], np.float64) for size in sizes]
+    measured = [np.asarray(errors[size], np.float64) for size in sizes]  # one array of seeds per size
     if len(sizes) < 3 or sizes[0] < 1 or n_test < 1:
         raise DataError(f"a learning curve needs three training sizes or more, found {len(sizes)}")
-    if not all(len(of) and ((of >= 0) & (of <= 1)).all() for of in of_seeds):
+    if not all(len(seeds) and ((seeds >= 0) & (seeds <= 1)).all() for seeds in measured):
         raise DataError("a learning curve needs errors from 0 to 1, one or more for each training size")
     # Half a mistake where there is none, which has no logarithm.
-    mean = np.array([max(float(of.mean()), 0.5 / n_test) for of in of_seeds])
-    seeds = np.array([len(of) for of in of_seeds])
-    several = [float(of.var(ddof=1)) / middle**2 for of, middle in zip(of_seeds, mean, strict=True) if len(of) > 1]
-    noise = (1 - mean) / (mean * n_test) + (float(np.mean(several)) if several else 0.0) / seeds  # (K,) of log error
+    mean = np.array([max(float(seeds.mean()), 0.5 / n_test) for seeds in measured])
+    counts = np.array([len(seeds) for seeds in measured])
+    several = [float(seeds.var(ddof=1)) / m**2 for seeds, m in zip(measured, mean, strict=True) if len(seeds) > 1]
+    noise = (1 - mean) / (mean * n_test) + (float(np.mean(several)) if several else 0.0) / counts  # (K,) of log error
     x, y = np.log(sizes), np.log(mean)
     rng = np.random.default_rng(seed)
     fits = []
     for floors in (_FLOORS[:1], _FLOORS):
-        law = _fit(x, y[np.newaxis], noise + DEPARTURE**2, floors)
-        residuals = y - np.log(_error_of(law, np.exp(x)[:, np.newaxis])[:, 0])
+        fit = _fit(x, y[np.newaxis], noise + DEPARTURE**2, floors)
+        residuals = y - np.log(_error_at(fit, np.exp(x)[:, np.newaxis])[:, 0])
         used = 2 if len(floors) == 1 else 3
-        fits.append((law, residuals, used, float((residuals**2 / (noise + DEPARTURE**2)).sum()) + 2 * used))
-    # Three sizes lie on a law with a floor whatever they are: that it fits is then no evidence for it.
+        fits.append((fit, residuals, used, float((residuals**2 / (noise + DEPARTURE**2)).sum()) + 2 * used))
+    # Three sizes lie on a power law with a floor whatever they are: that it fits is then no evidence for it.
     worse = fits[0][3] - fits[1][3] if len(sizes) > 3 else 0.0
     best = fits[1] if worse > 0 else fits[0]
     with_floor = float(np.clip(1 / (1 + np.exp(-worse / 2)), LEAST_SHARE, 1 - LEAST_SHARE))
-    laws, scatter = [], []
-    for (law, residuals, used, _), floors, share in zip(
+    draws_of_fits, scatter = [], []
+    for (fit, residuals, used, _), floors, share in zip(
         fits, (_FLOORS[:1], _FLOORS), (1 - with_floor, with_floor), strict=True
     ):
         draws = round(DRAWS * share)
@@ -197,28 +200,28 @@ def fit_learning_curve(errors: Mapping[int, Sequence[float]], n_test: int, seed:
         beyond = max(0.0, float((residuals**2 - noise).sum())) + 2 * DEPARTURE**2
         departure = beyond / rng.chisquare(free, draws)  # (D,) variance of log error
         spread = np.sqrt(noise + departure[:, np.newaxis])  # (D, K)
-        fitted = np.log(_error_of(law, np.exp(x)[:, np.newaxis])[:, 0])
+        fitted = np.log(_error_at(fit, np.exp(x)[:, np.newaxis])[:, 0])
         drawn = np.minimum(fitted + spread * rng.standard_normal(spread.shape), 0.0)
-        laws.append(_fit(x, drawn, noise + beyond / free, floors))
+        draws_of_fits.append(_fit(x, drawn, noise + beyond / free, floors))
         scatter.append(np.sqrt(noise[-1] + departure) * rng.standard_normal(draws))
     a, b, c = (float(value) for value in best[0][0])
-    measured = tuple(tuple(float(error) for error in of) for of in of_seeds)
-    return LearningCurve(tuple(sizes), measured, n_test, a, b, c, np.concatenate(laws), np.concatenate(scatter))
+    kept = tuple(tuple(float(error) for error in seeds) for seeds in measured)
+    return LearningCurve(tuple(sizes), kept, n_test, a, b, c, np.concatenate(draws_of_fits), np.concatenate(scatter))
 
 
-def _error_of(laws: NDArray[np.float64], size: float | NDArray[np.float64]) -> NDArray[np.float64]:
-    """Errors (D,) of laws (D, 3) at one size, or (K, D) at sizes (K, 1)."""
-    a, b, c = laws.T
-    found: NDArray[np.float64] = a * np.power(np.float64(size), -b) + c
-    return found
+def _error_at(fits: NDArray[np.float64], size: float | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Errors (D,) of fits (D, 3) at one size, or (K, D) at sizes (K, 1)."""
+    a, b, c = fits.T
+    errors: NDArray[np.float64] = a * np.power(np.float64(size), -b) + c
+    return errors
 
 
 def _fit(
     x: NDArray[np.float64], y: NDArray[np.float64], variance: NDArray[np.float64], floors: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Fit laws (D, 3) to log errors y (D, K) at log sizes x (K,), the floor one of those that are tried.
+    """Fit power laws (D, 3) to log errors y (D, K) at log sizes x (K,), the floor one of those that are tried.
 
-    Given the floor c, log(error - c) is a line in log n; the floor is the one whose law lies nearest to y.
+    Given the floor c, log(error - c) is a line in log n; the floor is the one whose curve lies nearest to y.
     """
     errors = np.exp(y)[:, np.newaxis, :]  # (D, 1, K)
     c = floors[:, np.newaxis] * errors.min(axis=2, keepdims=True)  # (D, F, 1)
@@ -226,14 +229,14 @@ def _fit(
     weights = np.square(above / errors) / variance  # an error of the log of y, in the log of what is above c
     weights /= weights.sum(axis=2, keepdims=True)
     logs = np.log(above)
-    x_mean, y_mean = ((weights * of).sum(axis=2, keepdims=True) for of in (x, logs))
+    x_mean, y_mean = ((weights * values).sum(axis=2, keepdims=True) for values in (x, logs))
     slope = (weights * (x - x_mean) * (logs - y_mean)).sum(axis=2, keepdims=True)
     slope /= (weights * np.square(x - x_mean)).sum(axis=2, keepdims=True)
     slope = np.where(c > 0, np.minimum(slope, 0), slope)
     log_a = y_mean - slope * x_mean
     distance = (np.square(y[:, np.newaxis] - np.log(np.exp(log_a + slope * x) + c)) / variance).sum(axis=2)  # (D, F)
     nearest = distance.argmin(axis=1)[:, np.newaxis, np.newaxis]
-    a, b, floor = (np.take_along_axis(of, nearest, axis=1)[:, 0, 0] for of in (np.exp(log_a), -slope, c))
+    a, b, floor = (np.take_along_axis(values, nearest, axis=1)[:, 0, 0] for values in (np.exp(log_a), -slope, c))
     return np.stack([a, b, floor], axis=1)
 
 
@@ -272,15 +275,15 @@ class DataSizeEffect:
 
     @property
     def shown(self) -> bool:
-        """Whether the gain is more than chance explains."""
+        """Whether the gain is statistically significant."""
         return self.comparison.shown
 
 
 def compare_sizes(
     small: int,
-    of_small: Sequence[NDArray[np.floating[Any]]],
+    small_probabilities: Sequence[NDArray[np.floating[Any]]],
     large: int,
-    of_large: Sequence[NDArray[np.floating[Any]]],
+    large_probabilities: Sequence[NDArray[np.floating[Any]]],
     labels: NDArray[np.int64],
 ) -> DataSizeEffect:
     """Compare two training sizes of one network on the same test images.
@@ -289,8 +292,8 @@ def compare_sizes(
     ----------
     small, large : int
         Training images.
-    of_small, of_large : sequence of ndarray of float, shape (N, K)
-        Probabilities on the same images, one a seed.
+    small_probabilities, large_probabilities : sequence of ndarray of float, shape (N, K)
+        On the same images, one per seed.
     labels : ndarray of int64, shape (N,)
 
     Raises
@@ -299,4 +302,4 @@ def compare_sizes(
         As `diagnosis.comparison.compare_over_seeds`.
     """
     names = (f"{large:,} training images", f"{small:,}")
-    return DataSizeEffect(small, large, compare_over_seeds(labels, of_large, of_small, *names))
+    return DataSizeEffect(small, large, compare_over_seeds(labels, large_probabilities, small_probabilities, *names))

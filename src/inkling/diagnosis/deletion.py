@@ -1,11 +1,11 @@
-"""Does an attribution map point at what matters? Pixels taken away in its order, against pixels at random.
+"""Do attribution maps find the pixels that decide? Pixels removed in their order, against pixels in random order.
 
 Samek et al. (2017, IEEE TNNLS 28:2660) and Petsiuk, Das and Saenko (2018, BMVC): the pixels that a map ranks highest
-are set to black first, and the probability of the class must fall faster than when pixels are taken at random.
+are set to black first, and the probability of the class must fall faster than when pixels are removed at random.
 
-Black is the absence of ink: to take a black pixel away changes nothing. On a digit, most pixels are black, and an
-opponent that may draw them would lose to any map that finds the ink. Here both draw from the same pixels, those that
-are not black, so that nothing but their order can win.
+Black is the absence of ink: removing a black pixel changes nothing. On a digit, most pixels are black, and a random
+order that may draw them would lose to any map that finds the ink. Here both draw from the same pixels, those that are
+not black, so that nothing but their order matters.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
 
 from inkling.errors import DataError
-from inkling.metrics.intervals import Interval
+from inkling.metrics.intervals import Interval, mean_interval
+from inkling.metrics.scores import check_probabilities
 
 FRACTIONS = tuple(i / 20 for i in range(21))
-"""Parts of an image's pixels that are not black, at which the curves are measured."""
+"""Fractions of an image's non-black pixels removed, at which the curves are measured."""
 
 STATED = 2
-"""Place in FRACTIONS of the one that the sentence states, 10%."""
+"""Place in FRACTIONS of the one that the verdict states, 10%."""
 
 RANDOM_ORDERS = 5
-"""Random orders an image; the mean over them is its random curve."""
+"""Random orders per image; the mean over them is its random curve."""
 
 
 @dataclass(frozen=True)
 class DeletionCurve:
-    """What is left as pixels go, at each of FRACTIONS: means over the images."""
+    """Probability and accuracy as pixels are removed, at each of FRACTIONS: means over the images."""
 
     probability: tuple[float, ...]  # of the class that is followed
     intervals: tuple[Interval, ...] | None  # 95%, of the means (Student's t); None for one image
-    accuracy: tuple[float, ...] | None  # fraction of images given their label; None without labels
+    accuracy: tuple[float, ...] | None  # None without labels
     area: float  # under the curve of probabilities: lower is a faster fall
     area_interval: Interval | None  # 95%, over the images
 
@@ -55,7 +55,7 @@ class DeletionTest:
 
     @property
     def shown(self) -> bool:
-        """Whether the map is shown to be better than random."""
+        """Whether the map is significantly better than random."""
         return self.gain_interval is not None and self.gain_interval.low > 0
 
     @property
@@ -65,27 +65,27 @@ class DeletionTest:
         which = "the predicted class" if self.predicted else "the class asked about"
         images = "1 image" if self.n == 1 else f"{self.n:,} images"
         numbers = (
-            f"removing the {FRACTIONS[STATED]:.0%} of the non-black pixels that it ranks highest takes the probability "
-            f"of {which} from {mapped[0]:.2f} to {mapped[STATED]:.2f}, removing random ones to "
-            f"{random[STATED]:.2f} ({images})"
+            f"removing the {FRACTIONS[STATED]:.0%} of the non-black pixels ranked highest changes the probability of "
+            f"{which} from {mapped[0]:.2f} to {mapped[STATED]:.2f}, removing random ones to {random[STATED]:.2f} "
+            f"({images})"
         )
         if self.gain_interval is None:
-            return f"The map on trial: {numbers}."
+            return f"Deletion test of the attribution map: {numbers}."
         if self.shown:
-            return f"The map points at what matters: {numbers}."
+            return f"The attribution maps find the pixels that decide: {numbers}."
         if self.gain_interval.high < 0:
-            return f"The map points away from what matters: {numbers}."
-        return f"It is not shown that the map points at what matters: {numbers}."
+            return f"The attribution maps are worse than random: {numbers}."
+        return f"No significant difference between the attribution maps and random orders: {numbers}."
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values, the verdict included ("sentence" is its earlier name); intervals as pairs."""
 
-        def listed(of: Any) -> Any:
-            if isinstance(of, dict) and set(of) == {"low", "high"}:
-                return [of["low"], of["high"]]
-            if isinstance(of, dict):
-                return {name: listed(value) for name, value in of.items()}
-            return [listed(value) for value in of] if isinstance(of, tuple) else of
+        def listed(value: Any) -> Any:
+            if isinstance(value, dict) and set(value) == {"low", "high"}:
+                return [value["low"], value["high"]]
+            if isinstance(value, dict):
+                return {name: listed(part) for name, part in value.items()}
+            return [listed(part) for part in value] if isinstance(value, tuple) else value
 
         return {"verdict": self.verdict, "sentence": self.verdict, "fractions": list(FRACTIONS), **listed(asdict(self))}
 
@@ -106,9 +106,9 @@ def deletion_test(
         From uint8 images (N, H, W, C) to probabilities (N, K); of a network, its `predict_proba`.
     images : ndarray of uint8, shape (N, H, W, C)
     maps : ndarray of float, shape (N, H, W)
-        The highest values are removed first; among equals it is drawn.
+        The highest values are removed first, equal ones in random order.
     targets : ndarray of int64, shape (N,), optional
-        The class to follow, one an image; by default the one predicted for the intact image.
+        The class to follow, one per image; by default the one predicted for the intact image.
     labels : ndarray of int64, shape (N,), optional
         For the accuracy.
     seed : int
@@ -117,7 +117,8 @@ def deletion_test(
     Raises
     ------
     DataError
-        If there is no image, the shapes do not fit, or a map holds numbers that are not finite.
+        If there is no image, the shapes do not fit, a map holds numbers that are not finite, or what `predict_proba`
+        returns are no probabilities (`metrics.scores.check_probabilities`).
     """
     n = len(images)
     if n == 0 or images.ndim != 4 or maps.shape != images.shape[:3]:
@@ -128,10 +129,12 @@ def deletion_test(
     if not np.isfinite(maps).all():
         raise DataError("expected attribution maps of finite numbers, found others: check the network's weights")
     rng = np.random.default_rng(seed)
-    followed = predict_proba(images).argmax(axis=1) if targets is None else np.asarray(targets)
+    intact = predict_proba(images)
+    check_probabilities(intact)
+    followed = intact.argmax(axis=1) if targets is None else np.asarray(targets)
 
-    def left_after(scores: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Probability of the followed class (F, N), and whether the label is given (F, N)."""
+    def after_removal(scores: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Probability of the followed class (F, N), and whether the label is predicted (F, N)."""
         ranks, present = _ranks(images, scores, rng)
         probability, right = np.empty((2, len(FRACTIONS), n))
         for place, fraction in enumerate(FRACTIONS):
@@ -141,8 +144,8 @@ def deletion_test(
             right[place] = probabilities.argmax(axis=1) == (followed if labels is None else labels)
         return probability, right
 
-    by_map = left_after(maps)
-    drawn = [left_after(rng.random(maps.shape)) for _ in range(RANDOM_ORDERS)]
+    by_map = after_removal(maps)
+    drawn = [after_removal(rng.random(maps.shape)) for _ in range(RANDOM_ORDERS)]
     at_random = (np.mean([p for p, _ in drawn], axis=0), np.mean([right for _, right in drawn], axis=0))
     gains = np.trapezoid(at_random[0] - by_map[0], FRACTIONS, axis=0)  # (N,)
     return DeletionTest(
@@ -151,7 +154,7 @@ def deletion_test(
         by_map=_curve(*by_map, labels is not None),
         at_random=_curve(*at_random, labels is not None),
         gain=float(gains.mean()),
-        gain_interval=_mean_interval(gains),
+        gain_interval=mean_interval(gains),
     )
 
 
@@ -170,21 +173,11 @@ def _ranks(
 
 def _curve(probability: NDArray[np.float64], right: NDArray[np.float64], labelled: bool) -> DeletionCurve:
     areas: NDArray[np.float64] = np.asarray(np.trapezoid(probability, FRACTIONS, axis=0))
-    intervals = [found for row in probability if (found := _mean_interval(row)) is not None]
+    intervals = [interval for row in probability if (interval := mean_interval(row)) is not None]
     return DeletionCurve(
         probability=tuple(float(mean) for mean in probability.mean(axis=1)),
         intervals=tuple(intervals) or None,
         accuracy=tuple(float(mean) for mean in right.mean(axis=1)) if labelled else None,
         area=float(areas.mean()),
-        area_interval=_mean_interval(areas),
+        area_interval=mean_interval(areas),
     )
-
-
-def _mean_interval(values: NDArray[np.float64]) -> Interval | None:
-    """The 95% interval of a mean by Student's t; None for a single value."""
-    n = len(values)
-    if n < 2:
-        return None
-    half = float(student.ppf(0.975, n - 1) * values.std(ddof=1) / n**0.5)
-    mean = float(values.mean())
-    return Interval(mean - half, mean + half)

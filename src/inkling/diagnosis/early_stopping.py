@@ -1,4 +1,4 @@
-"""What early stopping would have given: read off the history of a run that went on."""
+"""What early stopping would have kept and saved: read off the history of a run that went on."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from inkling.errors import DataError
+from inkling.metrics.formatting import percent
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class EarlyStopping:
     kept_accuracy: float
     whole_kept_epoch: int  # the best of the whole run
     whole_kept_accuracy: float
-    seconds_saved: float | None  # part of the training time, 0..1; None where the history tells no time
+    seconds_saved: float | None  # fraction of the training time; None where the history has no times
+    n_validation: int  # images behind each accuracy
 
     @property
     def stops(self) -> bool:
@@ -32,7 +34,7 @@ class EarlyStopping:
 
     @property
     def cost(self) -> float:
-        """Validation accuracy given away, a fraction of 0 or more."""
+        """Validation accuracy lost, a fraction of 0 or more."""
         return self.whole_kept_accuracy - self.kept_accuracy
 
     @property
@@ -49,14 +51,15 @@ class EarlyStopping:
             if self.seconds_saved is None
             else f"{self.seconds_saved:.0%} of the training time"
         )
+        whole = percent(self.whole_kept_accuracy, self.n_validation)
         lost = (
-            "what the whole run kept too"
+            "the whole run kept the same epoch"
             if self.kept_epoch == self.whole_kept_epoch
-            else f"the whole run kept {self.whole_kept_accuracy:.2%} (epoch {self.whole_kept_epoch})"
+            else f"the whole run kept {whole} (epoch {self.whole_kept_epoch})"
         )
         return (
             f"Stopping when validation accuracy had not improved for {waiting} would have kept "
-            f"{self.kept_accuracy:.2%} (epoch {self.kept_epoch}) and saved {saved}; {lost}."
+            f"{percent(self.kept_accuracy, self.n_validation)} (epoch {self.kept_epoch}) and saved {saved}; {lost}."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -64,7 +67,7 @@ class EarlyStopping:
         return {"verdict": self.verdict, "sentence": self.verdict, **asdict(self)}
 
 
-def stopped_early(history: Sequence[Mapping[str, Any]], patience: int) -> EarlyStopping:
+def stopped_early(history: Sequence[Mapping[str, Any]], patience: int, n_validation: int) -> EarlyStopping:
     """Say what a patience would have kept and saved.
 
     The rule is that of `train`: an epoch is better by a higher validation accuracy, or by the same and a lower
@@ -73,9 +76,11 @@ def stopped_early(history: Sequence[Mapping[str, Any]], patience: int) -> EarlyS
     Parameters
     ----------
     history : sequence of mappings
-        One an epoch, with "validation_accuracy", "validation_loss" and, where known, "train_seconds".
+        One per epoch, with "validation_accuracy", "validation_loss" and, where known, "train_seconds".
     patience : int
         Epochs, 1 or more.
+    n_validation : int
+        Images behind each accuracy.
 
     Raises
     ------
@@ -100,5 +105,13 @@ def stopped_early(history: Sequence[Mapping[str, Any]], patience: int) -> EarlyS
         seconds = [float(epoch["train_seconds"]) for epoch in history]
         saved = sum(seconds[stopped_at:]) / sum(seconds) if sum(seconds) > 0 else None
     return EarlyStopping(
-        patience, len(scores), stopped_at, best + 1, scores[best][0], whole + 1, scores[whole][0], saved
+        patience=patience,
+        epochs=len(scores),
+        stopped_at=stopped_at,
+        kept_epoch=best + 1,
+        kept_accuracy=scores[best][0],
+        whole_kept_epoch=whole + 1,
+        whole_kept_accuracy=scores[whole][0],
+        seconds_saved=saved,
+        n_validation=n_validation,
     )

@@ -1,4 +1,4 @@
-"""Does more data, or another recipe, overfit less? Two overfitting verdicts compared."""
+"""Does more data, or another recipe, reduce overfitting? The gaps of two runs compared."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from inkling.diagnosis.overfitting import Overfitting
+from inkling.metrics.formatting import percent, points, points_interval
 from inkling.metrics.intervals import Interval
 
 
@@ -22,27 +23,28 @@ class GapChange:
 
     @property
     def shown(self) -> bool:
-        """Whether the interval of the change leaves out 0."""
+        """Whether the change is significant: its interval leaves out 0."""
         return self.change_interval.low > 0 or self.change_interval.high < 0
 
     @property
     def verdict(self) -> str:
         """One or two sentences."""
-        first, second = 100 * self.first.gap, 100 * self.second.gap
-        gaps = f"from {first:.1f} to {second:.1f} points"
-        change = f"{100 * self.change:+.1f} [{100 * self.change_interval.low:+.1f}, "
-        change += f"{100 * self.change_interval.high:+.1f}]"
-        change = change.replace("-", "−")
+        first, second = self.first, self.second
+        n = min(first.n_train, first.n_validation, second.n_train, second.n_validation)
+        gaps = f"from {points(first.gap, n)} to {points(second.gap, n)} points"
+        change = f"a difference of {points(self.change, n)} {points_interval(self.change_interval, n)}"
         head = f"With {self.second_name} instead of {self.first_name}"
-        before, after = self.first.validation_accuracy, self.second.validation_accuracy
-        accuracy = f"validation accuracy goes from {before:.2%} to {after:.2%}"
+        accuracy = (
+            f"validation accuracy goes from {percent(first.validation_accuracy, first.n_validation)} to "
+            f"{percent(second.validation_accuracy, second.n_validation)}"
+        )
         if not self.shown:
-            return f"{head} no change of the gap is shown: {gaps}, {change}; {accuracy}."
+            return f"{head} the gap does not change significantly: {gaps}, {change}; {accuracy}."
         moves = "falls" if self.change < 0 else "grows"
-        sentence = f"{head} the gap {moves} {gaps}, {change}; {accuracy}."
-        if self.change < 0 and after < before:
-            return f"{sentence} It is smaller because the training images are learned less well."
-        return sentence
+        text = f"{head} the gap {moves} {gaps}, {change}; {accuracy}."
+        if self.change < 0 and second.validation_accuracy < first.validation_accuracy:
+            return f"{text} It is smaller because the training images are learned less well."
+        return text
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values, the verdict included ("sentence" is its earlier name)."""
@@ -56,7 +58,7 @@ def compare_gaps(first: Overfitting, second: Overfitting, first_name: str, secon
     """Compare the gaps of two runs: of two training sizes, or of two recipes.
 
     The interval of the change is put together from those of the two gaps (MOVER; Zou and Donner, 2008, Stat. Med.
-    27:1693), as if all four accuracies came from independent images. They do not: both runs are judged on the same
+    27:1693), as if all four accuracies came from independent images. They do not: both runs are evaluated on the same
     validation images, and share training images where one set is a part of the other. What one run finds hard, the
     other does too, so the true interval is narrower than this one.
 
@@ -65,7 +67,7 @@ def compare_gaps(first: Overfitting, second: Overfitting, first_name: str, secon
     first, second : Overfitting
         From `diagnose_overfitting`.
     first_name, second_name : str
-        What they are called in the sentence: "2,000 images", "the recipe strong".
+        What they are called in the verdict: "2,000 images", "the recipe strong".
     """
     change = second.gap - first.gap
     low = change - ((second.gap - second.gap_interval.low) ** 2 + (first.gap_interval.high - first.gap) ** 2) ** 0.5

@@ -49,8 +49,9 @@ class HiddenUnits:
         units, n = len(self.mean_absolute), len(self.leads)
         most = int(self.mean_absolute.argmax())
         return (
-            f"{self.half} of {units} hidden units make up half of what decides; unit {most} counts most, "
-            f"{self.mean_absolute[most]:.2f} on average of a mean lead of {self.leads.mean():.2f} ({n:,} images)."
+            f"{self.half} of {units} hidden units make up half of all contributions to the decisions; unit {most} "
+            f"contributes most, {self.mean_absolute[most]:.2f} logits on average to a mean lead of "
+            f"{self.leads.mean():.2f} ({n:,} {'image' if n == 1 else 'images'})."
         )
 
 
@@ -71,7 +72,7 @@ def contributions_of_units(
     bias : ndarray of float, shape (K,) or (1, K)
         Of the logits; of a `Perceptron`, `network.parameters["b2"]`.
     classes : ndarray of int64, shape (N,), optional
-        The class whose lead is asked about, one an image; the predicted one by default.
+        The class whose lead is asked about, one per image; the predicted one by default.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Are the labels wrong? Confident learning on probabilities from networks that have not seen the images they judge."""
+"""Are the labels wrong? Confident learning on out-of-sample probabilities."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.errors import DataError, MissingLibraryError
+from inkling.metrics.scores import check_predictions
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def find_label_errors(
     self-confidence, are flagged (Northcutt, Jiang and Chuang, 2021, "Confident learning: estimating uncertainty in
     dataset labels", JAIR 70:1373, there "prune by class"; computed by cleanlab).
 
-    Of 200 labels made wrong in 10,000 MNIST images (three drawings, `benchmarks/label_errors.py`), the first 220
+    Of 200 labels changed at random in 10,000 MNIST images (three drawings, `benchmarks/label_errors.py`), the first 220
     ranked held 0.983 by self-confidence, 0.967 by normalised margin and 0.968 by confidence-weighted entropy.
     Pruning by class flagged 202, 179 and 208 images, 187, 172 and 186 of the 200 among them.
 
@@ -45,24 +46,26 @@ def find_label_errors(
     labels : ndarray of int64, shape (N,)
         As they are given, right or wrong; two classes at least.
     probabilities : ndarray of float, shape (N, K)
-        Of classifiers that were not trained on the images they judge, for a network learns wrong labels by heart.
+        Of classifiers that were not trained on these images, for a network memorises wrong labels.
     count : int, optional
         At most so many; all images without it.
 
     Raises
     ------
     DataError
-        If all labels are of one class.
+        If these are no probabilities, or not of the images that the labels belong to
+        (`metrics.scores.check_predictions`), or all labels are of one class.
     MissingLibraryError
         If cleanlab is not installed.
     """
+    check_predictions(labels, probabilities)
     if len(np.unique(labels)) < 2:
         raise DataError("wrong labels can be found among two classes or more: all of these images are of one")
     check_cleanlab()
     from cleanlab.filter import find_label_issues
 
     with warnings.catch_warnings():
-        # Said of a class without images too, in which there is nothing to flag.
+        # Warned of for a class without images too, in which there is nothing to flag.
         warnings.filterwarnings("ignore", "May not flag all label issues in class", UserWarning)
         flagged = find_label_issues(labels, probabilities, filter_by="prune_by_class", n_jobs=1)
     images = np.arange(len(labels))
@@ -84,7 +87,7 @@ def find_label_errors(
 
 
 def check_cleanlab() -> None:
-    """Raise MissingLibraryError if cleanlab is not installed: better before training than after it."""
+    """Raise MissingLibraryError if cleanlab is not installed: before training, not after it."""
     if not find_spec("cleanlab"):
         raise MissingLibraryError(
             "finding wrong labels needs cleanlab, which is not installed: run pip install 'inkling-ml[labels]'"

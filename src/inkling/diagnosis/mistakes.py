@@ -1,4 +1,4 @@
-"""Where it is wrong: the single images a classifier is most wrong about."""
+"""The misclassified images of the highest loss."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from inkling.metrics.scores import check_predictions
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,13 @@ def worst_mistakes(
     probabilities : ndarray of float, shape (N, K)
     count : int
         At most so many.
+
+    Raises
+    ------
+    DataError
+        As `diagnosis.calibration.measure_calibration`.
     """
+    check_predictions(labels, probabilities)
     predicted = probabilities.argmax(axis=1)
     of_label = probabilities[np.arange(len(labels)), labels]
     wrong = np.flatnonzero(predicted != labels)

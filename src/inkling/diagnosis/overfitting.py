@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from inkling.errors import DataError
+from inkling.metrics.formatting import percent, points, points_interval
 from inkling.metrics.intervals import Interval, newcombe_interval
 
 SLIGHT_GAP, STRONG_GAP = 0.01, 0.03
-"""Gaps (fractions) below the first are called slight, above the second strong: conventions, not laws."""
+"""Gaps (fractions) below the first are called slight, above the second strong: conventions."""
 TURNED_UP = 0.05
 """The validation loss has turned up when all its last epochs lie more than this fraction above its lowest value."""
 
@@ -26,10 +28,12 @@ class Overfitting:
     level: str  # "none shown", "slight", "moderate" or "strong"
     kept_epoch: int  # the best on validation
     epochs: int
+    n_train: int
+    n_validation: int
     train_accuracy: float  # at the kept epoch
-    validation_accuracy: float
-    gap: float  # train - validation, fraction
-    gap_interval: Interval
+    validation_accuracy: float  # the highest of all epochs, and so too high on average
+    gap: float  # train - validation, fraction: too small on average, for the same reason
+    gap_interval: Interval  # holds the gap to new images at least 95% of the time, the choice of the epoch allowed for
     lowest_loss_epoch: int  # of the validation loss
     loss_rise: float  # lowest validation loss of the last epochs over the lowest of all, minus 1
     loss_turned_up: bool
@@ -37,16 +41,18 @@ class Overfitting:
     @property
     def summary(self) -> str:
         """Whether it overfits, in one sentence."""
-        points, low, high = 100 * self.gap, 100 * self.gap_interval.low, 100 * self.gap_interval.high
+        n = min(self.n_train, self.n_validation)
+        chosen = "" if self.epochs == 1 else f", its upper end corrected for choosing the best of {self.epochs} epochs"
         gap = (
-            f"{self.train_accuracy:.2%} on training images against {self.validation_accuracy:.2%} on validation "
-            f"images at epoch {self.kept_epoch}, a gap of {points:.1f} points [{low:.1f}, {high:.1f}]"
+            f"accuracy {percent(self.train_accuracy, self.n_train)} on training images against "
+            f"{percent(self.validation_accuracy, self.n_validation)} on validation images at epoch {self.kept_epoch}, "
+            f"a gap of {points(self.gap, n)} points {points_interval(self.gap_interval, n)} (95% interval{chosen})"
         )
         if self.level != "none shown":
-            return f"It overfits {_ADVERBS[self.level]}: {gap}."
+            return f"The model overfits {_ADVERBS[self.level]}: {gap}."
         if self.gap_interval.high < 0:
-            return f"No overfitting is shown: {gap}; the validation images are the easier ones."
-        return f"No overfitting is shown: {gap}, which chance alone could explain."
+            return f"No overfitting is detected: {gap}; the validation images are easier than the training images."
+        return f"No significant overfitting: {gap}."
 
     @property
     def verdict(self) -> str:
@@ -55,10 +61,10 @@ class Overfitting:
         if self.loss_turned_up:
             return (
                 f"{first} The validation loss turned up after epoch {self.lowest_loss_epoch} and ended "
-                f"{self.loss_rise:.0%} above its lowest: training longer makes its probabilities worse."
+                f"{self.loss_rise:.0%} above its lowest value: training longer makes the probabilities worse."
             )
         if self.epochs == 1:
-            return f"{first} One epoch says nothing of what training longer would do."
+            return f"{first} One epoch cannot show what training longer would do."
         if self.lowest_loss_epoch == self.epochs:
             return f"{first} The validation loss was still falling at the last epoch: training longer may help."
         if self.lowest_loss_epoch > self.epochs - last_epochs(self.epochs):
@@ -69,10 +75,10 @@ class Overfitting:
         return f"{first} The validation loss flattened out and did not turn up."
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON values, the verdict included."""
+        """Return JSON values, the summary and the verdict included."""
         values = asdict(self)
         values["gap_interval"] = [self.gap_interval.low, self.gap_interval.high]
-        return {"verdict": self.verdict, **values}
+        return {"verdict": self.verdict, "summary": self.summary, **values}
 
 
 _ADVERBS = {"slight": "slightly", "moderate": "moderately", "strong": "strongly"}
@@ -84,7 +90,7 @@ def diagnose_overfitting(history: Sequence[Mapping[str, Any]], n_train: int, n_v
     Parameters
     ----------
     history : sequence of mappings
-        One an epoch, with "train_accuracy", "validation_accuracy" and "validation_loss".
+        One per epoch, with "train_accuracy", "validation_accuracy" and "validation_loss".
     n_train, n_validation : int
         Images behind each accuracy.
 
@@ -93,13 +99,29 @@ def diagnose_overfitting(history: Sequence[Mapping[str, Any]], n_train: int, n_v
     Overfitting
         "none shown" where the interval of the gap contains 0. The kept epoch is the one with the highest
         validation accuracy, among equals the one with the lowest validation loss.
+
+        The highest of T noisy validation accuracies lies above the true one on average, the more so the more epochs
+        there are and the less their mistakes have in common, so the gap read there is too small. The lower end of its
+        interval is safe against that: where the highest of all lies so far below the truth, the one of the best true
+        accuracy does too. The upper end is Newcombe's at the confidence 1 - 0.05 / T (Bonferroni; Dunn, 1961, JASA
+        56:52), which holds whatever the dependence between epochs.
+
+    Raises
+    ------
+    DataError
+        If the history is empty.
     """
+    if not history:
+        raise DataError("expected a history of 1 epoch or more, found 0")
     kept = max(range(len(history)), key=lambda i: (history[i]["validation_accuracy"], -history[i]["validation_loss"]))
     losses = [float(epoch["validation_loss"]) for epoch in history]
     lowest = min(range(len(losses)), key=losses.__getitem__)
     train, validation = history[kept]["train_accuracy"], history[kept]["validation_accuracy"]
     gap = train - validation
-    interval = newcombe_interval(round(train * n_train), n_train, round(validation * n_validation), n_validation)
+    counts = (round(train * n_train), n_train, round(validation * n_validation), n_validation)
+    interval = Interval(
+        newcombe_interval(*counts).low, newcombe_interval(*counts, confidence=1 - 0.05 / len(history)).high
+    )
     if interval.low <= 0:
         level = "none shown"
     else:
@@ -109,6 +131,8 @@ def diagnose_overfitting(history: Sequence[Mapping[str, Any]], n_train: int, n_v
         level=level,
         kept_epoch=kept + 1,
         epochs=len(history),
+        n_train=n_train,
+        n_validation=n_validation,
         train_accuracy=train,
         validation_accuracy=validation,
         gap=gap,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inkling.metrics.formatting import percent
 from inkling.metrics.intervals import Interval, wilson_interval
 from inkling.metrics.scores import check_predictions
 
@@ -45,12 +46,13 @@ class RiskCoverage:
     def verdict(self) -> str:
         """One sentence."""
         everything, tenth = self.at(0), self.at(0.1)
-        low, high = 100 * tenth.error_interval.low, 100 * tenth.error_interval.high
+        interval = tenth.error_interval
         lowers = "lowers" if tenth.error < everything.error else "does not lower"
         return (
             f"Rejecting the tenth of the {self.split} images of lowest confidence {lowers} the error rate: "
-            f"{tenth.error:.2%} [{low:.2f}, {high:.2f}] instead of {everything.error:.2%} (n = {tenth.kept:,} of "
-            f"{self.n:,})."
+            f"{percent(tenth.error, tenth.kept)} [{percent(interval.low, tenth.kept, '')}, "
+            f"{percent(interval.high, tenth.kept, '')}] instead of {percent(everything.error, self.n)} "
+            f"(n = {tenth.kept:,} of {self.n:,})."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -86,7 +88,7 @@ def risk_coverage(
     Raises
     ------
     DataError
-        If shapes do not fit together, or there is no image.
+        As `diagnosis.calibration.measure_calibration`.
     """
     check_predictions(labels, probabilities)
     n = len(labels)

@@ -7,15 +7,61 @@ from collections.abc import Sequence
 from inkling.metrics.intervals import Interval
 from inkling.metrics.spread import Spread
 
+MOST_DIGITS = 10
+"""Digits after the point of a percentage, at most; what is nearer to 0 or to 100 is a rounding error."""
+
 
 def percent(value: float, n: int, sign: str = "%") -> str:
-    """Return a fraction of n images in percent, with the digits that n carries."""
-    return f"{100 * value:.{2 if n >= 2000 else 1}f}{sign}"
+    """Return a fraction of n images in percent, with the digits that n carries.
+
+    One digit after the point, two from 2,000 images on, and more where it would otherwise read 0% or 100% and is not:
+    49,999 of 50,000 are 99.998%.
+
+    Parameters
+    ----------
+    value : float
+        A fraction, 0..1.
+    n : int
+        Images it is a fraction of.
+    sign : str
+        What follows the number.
+    """
+    return f"{_rounded(100 * value, n, whole=100)}{sign}"
 
 
 def percent_interval(interval: Interval, n: int) -> str:
     """Return an interval of a proportion of n images in percent."""
     return f"{percent(interval.low, n, '')}–{percent(interval.high, n)}"
+
+
+def points(difference: float, n: int) -> str:
+    """Return a difference of two accuracies on n images or more in percentage points, its digits as in `percent`.
+
+    Parameters
+    ----------
+    difference : float
+        Of fractions, -1..1.
+    n : int
+        Images, of the smaller set where there are two.
+    """
+    return _rounded(100 * difference, n).replace("-", "−")
+
+
+def points_interval(interval: Interval, n: int) -> str:
+    """Return an interval of such a difference, in brackets."""
+    return f"[{points(interval.low, n)}, {points(interval.high, n)}]"
+
+
+def _rounded(value: float, n: int, whole: float | None = None) -> str:
+    """Return a value with the digits that n carries, and more where it would be rounded to 0, or to the whole."""
+    bounds = [0.0] if whole is None else [0.0, whole]
+    for bound in bounds:
+        if abs(value - bound) < 0.5 * 10**-MOST_DIGITS:
+            value = bound
+    digits = 2 if n >= 2000 else 1
+    while digits < MOST_DIGITS and any(round(value, digits) == bound != value for bound in bounds):
+        digits += 1
+    return f"{value + 0.0:.{digits}f}"
 
 
 def mean_sd(values: Spread, n: int) -> str:

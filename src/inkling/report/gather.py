@@ -184,7 +184,7 @@ def _run(run: Run) -> RunContent:
         test=Accuracy(evaluation.accuracy, evaluation.n, evaluation.accuracy_interval),
         evaluation=evaluation,
         overfitting=overfitting,
-        early_stopping=stopped_early(history, last_epochs(len(history))),
+        early_stopping=stopped_early(history, last_epochs(len(history)), data.validation),
         timing=Timing(
             training=sum(seconds),
             per_epoch=sum(seconds) / len(seconds),

@@ -186,7 +186,7 @@ def _diverged(epoch: int, where: str) -> str:
 def measure(network: Trainable, dataset: ImageDataset) -> tuple[float, float]:
     """Return the mean cross-entropy (nats) and the accuracy (fraction) of a network on a data set."""
     probabilities = network.predict_proba(dataset.images)
-    return mean_cross_entropy(probabilities, dataset.labels), float(
+    return mean_cross_entropy(dataset.labels, probabilities), float(
         np.mean(probabilities.argmax(axis=1) == dataset.labels)
     )
 
