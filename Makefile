@@ -1,14 +1,20 @@
-# On a fresh machine with Python 3.11+ and make: `make demo` or `make test` set everything up first.
+# On a fresh machine with Python 3.11+ and make: `make demo` or `make test` sets up first what it needs, and no more.
 PYTHON ?= python3
 BIN := .venv/bin
+# Modules are compiled when they are first imported: most of PyTorch's never are.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --prefer-binary --no-compile -c constraints.txt
 
-.PHONY: demo test lint bench install clean
+.PHONY: demo test test-pythons lint bench install clean
 
-demo: install
+demo: .venv/demo-installed
 	$(BIN)/inkling demo
 
 test: install
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+# A wheel in an empty environment, without any extra, with every supported Python that is found here.
+test-pythons:
+	.ci/pythons
 
 lint: install
 	$(BIN)/ruff check .
@@ -20,12 +26,18 @@ bench: install
 	$(BIN)/python benchmarks/epoch_speed.py
 	$(BIN)/python benchmarks/perceptron_accuracy.py
 
-install: .venv/installed
+install: .venv/dev-installed
 
-.venv/installed: pyproject.toml constraints.txt
+$(BIN)/python:
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch,labels,explain,track,dev]'
-	touch .venv/installed
+
+.venv/demo-installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) -e '.[torch]'
+	touch $@
+
+.venv/dev-installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) -e '.[torch,labels,explain,track,dev]'
+	touch $@ .venv/demo-installed
 
 clean:
 	rm -rf .venv demo build dist
