@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from inkling.errors import DataError
 from inkling.images.dataset import ImageDataset, Splits, split_stratified, stratified_order
@@ -31,6 +35,52 @@ def positions(dataset: ImageDataset) -> set[int]:
     return {int(high) * 256 + int(low) for high, low in dataset.images.reshape(-1, 2)}
 
 
+class MapStyle:
+    """A data set as PyTorch's map-style ones are: items for ever, and no IndexError that ends them."""
+
+    def __len__(self) -> int:
+        return 5
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        if index > 100:
+            raise AssertionError("somebody walks through all of it")
+        return IMAGES[index % 5]
+
+
+@pytest.mark.parametrize("images", [MapStyle(), [MapStyle()], iter(IMAGES), {"images": IMAGES}, "photos", None])
+def test_what_is_no_array_is_refused_at_once(images: object) -> None:
+    with pytest.raises(DataError, match=r"images must be an array, found \w+: .*np\.stack"):
+        ImageDataset(images, LABELS, NAMES)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="labels must be an array, found"):
+        ImageDataset(IMAGES, images, NAMES)  # type: ignore[arg-type]
+
+
+def test_class_names_without_an_end_are_refused() -> None:
+    with pytest.raises(DataError, match="class names must be a list of words, found MapStyle"):
+        ImageDataset(IMAGES, LABELS, MapStyle())  # type: ignore[arg-type]
+
+
+def test_whatever_is_an_array_is_taken() -> None:
+    torch = pytest.importorskip("torch")
+    pictures = [Image.fromarray(image) for image in IMAGES]
+    for images in (list(IMAGES), tuple(IMAGES), torch.tensor(IMAGES), pictures, IMAGES.view(np.memmap)):
+        assert np.array_equal(ImageDataset(images, LABELS.tolist(), NAMES).images, IMAGES)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="images must be one array of one shape"):
+        ImageDataset([IMAGES[0], IMAGES[1, :1]], LABELS[:2], NAMES)  # type: ignore[arg-type]
+
+
+def test_hashing_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inkling.images.progress.SECONDS", 0)
+    monkeypatch.setattr("inkling.images.dataset._HASHED_BYTES", 24)  # two images
+    part = ImageDataset(IMAGES, LABELS, NAMES)
+    seen: list[tuple[int, int]] = []
+    splits = Splits(part, part.subset([0]), part.subset([1, 2, 3]))
+    fingerprint = splits.compute_fingerprint(lambda done, total: seen.append((done, total)))
+    assert seen == [(2, 9), (4, 9), (5, 9), (6, 9), (8, 9), (9, 9)]
+    monkeypatch.undo()
+    assert fingerprint == Splits(part, part.subset([0]), part.subset([1, 2, 3])).fingerprint
+
+
 def test_files_go_with_their_images_and_are_no_part_of_the_fingerprint() -> None:
     files = ("cat/0.png", "dog/1.png", "", "cat/3.png", "dog/4.png")
     dataset = ImageDataset(IMAGES, LABELS, NAMES, files)
@@ -50,6 +100,19 @@ def test_callers_arrays_are_kept_apart() -> None:
     np.testing.assert_array_equal(dataset.images, IMAGES)
     np.testing.assert_array_equal(dataset.labels, LABELS)
     assert images.flags.writeable, "the caller's array was locked"
+
+
+def test_images_are_copied_once_at_most() -> None:
+    dataset = ImageDataset(IMAGES.copy(), LABELS, NAMES)
+    assert np.shares_memory(replace(dataset, labels=1 - LABELS).images, dataset.images)
+    assert np.shares_memory(dataset.subset(slice(1, 3)).images, dataset.images)
+    large = ImageDataset(np.zeros((1000, 64, 64), np.uint8), np.zeros(1000, int), ("a",))
+    tracemalloc.start()
+    try:
+        large.subset(np.arange(1000))
+        assert tracemalloc.get_traced_memory()[1] < 1.5 * large.images.nbytes
+    finally:
+        tracemalloc.stop()
 
 
 def test_nothing_can_be_changed() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.errors import DataError
+from inkling.images.progress import Progress, paced, part_of
 from inkling.images.sampling import stratified_order
+
+_HASHED_BYTES = 16 * 1024**2
+"""Images are hashed in blocks of about so many bytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +26,8 @@ class ImageDataset:
     Parameters
     ----------
     images : ndarray of uint8, shape (N, H, W, C) or (N, H, W)
-        Pixels 0..255; C is 1 (grey) or 3 (RGB). May be memory-mapped.
+        Pixels 0..255; C is 1 (grey) or 3 (RGB). May be memory-mapped. Whatever NumPy takes for an array is good: a
+        tensor, a list of arrays.
     labels : ndarray of integers, shape (N,)
         Class of each image, 0..K-1. Kept as int64.
     class_names : sequence of str, length K
@@ -34,7 +39,7 @@ class ImageDataset:
     Raises
     ------
     DataError
-        If shapes, dtypes, labels or names do not fit together.
+        If something is no array, or shapes, dtypes, labels or names do not fit together.
     """
 
     images: NDArray[np.uint8]
@@ -43,9 +48,8 @@ class ImageDataset:
     files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        images = np.asanyarray(self.images)
-        labels = np.asarray(self.labels)
-        names = tuple(str(name) for name in self.class_names)
+        images, labels = _array(self.images, "images"), np.asarray(_array(self.labels, "labels"))
+        names = tuple(str(name) for name in _finite(self.class_names, "class names"))
         if images.ndim == 3:
             images = images[..., np.newaxis]
         if images.dtype != np.uint8:
@@ -67,7 +71,7 @@ class ImageDataset:
                 f"labels must lie in 0..{len(names) - 1} for {len(names)} classes, "
                 f"found {labels.min()}..{labels.max()}: check the label file"
             )
-        files = tuple(self.files)
+        files = tuple(_finite(self.files, "files"))
         if files and len(files) != len(images):
             raise DataError(f"{len(images)} images but {len(files)} files: name one file per image, or none")
         object.__setattr__(self, "images", _read_only(images, self.images))
@@ -102,12 +106,20 @@ class ImageDataset:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 (hex) of shape, labels, class names and every pixel: equal content, equal fingerprint."""
+        return self.compute_fingerprint()
+
+    def compute_fingerprint(self, progress: Progress | None = None) -> str:
+        """Return `fingerprint`, and keep it; `progress` is called with (images hashed, images)."""
+        report = paced(progress)
         digest = hashlib.sha256()
         digest.update(repr((self.images.shape, self.class_names)).encode())
         digest.update(np.ascontiguousarray(self.labels).tobytes())
-        for start in range(0, len(self), 8192):
-            digest.update(np.ascontiguousarray(self.images[start : start + 8192]).data)
-        return digest.hexdigest()
+        block = max(1, _HASHED_BYTES // int(np.prod(self.image_shape)))
+        for start in range(0, len(self), block):
+            digest.update(np.ascontiguousarray(self.images[start : start + block]).data)
+            report(min(start + block, len(self)), len(self))
+        self.__dict__["fingerprint"] = digest.hexdigest()
+        return self.fingerprint
 
     def image_name(self, index: int, split: str) -> str:
         """Return what to call an image: its picture file ("cat/1.png"), or "test image 12" where it has none."""
@@ -116,7 +128,9 @@ class ImageDataset:
     def subset(self, indices: Any) -> ImageDataset:
         """Return the images at `indices` (integers or a boolean mask), in that order."""
         files = tuple(self.files[i] for i in np.arange(len(self))[indices]) if self.files else ()
-        return ImageDataset(self.images[indices], self.labels[indices], self.class_names, files)
+        images = self.images[indices]
+        images.flags.writeable = False  # nobody else has it: the new data set needs no copy of its own
+        return ImageDataset(images, self.labels[indices], self.class_names, files)
 
     def check_size(self, size: int) -> None:
         """Raise DataError unless a subset of `size` images can hold every class."""
@@ -191,6 +205,15 @@ class Splits:
         """SHA-256 (hex) over the fingerprints of the three splits."""
         return hashlib.sha256("".join(dataset.fingerprint for _, dataset in self.items()).encode()).hexdigest()
 
+    def compute_fingerprint(self, progress: Progress | None = None) -> str:
+        """Return `fingerprint`; `progress` is called with (images hashed, images)."""
+        datasets = (self.train, self.validation, self.test)
+        done, total = 0, sum(map(len, datasets))
+        for dataset in datasets:
+            dataset.compute_fingerprint(part_of(progress, done, total))
+            done += len(dataset)
+        return self.fingerprint
+
     def with_train_size(self, size: int, seed: int) -> Splits:
         """Return the same splits with a stratified, seeded, nested training subset of `size` images."""
         return Splits(self.train.stratified_subset(size, seed), self.validation, self.test, self.name)
@@ -205,6 +228,31 @@ def split_stratified(dataset: ImageDataset, sizes: Sequence[int], seed: int = 0)
     return [dataset.subset(np.sort(part)) for part in np.split(order, np.cumsum(sizes)[:-1])]
 
 
+def _array(values: Any, what: str) -> NDArray[Any]:
+    """Return what NumPy takes for an array, and refuse what it would only walk through, perhaps for ever."""
+    if not _is_array(values):
+        raise DataError(
+            f"{what} must be an array, found {type(values).__name__}: read what it holds into one, for example by "
+            "np.stack([np.asarray(item) for item in items])"
+        )
+    try:
+        return np.asanyarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:  # rows of different lengths; a tensor on a GPU
+        raise DataError(f"{what} must be one array of one shape: {' '.join(str(error).split())}") from None
+
+
+def _is_array(values: Any) -> bool:
+    if isinstance(values, (list, tuple)):
+        return all(isinstance(value, (int, float)) or _is_array(value) for value in values)
+    return any(hasattr(values, name) for name in ("__array__", "__array_interface__", "__array_struct__"))
+
+
+def _finite(values: Any, what: str) -> Iterable[Any]:
+    if not isinstance(values, Iterable):
+        raise DataError(f"{what} must be a list of words, found {type(values).__name__}")
+    return values
+
+
 def _read_only(array: NDArray[Any], callers: Any) -> NDArray[Any]:
     """A read-only view; a copy first where the caller holds the same memory and could write to it."""
     owner = array
@@ -212,6 +260,7 @@ def _read_only(array: NDArray[Any], callers: Any) -> NDArray[Any]:
         owner = owner.base
     if callers is not None and (owner.flags.writeable or array.flags.writeable):
         array = array.copy()
+        array.flags.writeable = False  # so that no later data set made of it takes it for the caller's
     view = array.view()
     view.flags.writeable = False
     return view

@@ -29,3 +29,8 @@ def paced(progress: Progress | None) -> Progress:
             progress(done, total)
 
     return pass_on
+
+
+def part_of(progress: Progress | None, before: int, total: int) -> Progress | None:
+    """Return the callback of a part of the work: `before` are done when it begins, and there are `total` in all."""
+    return progress and (lambda done, _: progress(before + done, total))
