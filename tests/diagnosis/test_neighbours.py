@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inkling.diagnosis import neighbours
-from inkling.diagnosis.neighbours import nearest_images
+from inkling.diagnosis.neighbours import labelled_neighbours, nearest_images
 from inkling.images.dataset import Splits
 
 
@@ -38,6 +39,24 @@ def test_an_image_is_its_own_nearest_at_distance_zero(tiny_splits: Splits) -> No
     indices, distances = nearest_images(tiny_splits.train.images, tiny_splits.train.images, 1)
     assert indices[:, 0].tolist() == list(range(60))
     assert (distances == 0).all()
+
+
+def test_neighbours_know_their_files(tiny_splits: Splits) -> None:
+    train = tiny_splits.train
+    assert {near.file for near in labelled_neighbours(train.images[:1], train, 3)[0]} == {""}
+    named = replace(train, files=tuple(f"{i}.png" for i in range(60)))
+    nearest, _ = nearest_images(train.images[:2], train.images, 3)
+    for near, indices in zip(labelled_neighbours(train.images[:2], named, 3), nearest, strict=True):
+        assert [neighbour.file for neighbour in near] == [f"{i}.png" for i in indices]
+
+
+def test_the_search_says_how_far_it_is(tiny_splits: Splits, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inkling.images.progress.SECONDS", 0)
+    monkeypatch.setattr(neighbours, "_BLOCK_BYTES", 25 * 4 * 16)
+    seen: list[tuple[int, int]] = []
+    train = tiny_splits.train
+    labelled_neighbours(train.images[:2], train, 3, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(25, 60), (50, 60), (60, 60)]
 
 
 def test_the_unit_is_grey_levels() -> None:

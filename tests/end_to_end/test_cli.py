@@ -158,6 +158,15 @@ def test_data_show_prints_the_facts_and_draws_a_contact_sheet(tmp_path: Path) ->
     assert values["train"]["image_shape"] == [8, 8, 1]
     assert sum(values["test"]["class_counts"].values()) == 360
     assert (tmp_path / "sheet.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert values["contact_sheet"] == str(tmp_path / "sheet.png")
+
+
+def test_data_show_writes_nothing_unasked(tmp_path: Path) -> None:
+    assert last_json(inkling("data", "show", "digits", "--json", cwd=tmp_path))["contact_sheet"] is None
+    assert "contact sheet" not in inkling("data", "show", "digits", cwd=tmp_path).stdout
+    assert list(tmp_path.iterdir()) == []
+    assert inkling("data", "show", "digits", "--contact-sheet", "sheet.png", cwd=tmp_path).returncode == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["sheet.png"]
 
 
 def test_data_list(tmp_path: Path) -> None:

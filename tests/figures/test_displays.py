@@ -5,18 +5,21 @@ from __future__ import annotations
 import base64
 import io
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from inkling.diagnosis.accuracy import evaluate_predictions
 from inkling.errors import RunError, SettingsError
 from inkling.figures import displays
 from inkling.figures.display import Display, figure_bytes
-from inkling.figures.displays import ConfusionMatrixDisplay, WeightsDisplay
+from inkling.figures.displays import ConfusionMatrixDisplay, ContactSheetDisplay, WeightsDisplay
 from inkling.figures.svg import to_svg
+from inkling.images.dataset import ImageDataset
 
 
 def confusion(names: tuple[str, ...] = ("a", "b", "<b>c</b>")) -> ConfusionMatrixDisplay:
@@ -45,6 +48,30 @@ def test_files_are_drawn_on_white_and_pages_on_nothing() -> None:
     assert picture.getchannel("A").getextrema() == (255, 255)
     assert picture.getpixel((0, 0)) == (255, 255, 255, 255)
     assert "#ffffff" not in page
+
+
+@pytest.mark.parametrize("title", ["short", "W" * 80, "A folder of photographs with a rather LONG NAME @64 " * 2])
+@pytest.mark.parametrize("size", [8, 60])
+def test_title_and_labels_of_a_contact_sheet_are_within_it(title: str, size: int) -> None:
+    names = ("cat", "Golden retriever of WIDE letters", "WWWWWWWWWWWWWWWWWWWW", "数字")
+    images = np.zeros((7, size, size // 2), np.uint8)
+    sheet = ContactSheetDisplay.from_dataset(ImageDataset(images, np.arange(7) % 4, names))
+    figure = sheet.plot(title=title)
+    assert "".join(figure.texts[0].get_text().split()) == "".join(title.split())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        figure.draw(renderer)
+        (heading,) = figure.texts
+        texts = [heading, *figure.axes[0].get_yticklabels()]
+        boxes = [text.get_window_extent(renderer) for text in texts]
+        pictures = figure.axes[0].bbox
+    for text, box in zip(texts, boxes, strict=True):
+        assert box.x0 >= 0, text
+        assert box.x1 <= figure.bbox.x1, text
+        assert 0 <= box.y0 <= box.y1 <= figure.bbox.y1, text
+    assert boxes[0].y0 >= pictures.y1
+    assert [text.get_text().split()[-1] for text in texts[1:]] == ["2", "2", "2", "1"]
 
 
 def test_figures_become_files(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def list_sources(quiet: Quiet = False, json: Json = False) -> None:
 def show(
     source: choices.Source,
     out: Annotated[
-        Path | None, typer.Option(help="The contact sheet to write.  [default: NAME-contact-sheet.png]")
+        Path | None, typer.Option("--out", "--contact-sheet", help="Write a contact sheet there, a .png file.")
     ] = None,
     near: Annotated[
         bool, typer.Option("--near", help="Look for near duplicates too: 20 seconds for MNIST's 70,000 images.")
@@ -52,18 +52,21 @@ def show(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Print shapes, class counts, pixel statistics, duplicates and the fingerprint; draw a contact sheet."""
+    """Print shapes, class counts, pixel statistics, duplicates and the fingerprint."""
     from inkling.cli.downloads import load_with_progress
     from inkling.diagnosis.duplicates import NEAR, find_duplicates
-    from inkling.figures.pictures import save_contact_sheet
     from inkling.images.statistics import pixel_statistics
 
     output = Output(quiet, json)
     splits = load_with_progress(source, output)
-    duplicates = find_duplicates({split: of.images for split, of in splits.items()}, NEAR if near else None)
-    sheet = out or Path(f"{splits.name}-contact-sheet.png")
-    save_contact_sheet(splits.train, sheet, title=splits.name)
-    values: dict[str, Any] = {"name": splits.name, "fingerprint": splits.fingerprint, "contact_sheet": str(sheet)}
+    with output.watch("looking for duplicates") as progress:
+        duplicates = find_duplicates(splits, NEAR if near else None, progress)
+    if out:
+        from inkling.figures.pictures import save_contact_sheet
+
+        save_contact_sheet(splits.train, out, title=splits.name)
+    values: dict[str, Any] = {"name": splits.name, "fingerprint": splits.fingerprint}
+    values["contact_sheet"] = str(out) if out else None
     values["duplicates"] = duplicates.to_dict()
     rows = table("split", "images", "shape", "pixel mean", "pixel sd")
     counts = table("class", *(split for split, _ in splits.items()))
@@ -83,19 +86,20 @@ def show(
         "",
         counts,
         "",
-        *_duplicates_shown(duplicates),
-        f"pixels are 0..255; fingerprint {splits.fingerprint[:16]}…; contact sheet: {sheet}",
+        *_duplicates_table(duplicates),
+        f"pixels are 0..255; fingerprint {splits.fingerprint[:16]}…" + (f"; contact sheet: {out}" if out else ""),
     )
 
 
-def _duplicates_shown(duplicates: Duplicates) -> list[str | Table]:
+def _duplicates_table(duplicates: Duplicates) -> list[str | Table]:
     """The verdict, and the first pairs."""
     if not duplicates.pairs:
         return [duplicates.verdict]
-    rows = table("image", "repeats", "correlation")
+    rows = table("image", "duplicate of", "correlation")
+    rows.columns[1].justify = "left"
     for pair in duplicates.pairs[:PAIRS_SHOWN]:
         correlation = "every pixel" if pair.exact else f"{pair.correlation:.4f}"
-        rows.add_row(f"{pair.split} {pair.index}", f"{pair.of_split} {pair.of_index}", correlation)
+        rows.add_row(pair.name, pair.earlier_name, correlation)
     more = len(duplicates.pairs) - PAIRS_SHOWN
     return [duplicates.verdict, rows, *([f"and {more:,} more: --json lists them"] if more > 0 else []), ""]
 

@@ -13,9 +13,12 @@ from inkling.images.sources.registry import load_images
 
 
 def load_with_progress(source: str, output: Output, corrections: Path | None = None) -> Splits:
-    """Return the splits of a source, with a meter for each stage of loading it."""
+    """Return the splits of a source, their fingerprint computed, with a meter for each stage of it."""
     with ExitStack() as stack:
-        return load_images(source, load_meters(output, stack), corrections)
+        splits = load_images(source, load_meters(output, stack), corrections)
+    with output.watch("hashing images") as progress:
+        splits.compute_fingerprint(progress)
+    return splits
 
 
 def load_meters(output: Output, stack: ExitStack) -> LoadObserver:

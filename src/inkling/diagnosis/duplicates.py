@@ -1,4 +1,4 @@
-"""Do splits leak? Images that are there twice, exactly or nearly, within a split and across splits."""
+"""Do splits leak? Images that occur twice, exactly or nearly, within a split and across splits."""
 
 from __future__ import annotations
 
@@ -12,63 +12,87 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
-NEAR = 0.99
-"""Correlation of pixels from which two images count as nearly the same.
+from inkling.images.dataset import Splits
+from inkling.images.progress import Progress, paced, part_of
 
-Of the 70,000 images of MNIST 3 correlate so with another one, all of them ones. Copies of 500 images correlate with
-their originals as follows (lowest; first percentile): nine tenths as bright 1.000; noise of 10 grey levels 0.989,
-0.992; JPEG of quality 90 0.999, of quality 50 0.983, 0.989; one pixel changed by 128 0.994; enlarged twofold and
-shrunk 0.982, 0.988. A copy shifted by a pixel has 0.38 to 0.8, as other images of its class have, and is not found on
-such drawings; photographs change less when they are shifted.
+NEAR = 0.99
+"""Correlation of pixels from which two images count as near duplicates.
+
+Of the 70,000 images of MNIST 3 correlate so with another one, all of them ones. Altered versions of 500 images
+correlate with their originals as follows (lowest; first percentile): nine tenths as bright 1.000; noise of 10 grey
+levels 0.989, 0.992; JPEG of quality 90 0.999, of quality 50 0.983, 0.989; one pixel changed by 128 0.994; enlarged
+twofold and shrunk 0.982, 0.988. One shifted by a pixel has 0.38 to 0.8, as other images of its class have, and is not
+found on such drawings; photographs change less when they are shifted.
 """
 SIDE = 32
 """Larger images are averaged down to about so many pixels a side before they are compared."""
 _COMPONENTS = 64
 _ROWS = 256
+_ADJECTIVES = {"train": "training"}
 
 
 @dataclass(frozen=True)
 class Duplicate:
-    """An image that is the same as an earlier one, or nearly; the order is train, validation, test."""
+    """An image that equals an earlier one, exactly or nearly; the order is train, validation, test."""
 
     split: str
     index: int
     of_split: str  # where the earlier image is
     of_index: int
-    correlation: float  # of the pixels; 1 for exact copies
+    correlation: float  # of the pixels; 1 for exact duplicates
     exact: bool  # every pixel is equal
+    file: str = ""  # its picture file, where it has one
+    of_file: str = ""  # that of the earlier image
+
+    @property
+    def name(self) -> str:
+        """What to call the image: its file, or "test 12"."""
+        return self.file or f"{self.split} {self.index}"
+
+    @property
+    def earlier_name(self) -> str:
+        """What to call the earlier image: its file, or "train 7"."""
+        return self.of_file or f"{self.of_split} {self.of_index}"
 
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Every image with its first exact copy in each split, or else the most similar near one, if it has any."""
+    """Every image with its first exact duplicate in each split, or else its most similar near one, if it has any."""
 
     images: Mapping[str, int]  # split -> how many it has
     pairs: tuple[Duplicate, ...]
-    near: float | None  # correlation from which images count as nearly the same; None: only exact copies were sought
+    near: float | None  # correlation from which images are near duplicates; None: only exact ones were sought
 
     def count(self, split: str, of_split: str, exact: bool) -> int:
-        """How many images of a split have an earlier copy in a split (the same or an earlier one)."""
+        """How many images of a split have an earlier duplicate in a split (the same or an earlier one)."""
         return sum((p.split, p.of_split, p.exact) == (split, of_split, exact) for p in self.pairs)
 
     @property
     def verdict(self) -> str:
         """What the splits share, in sentences."""
         leaks = [
-            f"{n:,} of {self.images[split]:,} {split} images {'is' if n == 1 else 'are'} also {of_split} images"
+            f"{n:,} of {self.images[split]:,} {_ADJECTIVES.get(split, split)} images "
+            + (
+                f"is also a {_ADJECTIVES.get(of_split, of_split)} image"
+                if n == 1
+                else f"are also {_ADJECTIVES.get(of_split, of_split)} images"
+            )
             for of_split, split in combinations(self.images, 2)
             if (n := self.count(split, of_split, exact=True))
         ]
-        said = ["No image is in two splits."]
+        sentences = ["No image occurs in two splits."]
         if leaks:
-            said = [f"{'; '.join(leaks)}: accuracy on copies is no measure of new images."]
+            sentences = [f"{'; '.join(leaks)}: accuracy on duplicated images does not measure performance on new ones."]
         if repeated := sum(self.count(split, split, exact=True) for split in self.images):
-            said.append(f"{repeated:,} image{' repeats' if repeated == 1 else 's repeat'} an earlier one of its split.")
+            duplicates = (
+                "image duplicates an earlier one of its" if repeated == 1 else "images duplicate earlier ones of their"
+            )
+            sentences.append(f"{repeated:,} {duplicates} split.")
         if self.near is not None:
             n = sum(not pair.exact and pair.split != pair.of_split for pair in self.pairs)
             how_many = f"{n:,} near duplicate{'' if n == 1 else 's'}" if n else "No near duplicates"
-            said.append(f"{how_many} across splits (correlation {self.near:g} or more).")
-        return " ".join(said)
+            sentences.append(f"{how_many} across splits (correlation {self.near:g} or more).")
+        return " ".join(sentences)
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values, the verdict included."""
@@ -79,60 +103,79 @@ class Duplicates:
         }
 
 
-def find_duplicates(images: Mapping[str, NDArray[np.uint8]], near: float | None = None) -> Duplicates:
-    """Find images that are there more than once.
+def find_duplicates(
+    splits: Splits | Mapping[str, NDArray[np.uint8]], near: float | None = None, progress: Progress | None = None
+) -> Duplicates:
+    """Find images that occur more than once.
 
-    Exact copies are found by the SHA-256 of their pixels: none is missed. Near ones are pairs whose pixels, averaged
-    over colours, correlate; images without any contrast are not compared. The search is exact too: distances between
-    the projections on the principal components never exceed those between the images, so that what lies near among
-    the first is all that needs to be compared in full. Its time grows with the square of the number of images: some
-    20 s for the 70,000 of MNIST, on one core.
+    Exact duplicates are found by the SHA-256 of their pixels: none is missed. Near ones are pairs whose pixels,
+    averaged over colours, correlate; images without any contrast are not compared. The search is exact too: distances
+    between the projections on the principal components never exceed those between the images, so that what lies near
+    among the first is all that needs to be compared in full. Its time grows with the square of the number of images:
+    some 20 s for the 70,000 of MNIST, on one core.
 
     Parameters
     ----------
-    images : mapping of str to ndarray of uint8, shape (N, H, W, C)
+    splits : Splits, or mapping of str to ndarray of uint8, shape (N, H, W, C)
         The images of each split, all of one shape; the earlier split is the one that others repeat.
     near : float, optional
-        Correlation, 0..1, from which images count as nearly the same, such as `NEAR`. Without it only exact copies
-        are sought.
+        Correlation, 0..1, from which images count as near duplicates, such as `NEAR`. Without it only exact ones are
+        sought.
+    progress : callable, optional
+        Called with (images compared, images) a few times a second at most; near duplicates count every image again.
     """
-    splits = list(images)
-    split_of = np.repeat(np.arange(len(splits)), [len(part) for part in images.values()])
+    files = {split: dataset.files for split, dataset in splits.items()} if isinstance(splits, Splits) else {}
+    images = {split: dataset.images for split, dataset in splits.items()} if isinstance(splits, Splits) else splits
+    names = list(images)
+    split_of = np.repeat(np.arange(len(names)), [len(part) for part in images.values()])
     index_of = np.concatenate([np.arange(len(part)) for part in images.values()])
+    n = len(split_of)
+    total = n if near is None else 2 * n
+    report = paced(progress)
     # (image, split of its partner) -> (correlation, partner)
-    found: dict[tuple[int, int], tuple[float, int]] = {}
+    partners: dict[tuple[int, int], tuple[float, int]] = {}
     first: dict[tuple[int, bytes], int] = {}
-    digests = [hashlib.sha256(np.ascontiguousarray(image).data).digest() for of in images.values() for image in of]
-    for place, digest in enumerate(digests):
-        for split in range(len(splits)):
+    for place, image in enumerate(image for part in images.values() for image in part):
+        digest = hashlib.sha256(np.ascontiguousarray(image).data).digest()
+        for split in range(len(names)):
             if (split, digest) in first:
-                found[place, split] = (1.0, first[split, digest])
+                partners[place, split] = (1.0, first[split, digest])
         first.setdefault((int(split_of[place]), digest), place)
-    exact = set(found)
+        report(place + 1, total)
+    exact = set(partners)
     if near is not None:
-        for later, earlier, correlations in _near_pairs(list(images.values()), near):
+        for later, earlier, correlations in _near_pairs(list(images.values()), near, part_of(report, n, total)):
             for partner, correlation in zip(earlier, correlations, strict=True):
                 key = (later, int(split_of[partner]))
-                if key not in exact and (key not in found or correlation > found[key][0]):
-                    found[key] = (min(1.0, float(correlation)), int(partner))
+                if key not in exact and (key not in partners or correlation > partners[key][0]):
+                    partners[key] = (min(1.0, float(correlation)), int(partner))
+        report(total, total)
+
+    def file_of(place: int) -> str:
+        of_split = files.get(names[split_of[place]])
+        return of_split[index_of[place]] if of_split else ""
+
     pairs = tuple(
         Duplicate(
-            split=splits[split_of[place]],
+            split=names[split_of[place]],
             index=int(index_of[place]),
-            of_split=splits[of_split],
+            of_split=names[of_split],
             of_index=int(index_of[partner]),
             correlation=correlation,
             exact=(place, of_split) in exact,
+            file=file_of(place),
+            of_file=file_of(partner),
         )
-        for (place, of_split), (correlation, partner) in sorted(found.items())
+        for (place, of_split), (correlation, partner) in sorted(partners.items())
     )
     return Duplicates({split: len(part) for split, part in images.items()}, pairs, near)
 
 
 def _near_pairs(
-    images: list[NDArray[np.uint8]], near: float
+    images: list[NDArray[np.uint8]], near: float, progress: Progress | None
 ) -> Iterator[tuple[int, NDArray[np.intp], NDArray[np.float32]]]:
     """Yield (image, earlier images, correlations) of all that correlate with `near` at least."""
+    n = sum(map(len, images))
     vectors = np.concatenate([_vectors(part) for part in images])  # (N, D), mean 0
     lengths = np.linalg.norm(vectors, axis=1)
     with_contrast = np.flatnonzero(lengths > 1e-3)
@@ -146,6 +189,8 @@ def _near_pairs(
     radius = np.sqrt(2 * (1 - near)) + 1e-3
     search = NearestNeighbors(algorithm="brute", radius=radius).fit(projected)
     for start in range(0, len(vectors), _ROWS):
+        if progress:
+            progress(start, n)
         candidates = search.radius_neighbors(projected[start : start + _ROWS], return_distance=False)
         for place, close in enumerate(candidates, start):
             earlier = np.sort(close[close < place])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -24,6 +26,8 @@ from inkling.images.dataset import ImageDataset
 from inkling.runs.files import write_atomically
 
 _DPI = 100
+_LEAST_WIDTH = 360
+"""Pixels of a contact sheet, for its title to be read."""
 _SHADES = 63  # odd, so that one shade is the white of zero; few, so that the files are small
 
 
@@ -74,10 +78,12 @@ def mosaic(pictures: NDArray[np.uint8], columns: int, gap: tuple[int, int]) -> N
     return canvas
 
 
-def pixel_axes(canvas: NDArray[np.uint8], scale: int, left: int = 8, top: int = 8, bottom: int = 8) -> Axes:
+def pixel_axes(
+    canvas: NDArray[np.uint8], scale: int, left: int = 8, top: int = 8, bottom: int = 8, least_width: int = 0
+) -> Axes:
     """Return axes in a new figure on which each pixel of the canvas covers exactly `scale` x `scale` pixels."""
     height, width = scale * canvas.shape[0], scale * canvas.shape[1]
-    whole_width, whole_height = width + left + 8, height + top + bottom
+    whole_width, whole_height = max(least_width, width + left + 8), height + top + bottom
     figure = Figure(figsize=(whole_width / _DPI, whole_height / _DPI), dpi=_DPI)
     return figure.add_axes((left / whole_width, bottom / whole_height, width / whole_width, height / whole_height))
 
@@ -137,7 +143,7 @@ def colour_bar(ax: Axes, limit: float, place: tuple[float, float, float, float])
 
 @dataclass(frozen=True, eq=False)
 class ContactSheetDisplay(Display):
-    """The first images of each class: a row a class.
+    """The first images of each class: one row per class.
 
     Attributes
     ----------
@@ -152,7 +158,7 @@ class ContactSheetDisplay(Display):
     def from_dataset(cls, dataset: ImageDataset, columns: int = 16) -> ContactSheetDisplay:
         """Take up to `columns` images of each class."""
         found = tuple(np.flatnonzero(dataset.labels == k)[:columns] for k in range(dataset.n_classes))
-        labels = tuple(f"{name}  {count:,}" for name, count in dataset.class_counts.items())
+        labels = tuple(f"{shorten(name)}  {count:,}" for name, count in dataset.class_counts.items())
         return cls(tuple(np.asarray(dataset.images[indices]) for indices in found), labels)
 
     def plot(self, ax: Axes | None = None, title: str = "") -> Figure:
@@ -165,16 +171,47 @@ class ContactSheetDisplay(Display):
             if len(row):
                 strip = mosaic(row, len(row), (gap, gap))
                 canvas[place * (h + gap) : place * (h + gap) + h, : strip.shape[1]] = strip
-        labels = [shorten(label, 28) for label in self.labels]
         if ax is None:
-            scale = max(1, round(44 / h))
-            ax = pixel_axes(canvas, scale, left=24 + 8 * max(map(len, labels)), top=34 if title else 8)
-        figure = show_canvas(ax, canvas, title)
+            scale, left = max(1, round(44 / h)), 24 + max(_text_width(label, 10) for label in self.labels)
+            width = max(_LEAST_WIDTH, left + scale * canvas.shape[1] + 8)
+            lines = _wrap(title, width - 16, 11)
+            ax = pixel_axes(canvas, scale, left, top=8 + 22 * len(lines), least_width=width)
+            figure = show_canvas(ax, canvas, "")
+            # From the figure's edge, not from the pictures': the title may be longer than a row of them.
+            figure.text(
+                8 / width, 1 - 6 / (_DPI * figure.get_figheight()), "\n".join(lines), fontsize=11, color=INK, va="top",
+                parse_math=False,
+            )  # fmt: skip
+        else:
+            figure = show_canvas(ax, canvas, title)
         ax.set_yticks(
-            [place * (h + gap) + h / 2 for place in range(len(labels))], labels, fontsize=10, color=INK,
+            [place * (h + gap) + h / 2 for place in range(len(self.labels))], self.labels, fontsize=10, color=INK,
             parse_math=False,
         )  # fmt: skip
         return figure
+
+
+def _wrap(text: str, width: int, points: float) -> list[str]:
+    """Cut a text into lines that are no wider than so many pixels; a longer word is cut too."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and _text_width(f"{lines[-1]} {word}", points) <= width:
+            lines[-1] += f" {word}"
+            continue
+        lines.append("")
+        for letter in word:
+            if _text_width(lines[-1] + letter, points) > width:
+                lines.append("")
+            lines[-1] += letter
+    return lines
+
+
+def _text_width(text: str, points: float) -> int:
+    """Pixels that a line of text takes, at most."""
+    font = get_font(findfont(FontProperties()))
+    font.set_size(points, _DPI)
+    glyphs = [font.load_glyph(font.get_char_index(ord(letter))) for letter in text]
+    return math.ceil(sum(glyph.linearHoriAdvance for glyph in glyphs) / 65536)
 
 
 def save_contact_sheet(dataset: ImageDataset, path: Path, title: str = "") -> None:
@@ -187,7 +224,7 @@ def save_contact_sheet(dataset: ImageDataset, path: Path, title: str = "") -> No
     """
     sheet = ContactSheetDisplay.from_dataset(dataset)
     h, w, _ = dataset.image_shape
-    heading = f"{title}: {len(dataset):,} training images of {h}×{w} pixels; class and count at the left"
+    heading = f"{shorten(title, 80)}: {len(dataset):,} training images of {h}×{w} pixels; class and count at the left"
     write_atomically(path, figure_bytes(sheet.plot(title=heading if title else ""), "png"))
 
 

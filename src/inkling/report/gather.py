@@ -236,7 +236,7 @@ def _label_suspects(runs: Sequence[Run], whole: Splits) -> LabelSuspects:
 def _duplicates(runs: Sequence[Run], whole: Splits) -> Duplicates:
     """Exact copies in the splits of the largest training size."""
     splits = max(runs, key=lambda run: run.train_size).splits(whole)
-    return find_duplicates({split: of.images for split, of in splits.items()})
+    return find_duplicates(splits)
 
 
 def _gap_changes(cells: tuple[CellContent, ...]) -> dict[str, GapChange]:

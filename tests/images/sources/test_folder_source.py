@@ -294,7 +294,7 @@ def test_from_class_folders_to_a_report_that_names_them_safely(hostile: Path, tm
 def test_data_show_takes_class_folders(hostile: Path, tmp_path: Path) -> None:
     values = last_json(inkling("data", "show", hostile, "--out", tmp_path / "sheet.png", "--json"))
     assert values["train"]["n"] == 50
-    assert values["duplicates"]["verdict"] == "No image is in two splits."
+    assert values["duplicates"]["verdict"] == "No image occurs in two splits."
     done = inkling("data", "show", hostile, "--out", tmp_path / "sheet.png")
     assert "<script>alert(1)<" in done.stdout
 
