@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inkling.cli import choices
 from inkling.cli.console import Json, Output, Quiet, table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from inkling.diagnosis.accuracy import Evaluation
+    from inkling.diagnosis.calibration import CalibrationDiagnosis
 
 
 def evaluate(
@@ -24,74 +31,50 @@ def evaluate(
     """Measure accuracy, loss, calibration, and errors per class.
 
     Accuracy has its 95% interval; whether the run overfits is said too. Several runs are evaluated as one ensemble:
-    the mean of their probabilities. For the run's own validation and test images the stored predictions are used.
+    the mean of their probabilities. Of the run's own validation and test images the stored predictions are used;
+    --data, --tta or --device cpu computes them anew.
     """
-    from inkling.cli.downloads import load_with_progress
-    from inkling.diagnosis.accuracy import evaluate_predictions
-    from inkling.diagnosis.calibration import diagnose_calibration
-    from inkling.diagnosis.overfitting import diagnose_overfitting
-    from inkling.errors import DataError, did_you_mean
-    from inkling.runs.ensemble import classifier_of, temperature_of
+    from inkling.cli.downloads import load_meters
+    from inkling.diagnosis.run_evaluation import evaluate_runs
     from inkling.runs.run import Run
 
     output = Output(quiet, json)
     opened = [Run(folder) for folder in runs]
-    classifier, first = classifier_of(opened, device, tta), opened[0]
-    whole = load_with_progress(data or first.data.source, output, None if data else first.corrections)
-    datasets = dict((whole if data else first.splits(whole)).items())
-    if split not in datasets:
-        raise DataError(f"no split is called '{split}'{did_you_mean(split, datasets)}: use train, validation or test")
-    for other in opened[1:] if data is None else ():
-        if other.splits(whole).fingerprint != first.data.fingerprint and split == "train":
-            raise DataError(f"{other.folder}: has other training images than {first.folder}: choose another split")
-    dataset = datasets[split]
-    if dataset.class_names != first.data.class_names:
-        raise DataError(
-            f"{data or first.data.source}: its classes {list(dataset.class_names)[:12]} are not those of the run, "
-            f"{list(first.data.class_names)[:12]}"
-        )
-    probabilities = classifier.predict_proba(dataset.images)
-    found = evaluate_predictions(dataset.labels, probabilities, dataset.class_names, split)
-    # The temperature was fitted to answers without test-time augmentation, and mends only those.
-    temperature = temperature_of(opened) if not tta and all(run.finished for run in opened) else None
-    sureness = diagnose_calibration(dataset.labels, probabilities, temperature, split)
-    said = f"{found} with test-time augmentation" if tta else str(found)
-    rows = table("class", "images", "missed", "most often taken for")
-    taken_for = {}
-    for pair in reversed(found.most_confused):
-        taken_for[pair.label] = f"{pair.predicted} ({pair.count})"
-    for name, missed in found.misses.items():
-        rows.add_row(name, f"{dataset.class_counts[name]:,}", f"{missed:,}", taken_for.get(name, ""))
-    rows.add_row("all", f"{found.n:,}", f"{found.n - found.correct:,}", "")
-    scores = table("probabilities", "ECE", "Brier score", "negative log-likelihood")
-    for name, scored in (("as they are", sureness.before), (f"temperature {temperature or 1:.3g}", sureness.after)):
-        if scored:
-            scores.add_row(name, f"{scored.ece:.4f}", f"{scored.brier:.4f}", f"{scored.nll:.4f}")
-    values = {
-        **found.to_dict(),
-        "calibration": sureness.to_dict(),
-        "run": str(runs[0]),
-        "runs": [str(folder) for folder in runs],
-        "tta": tta,
-    }
-    if len(opened) > 1:
-        members = ", ".join(str(folder) for folder in runs)
-        output.result(
-            values,
-            f"ensemble of {len(opened)}: {said}, loss {found.loss:.4f}",
-            rows,
-            scores,
-            sureness.verdict,
-            f"Members: {members}",
-        )
-        return
-    overfitting = diagnose_overfitting(first.history(), first.data.train, first.data.validation)
+    with ExitStack() as stack:
+        loading = load_meters(output, stack)
+        predicting = stack.enter_context(output.watch(f"predicting {split} images"))
+        measured = evaluate_runs(opened, split, data, tta, device, predicting, loading)
+    evaluation = measured.evaluation
+    accuracy = f"{evaluation} with test-time augmentation" if tta else str(evaluation)
+    if measured.overfitting is None:
+        first = f"ensemble of {len(opened)}: {accuracy}, loss {evaluation.loss:.4f}"
+        last = [f"Members: {', '.join(str(folder) for folder in runs)}"]
+    else:
+        first = f"{accuracy}, loss {evaluation.loss:.4f}"
+        last = [measured.overfitting.verdict, f"Next: inkling report {shlex.quote(str(runs[0]))}"]
     output.result(
-        {**values, "overfitting": overfitting.to_dict()},
-        f"{said}, loss {found.loss:.4f}",
-        rows,
-        scores,
-        sureness.verdict,
-        overfitting.verdict,
-        f"Next: inkling report {shlex.quote(str(runs[0]))}",
+        measured.to_dict(),
+        first,
+        _errors_per_class(evaluation),
+        _scores(measured.calibration),
+        measured.calibration.verdict,
+        *last,
     )
+
+
+def _errors_per_class(evaluation: Evaluation) -> Table:
+    rows = table("class", "images", "misclassified", "most often predicted as")
+    mistaken_for = {pair.label: f"{pair.predicted} ({pair.count})" for pair in reversed(evaluation.most_confused)}
+    for (name, missed), counts in zip(evaluation.misses.items(), evaluation.confusion, strict=True):
+        rows.add_row(name, f"{sum(counts):,}", f"{missed:,}", mistaken_for.get(name, ""))
+    rows.add_row("all", f"{evaluation.n:,}", f"{evaluation.n - evaluation.correct:,}", "")
+    return rows
+
+
+def _scores(calibration: CalibrationDiagnosis) -> Table:
+    rows = table("probabilities", "ECE", "Brier score", "negative log-likelihood")
+    temperature = f"temperature {calibration.temperature or 1:.3g}"
+    for name, scored in (("as they are", calibration.before), (temperature, calibration.after)):
+        if scored:
+            rows.add_row(name, f"{scored.ece:.4f}", f"{scored.brier:.4f}", f"{scored.nll:.4f}")
+    return rows

@@ -208,7 +208,7 @@ def test_a_meter_is_shown_where_loading_takes_longer_than_a_moment(
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     load_with_progress(str(tmp_path), Output(quiet=False, as_json=False))
     said = capsys.readouterr().err
-    assert "reading pictures 60/60 pictures" in said
+    assert "reading pictures 100%: 60/60 pictures, in" in said
     assert "measuring pictures" in said
 
 
