@@ -166,9 +166,9 @@ def test_every_prefix_is_proportional(labels: np.ndarray, seed: int) -> None:
     classes, counts = np.unique(labels, return_counts=True)
     assert set(labels[order[: len(classes)]]) == set(classes), "a class is missing from the first images"
     for size in range(len(classes), len(labels) + 1):
-        found = np.array([np.count_nonzero(labels[order[:size]] == label) for label in classes])
+        counted = np.array([np.count_nonzero(labels[order[:size]] == label) for label in classes])
         # Half an image by rounding, and one a class that the guarantee of one image each may bring forward.
-        assert (np.abs(found - size * counts / len(labels)) <= 1 + len(classes) / 2).all()
+        assert (np.abs(counted - size * counts / len(labels)) <= 1 + len(classes) / 2).all()
 
 
 @given(label_arrays, seeds, st.data())
@@ -196,9 +196,9 @@ def test_splits_are_disjoint_and_complete(labels: np.ndarray, seed: int, data: s
     sizes = [first, second, len(labels) - first - second]
     parts = split_stratified(numbered(labels), sizes, seed)
     assert [len(part) for part in parts] == sizes
-    found = [positions(part) for part in parts]
-    assert set.union(*found) == set(range(len(labels)))
-    assert sum(len(part) for part in found) == len(labels)
+    places = [positions(part) for part in parts]
+    assert set.union(*places) == set(range(len(labels)))
+    assert sum(len(part) for part in places) == len(labels)
     for part in parts:
         for image, label in zip(part.images.reshape(-1, 2), part.labels, strict=True):
             assert labels[int(image[0]) * 256 + int(image[1])] == label, "an image lost its label"

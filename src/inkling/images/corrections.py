@@ -88,9 +88,9 @@ def _rows(path: Path) -> list[tuple[dict[str, str], str]]:
             reader = csv.DictReader(file, strict=True, restval="")
             missing = [name for name in _NEEDED if name not in (reader.fieldnames or ())]
             if missing:
-                found = ", ".join(reader.fieldnames or ()) or "an empty file"
+                columns = ", ".join(reader.fieldnames or ()) or "an empty file"
                 raise DataError(
-                    f"{path}: expected a CSV file with the columns {', '.join(_NEEDED)}, found {found[:200]}"
+                    f"{path}: expected a CSV file with the columns {', '.join(_NEEDED)}, found {columns[:200]}"
                 )
             return [(row, f"{path}, line {reader.line_num}") for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:

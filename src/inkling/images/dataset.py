@@ -143,7 +143,7 @@ class ImageDataset:
             )
 
     def stratified_subset(self, size: int, seed: int) -> ImageDataset:
-        """Return `size` images with the class proportions of the whole.
+        """Return `size` images in the class proportions of all of them.
 
         Subsets of one seed are nested: the 2,000-image subset is contained in the 50,000-image one, so that a
         comparison of sizes adds images and changes nothing else. Every class that has an image keeps at least one.

@@ -107,5 +107,5 @@ def _eight_bits(picture: Image.Image, path: Path) -> Image.Image:
     if picture.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(picture).astype(np.uint16) >> 8).astype(np.uint8))
     if picture.mode in ("I", "F"):
-        raise DataError(f"{path}: expected 8 or 16 bits a pixel, found 32: save it as 8-bit PNG")
+        raise DataError(f"{path}: expected 8 or 16 bits per pixel, found 32: save it as 8-bit PNG")
     return picture

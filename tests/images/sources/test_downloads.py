@@ -89,8 +89,8 @@ def no_own_mirror_and_no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)  # between a mirror's two tries
 
 
-def named(*mirrors: str, of: str = "content") -> NamedSet:
-    data = CONTENT if of == "content" else ARCHIVES
+def named(*mirrors: str, covers: str = "content") -> NamedSet:
+    data = CONTENT if covers == "content" else ARCHIVES
     return NamedSet(
         name="tiny",
         title="Tiny",
@@ -98,15 +98,15 @@ def named(*mirrors: str, of: str = "content") -> NamedSet:
         source="a test",
         class_names=("a", "b"),
         mirrors=mirrors,
-        digests={name: Digest(hashlib.sha256(content).hexdigest(), of) for name, content in data.items()},
+        digests={name: Digest(hashlib.sha256(content).hexdigest(), covers) for name, content in data.items()},
     )
 
 
-@pytest.mark.parametrize("of", ["content", "archive"])
-def test_fetch(server: Server, tmp_path: Path, of: str) -> None:
+@pytest.mark.parametrize("covers", ["content", "archive"])
+def test_fetch(server: Server, tmp_path: Path, covers: str) -> None:
     progress: list[LoadProgress] = []
     folder = tmp_path / "new" / "tiny"
-    files = fetch(named(server.mirror("good"), of=of), folder, progress.append)
+    files = fetch(named(server.mirror("good"), covers=covers), folder, progress.append)
     assert files == {name: folder / name for name in CONTENT}
     assert sorted(path.name for path in folder.iterdir()) == sorted(CONTENT)
     for name, path in files.items():
@@ -192,7 +192,7 @@ def test_content_is_verified_in_any_compression(tmp_path: Path) -> None:
         path.write_bytes(content)
         check_digest(path, digest)
     with pytest.raises(DataError, match="of its archive"):
-        check_digest(path, replace(digest, of="archive"))
+        check_digest(path, replace(digest, covers="archive"))
 
 
 def test_every_named_set_is_complete() -> None:

@@ -33,9 +33,9 @@ def test_round_trip(array: np.ndarray, compress: bool, named_gz: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / ("values.gz" if named_gz else "values")
         path.write_bytes(gzip.compress(content, mtime=0) if compress else content)
-        found = read_idx(path, (1, 2, 3, 4))
-    np.testing.assert_array_equal(found, array)
-    assert not found.flags.writeable
+        read = read_idx(path, (1, 2, 3, 4))
+    np.testing.assert_array_equal(read, array)
+    assert not read.flags.writeable
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""Where labelled images come from: one file a kind of source, all behind one registry."""
+"""Where labelled images come from: one file per kind of source, all behind one registry."""

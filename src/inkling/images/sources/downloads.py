@@ -24,12 +24,12 @@ from inkling.images.sources.protocol import LoadObserver, stage
 class Digest:
     """SHA-256 (hex) that a file must have.
 
-    `of` is "content" for the uncompressed bytes, whatever compression they come in, or "archive" for the
+    `covers` is "content" for the uncompressed bytes, whatever compression they come in, or "archive" for the
     published .gz file itself, where its authors record no other.
     """
 
     sha256: str
-    of: str = "content"
+    covers: str = "content"
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ class NamedSet:
         return tuple(self.digests)
 
 
-def _four(of: str, train_images: str, train_labels: str, test_images: str, test_labels: str) -> dict[str, Digest]:
+def _four(covers: str, train_images: str, train_labels: str, test_images: str, test_labels: str) -> dict[str, Digest]:
     names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
     hashes = (train_images, train_labels, test_images, test_labels)
-    return {f"{name}-ubyte.gz": Digest(sha256, of) for name, sha256 in zip(names, hashes, strict=True)}
+    return {f"{name}-ubyte.gz": Digest(sha256, covers) for name, sha256 in zip(names, hashes, strict=True)}
 
 
 NAMED_SETS = {
@@ -171,7 +171,7 @@ def find(
     progress = stage(observer, f"verifying {entry.name}", "files")
     for place, (name, digest) in enumerate(entry.digests.items(), 1):
         candidates = [folder / name]
-        if digest.of == "content":
+        if digest.covers == "content":
             candidates.append(folder / name.removesuffix(".gz"))
         for path in candidates:
             if path.is_file():
@@ -185,19 +185,19 @@ def find(
 
 def check_digest(path: Path, digest: Digest) -> None:
     """Raise DataError unless the file has the SHA-256 it must have."""
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     try:
         with open(path, "rb") as raw:
             compressed = raw.read(2) == b"\x1f\x8b"
-        unpack = compressed and digest.of == "content"
+        unpack = compressed and digest.covers == "content"
         with gzip.open(path, "rb") if unpack else open(path, "rb") as file:
             while block := file.read(1 << 20):
-                found.update(block)
+                sha256.update(block)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: truncated or damaged ({error}): delete it and fetch it again") from None
-    if found.hexdigest() != digest.sha256:
+    if sha256.hexdigest() != digest.sha256:
         raise DataError(
-            f"{path}: expected SHA-256 {digest.sha256[:16]}… of its {digest.of}, found {found.hexdigest()[:16]}…: "
+            f"{path}: expected SHA-256 {digest.sha256[:16]}… of its {digest.covers}, found {sha256.hexdigest()[:16]}…: "
             "delete it and fetch it again"
         )
 

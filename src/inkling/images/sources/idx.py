@@ -85,9 +85,9 @@ def read_idx(path: Path, dimensions: int | tuple[int, ...], observer: LoadObserv
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
     if len(values) != size:
-        found = f"only {len(values):,}" if len(values) < size else "more"
+        count = f"only {len(values):,}" if len(values) < size else "more"
         raise DataError(
-            f"{path}: its header promises {size:,} values (shape {shape}), found {found}: "
+            f"{path}: its header promises {size:,} values (shape {shape}), found {count}: "
             "replace the file with the original"
         )
     array = np.frombuffer(values, dtype=np.uint8)
@@ -148,7 +148,7 @@ class IdxFolder:
 def find_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
     """Map train, validation and test to the (image file, label file) found in a folder by MNIST's names."""
     paths: dict[tuple[str, str], Path] = {}
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.iterdir(), key=lambda path: path.name):  # Windows would sort without case
         match = _FILE.search(path.name)
         if match:
             paths.setdefault((_SPLITS[match["split"]], match["part"]), path)
