@@ -1,0 +1,134 @@
+"""What is no probability never becomes a diagnosis: every function that takes probabilities refuses it, and says why."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import inkling.diagnosis
+from inkling.diagnosis.accuracy import evaluate, evaluate_predictions
+from inkling.diagnosis.calibration import diagnose_calibration, measure_calibration
+from inkling.diagnosis.comparison import compare_over_seeds, compare_predictions
+from inkling.diagnosis.data_size import compare_sizes
+from inkling.diagnosis.deletion import deletion_test
+from inkling.diagnosis.label_errors import find_label_errors
+from inkling.diagnosis.mistakes import worst_mistakes
+from inkling.diagnosis.risk_coverage import risk_coverage
+from inkling.errors import DataError
+from inkling.images.dataset import ImageDataset
+from inkling.metrics.temperature import at_temperature, fit_temperature
+
+N, NAMES = 40, ("cat", "dog", "owl")
+LABELS = np.arange(N) % 3
+FINE = np.full((N, 3), 0.1, np.float32) + 0.7 * np.eye(3, dtype=np.float32)[LABELS]
+IMAGES = np.full((N, 2, 2, 1), 9, np.uint8)
+MAPS = np.ones((N, 2, 2))
+
+
+class Fixed:
+    """A classifier that gives the same answer always."""
+
+    image_shape, n_classes = (2, 2, 1), 3
+
+    def __init__(self, probabilities: NDArray[Any]) -> None:
+        self.probabilities = probabilities
+
+    def predict_proba(self, images: NDArray[np.uint8]) -> NDArray[Any]:
+        return self.probabilities[: len(images)]
+
+
+Diagnose = Callable[[NDArray[np.int64], NDArray[Any]], object]
+DIAGNOSES: dict[str, Diagnose] = {
+    "evaluate": lambda y, p: evaluate(Fixed(p), ImageDataset(IMAGES, y, NAMES)),
+    "evaluate_predictions": lambda y, p: evaluate_predictions(y, p, NAMES),
+    "measure_calibration": measure_calibration,
+    "diagnose_calibration": lambda y, p: diagnose_calibration(y, p, 2.0),
+    "risk_coverage": risk_coverage,
+    "compare_predictions": lambda y, p: compare_predictions(y, FINE, p),
+    "compare_over_seeds": lambda y, p: compare_over_seeds(y, [FINE, FINE], [FINE, p]),
+    "compare_sizes": lambda y, p: compare_sizes(10, [p], 20, [FINE], y),
+    "worst_mistakes": worst_mistakes,
+    "find_label_errors": find_label_errors,
+    "deletion_test": lambda y, p: deletion_test(lambda images: p[: len(images)], IMAGES, MAPS, labels=y),
+    "fit_temperature": fit_temperature,
+    "at_temperature": lambda y, p: at_temperature(p, 2.0),
+}
+
+
+def changed(value: float) -> NDArray[np.float32]:
+    """Probabilities of which one number of one image is another."""
+    other = FINE.copy()
+    other[7, 1] = value
+    return other
+
+
+LOGITS = np.log(FINE) * 3 + 5
+BAD: dict[str, tuple[NDArray[Any], str]] = {
+    "logits": (LOGITS, "from 0 to 1, found values from .* apply softmax to logits"),
+    "small logits": (np.full((N, 3), 0.9, np.float32), r"sum to 1, found 2\.7 for image 0: apply softmax to logits"),
+    "NaN": (changed(np.nan), r"finite probabilities.* 1 of 40 images, first for image 7: check the network's weights"),
+    "infinity": (changed(np.inf), "finite probabilities, found NaN or infinity"),
+    "negative": (changed(-0.2), r"from 0 to 1, found values from -0\.2"),
+    "a sum of 1.01": (changed(0.81), r"sum to 1, found 1\.01 for image 7"),
+    "text": (FINE.astype(str), "a NumPy array of numbers"),
+}
+
+
+@pytest.mark.parametrize("diagnose", DIAGNOSES.values(), ids=DIAGNOSES)
+@pytest.mark.parametrize(("probabilities", "message"), BAD.values(), ids=BAD)
+def test_what_is_no_probability_is_refused_by_each(
+    diagnose: Diagnose, probabilities: NDArray[Any], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        diagnose(LABELS, probabilities)
+
+
+@pytest.mark.parametrize("diagnose", DIAGNOSES.values(), ids=DIAGNOSES)
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_rounded_probabilities_are_taken_by_each(diagnose: Diagnose, kind: type) -> None:
+    diagnose(LABELS, FINE.astype(kind))
+
+
+@pytest.mark.parametrize("name", sorted(DIAGNOSES.keys() - {"at_temperature", "deletion_test"}))
+def test_what_does_not_belong_to_the_labels_is_refused_by_each(name: str) -> None:
+    diagnose = DIAGNOSES[name]
+    with pytest.raises(DataError, match="of the same images, N at least 1" if name != "evaluate" else "labels"):
+        diagnose(LABELS, FINE[:-1])
+    if name != "evaluate":  # a data set checks its own labels
+        with pytest.raises(DataError, match=r"expected labels in 0\.\.2"):
+            diagnose(LABELS + 1, FINE)
+        with pytest.raises(DataError, match="labels as whole numbers, found float64"):
+            diagnose(LABELS.astype(np.float64), FINE)
+
+
+@pytest.mark.parametrize("name", ["evaluate", "evaluate_predictions"])
+def test_more_columns_than_class_names_are_refused(name: str) -> None:
+    wider = np.concatenate([FINE, np.zeros((N, 1), np.float32)], axis=1)
+    with pytest.raises(DataError, match="3 classes, one column for each class name, found 4 columns"):
+        DIAGNOSES[name](LABELS, wider)
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
+def test_a_temperature_is_above_zero(temperature: float) -> None:
+    with pytest.raises(DataError, match="a temperature above 0"):
+        diagnose_calibration(LABELS, FINE, temperature)
+
+
+def test_no_diagnosis_is_forgotten() -> None:
+    """Every public function of the package with a parameter of probabilities is in the table above."""
+    taking = set()
+    for module in pkgutil.iter_modules(inkling.diagnosis.__path__, "inkling.diagnosis."):
+        members = vars(importlib.import_module(module.name)).values()
+        for member in members:
+            if inspect.isfunction(member) and member.__module__ == module.name and not member.__name__.startswith("_"):
+                parameters = inspect.signature(member).parameters
+                if any("proba" in parameter or parameter == "classifier" for parameter in parameters):
+                    taking.add(member.__name__)
+    assert taking == DIAGNOSES.keys() - {"fit_temperature", "at_temperature"}
