@@ -1,4 +1,4 @@
-"""What is no probability never becomes a diagnosis: every function that takes probabilities refuses it, and says why."""
+"""What is no probability never becomes a diagnosis: each function that takes probabilities says what is wrong."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def test_mean_interval_is_that_of_scipy(values: list[float]) -> None:
     array = np.array(values)
     interval = mean_interval(array)
     assert interval is not None
-    assert interval.low <= array.mean() + 1e-9 and array.mean() - 1e-9 <= interval.high
+    assert interval.low - 1e-9 <= array.mean() <= interval.high + 1e-9
     if array.std() > 1e-9:
         theirs = stats.t.interval(0.95, len(values) - 1, array.mean(), stats.sem(array))
         assert (interval.low, interval.high) == pytest.approx(theirs)
