@@ -211,7 +211,7 @@ class Perceptron:
         if len(self._inputs_buffer) < n:
             self._inputs_buffer = np.empty((n, self._inputs_buffer.shape[1]), self.dtype)
         x = self._inputs_buffer[:n]
-        np.multiply(images.reshape(n, -1), self.pixel_scale, out=x)
+        np.multiply(images.reshape(n, x.shape[1]), self.pixel_scale, out=x)
         return x
 
     def forward(self, x: Array) -> tuple[Array, Array]:
