@@ -88,6 +88,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(str(row))
 
 
+def calibrated(
+    rng: np.random.Generator, n: int, classes: int = 10, sharpness: float = 4.0
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Labels (N,) and the probabilities (N, K) that they are drawn from."""
+    logits = rng.normal(size=(n, classes)) * sharpness
+    probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    labels = (probabilities.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1)
+    return np.minimum(labels, classes - 1), probabilities.astype(np.float32)
+
+
 def idx_bytes(array: NDArray[np.uint8]) -> bytes:
     header = bytes([0, 0, 8, array.ndim]) + b"".join(length.to_bytes(4, "big") for length in array.shape)
     return header + array.tobytes()

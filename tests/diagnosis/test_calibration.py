@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
 from command_line import assert_refused, inkling, last_json
-from conftest import Simulated
+from conftest import Simulated, calibrated
 from inkling.diagnosis.accuracy import evaluate_predictions
 from inkling.diagnosis.calibration import BINS, diagnose_calibration, measure_calibration
 from inkling.diagnosis.risk_coverage import risk_coverage
@@ -22,17 +21,6 @@ from inkling.metrics.temperature import at_temperature, fit_temperature
 from inkling.runs.execute import Plan, execute
 from inkling.runs.run import Run
 from inkling.training.recipes.registry import recipe
-
-Drawn = tuple[NDArray[np.int64], NDArray[np.float32]]
-
-
-def calibrated(rng: np.random.Generator, n: int, classes: int = 10, sharpness: float = 4.0) -> Drawn:
-    """Labels drawn from the probabilities themselves."""
-    logits = rng.normal(size=(n, classes)) * sharpness
-    probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities /= probabilities.sum(axis=1, keepdims=True)
-    labels = (probabilities.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1)
-    return np.minimum(labels, classes - 1), probabilities.astype(np.float32)
 
 
 def test_scores_by_hand() -> None:
@@ -76,36 +64,6 @@ def test_calibrated_classifiers_are_not_called_so_in_a_thousand_simulations(simu
         called += measure_calibration(labels[part], probabilities[part]).level != "none shown"
     simulated("Calibrated probabilities are not called over- or underconfident, n = 500", 1 - called / 1000, 1000)
     assert called <= 70
-
-
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 1.8, 4.0])
-def test_a_known_temperature_is_found_again(temperature: float) -> None:
-    labels, probabilities = calibrated(np.random.default_rng(3), 5000)
-    sharpened = at_temperature(probabilities, 1 / temperature)
-    found = fit_temperature(labels, sharpened)
-    assert found == pytest.approx(temperature, rel=0.05)
-    np.testing.assert_allclose(at_temperature(sharpened, temperature), probabilities, atol=1e-3)
-    np.testing.assert_array_equal(sharpened.argmax(axis=1), probabilities.argmax(axis=1))
-
-
-def test_temperature_of_logits() -> None:
-    logits = np.array([[2.0, 1.0, -1.0], [300.0, 0.0, -300.0]])
-    softmax = np.exp(logits - logits.max(axis=1, keepdims=True))
-    softmax /= softmax.sum(axis=1, keepdims=True)
-    expected = np.exp(logits[0] / 3) / np.exp(logits[0] / 3).sum()
-    found = at_temperature(softmax.astype(np.float32), 3.0)
-    np.testing.assert_allclose(found[0], expected, rtol=1e-5)
-    assert np.isfinite(found).all()
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
-
-
-def test_the_temperature_of_a_perfect_network_is_finite() -> None:
-    labels = np.arange(30) % 3
-    probabilities = np.full((30, 3), 0.1, np.float32)
-    probabilities[np.arange(30), labels] = 0.8
-    assert 0.2 < fit_temperature(labels, probabilities) < 1
-    assert fit_temperature(labels, np.full((30, 3), 1 / 3, np.float32)) == pytest.approx(1, abs=1e-3)
 
 
 def test_an_overconfident_classifier_is_called_so_and_corrected() -> None:
@@ -153,28 +111,7 @@ def test_errors_in_both_directions_are_seen_though_the_means_agree() -> None:
     assert found.before.ece == pytest.approx(0.15)
 
 
-def test_rejecting_the_least_confident() -> None:
-    confidence = np.linspace(0.99, 0.5, 200)
-    labels = np.zeros(200, np.int64)
-    labels[190:] = 1  # the least confident tenth is half wrong
-    probabilities = np.stack([confidence, 1 - confidence], axis=1)
-    found = risk_coverage(labels, probabilities)
-    assert found.at(0).error == pytest.approx(10 / 200)
-    assert (found.at(0.1).error, found.at(0.1).kept) == (0, 180)
-    assert found.at(0.025).error == pytest.approx(5 / 195)
-    assert found.area == pytest.approx(sum(k / (190 + k) for k in range(1, 11)) / 200)
-    assert "lowers the error rate: 0.0% [0.0, 2.1] instead of 5.0% (n = 180 of 200)" in found.verdict
-
-
-def test_rejecting_at_random_changes_nothing() -> None:
-    labels = np.arange(1000) % 4 // 3  # a quarter wrong, all of the same confidence
-    found = risk_coverage(labels, np.tile([[0.6, 0.4]], (1000, 1)))
-    assert {round(one.error, 9) for one in found.points} == {0.25}
-    assert found.area == pytest.approx(0.25)
-    assert "does not lower the error rate: 25.0% [" in found.verdict
-
-
-def test_what_is_no_prediction_is_refused() -> None:
+def test_labels_of_other_images_raise() -> None:
     with pytest.raises(DataError, match="the same images"):
         measure_calibration(np.zeros(3, np.int64), np.ones((2, 2)))
     with pytest.raises(DataError, match="the same images"):
