@@ -24,7 +24,7 @@ app = typer.Typer(help="List, look at, and fetch images.", no_args_is_help=True,
 
 @app.command("list")
 def list_sources(quiet: Quiet = False, json: Json = False) -> None:
-    """List the data sets known by name, and whether they are here."""
+    """List the data sets known by name, and whether they are downloaded."""
     from inkling.images.sources.downloads import NAMED_SETS, data_folder, find
 
     output = Output(quiet, json)
@@ -111,6 +111,7 @@ def fetch(
     json: Json = False,
 ) -> None:
     """Download a named data set and verify every byte of it."""
+    from inkling.cli.downloads import load_meters
     from inkling.errors import UnknownSourceError, did_you_mean
     from inkling.images.sources.downloads import NAMED_SETS, data_folder
     from inkling.images.sources.downloads import fetch as fetch_files
@@ -121,10 +122,8 @@ def fetch(
             f"no data set is called '{name}'{did_you_mean(name, NAMED_SETS)}: there is {', '.join(NAMED_SETS)}"
         )
     with ExitStack() as stack:
-        from inkling.cli.downloads import load_meters
-
         files = fetch_files(NAMED_SETS[name], data_folder() / name, load_meters(output, stack))
     output.result(
         {"name": name, "files": [str(path) for path in files.values()]},
-        f"{name}: {len(files)} files, every checksum right, in {data_folder() / name}",
+        f"{name}: {len(files)} files in {data_folder() / name}, all checksums correct",
     )

@@ -22,16 +22,18 @@ def load_with_progress(source: str, output: Output, corrections: Path | None = N
 
 
 def load_meters(output: Output, stack: ExitStack) -> LoadObserver:
-    """Return what `load_images` and `fetch` call; each stage gets a meter of its own."""
-    meters: dict[str, Meter] = {}
+    """Return what `load_images` and `fetch` call; each stage gets a meter of its own, in place of the one before."""
+    meter: Meter | None = None
 
     def show(progress: LoadProgress) -> None:
+        nonlocal meter
         name, (done, total, unit) = progress.stage, _in_units(progress)
         if not total:
             return
-        if name not in meters:
-            meters[name] = stack.enter_context(output.progress(total, name))
-        meters[name].update(done, f"{done:,}/{total:,} {unit}")
+        if meter is None or meter.what != name:
+            stack.close()
+            meter = stack.enter_context(output.progress(total, name))
+        meter.update(done, f"{done:,}/{total:,} {unit}")
 
     return show
 

@@ -64,7 +64,10 @@ def open_picture(path: Path, mode: str) -> Image.Image:
         If it cannot be read as a picture.
     """
     with _opened(path) as file:
-        picture = _eight_bits(ImageOps.exif_transpose(file), path).convert("RGBA")
+        picture = _eight_bits(ImageOps.exif_transpose(file), path)
+        if picture.mode in ("L", "RGB") and "transparency" not in picture.info:
+            return picture.convert(mode)
+        picture = picture.convert("RGBA")
     paper = Image.new("RGBA", picture.size, "white")
     return Image.alpha_composite(paper, picture).convert(mode)
 
