@@ -20,7 +20,8 @@ from inkling.images.dataset import Splits
 from inkling.images.sources.digits import load_digits
 from inkling.networks.catalogue import build_network
 from inkling.networks.ensemble import Ensemble
-from inkling.networks.numpy.perceptron import Perceptron, softmax
+from inkling.networks.numpy.equations import softmax
+from inkling.networks.numpy.perceptron import Perceptron
 from inkling.networks.protocols import Network
 from inkling.training.loop import train
 from inkling.training.recipes.registry import recipe

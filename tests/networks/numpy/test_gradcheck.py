@@ -119,7 +119,7 @@ def test_torch_alone_catches_a_tiny_mistake(monkeypatch: pytest.MonkeyPatch) -> 
     checks = by_name(check_gradients(small(), IMAGES, LABELS))
     assert checks["batch W1"].difference_error < 1e-6
     assert not checks["batch W1"].passed
-    assert not checks["trace dL_dW1"].passed, "walk and gradients differ, and nothing said so"
+    assert not checks["trace dL_dW1"].passed, "trace and gradients differ, and nothing said so"
 
 
 @pytest.mark.parametrize("name", JACOBIANS)

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from itertools import pairwise
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +20,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import expit
 from scipy.special import softmax as scipy_softmax
+from threadpoolctl import threadpool_limits
 
 from inkling.errors import NetworkError
+from inkling.networks.numpy.equations import affine, cross_entropy, sigmoid, softmax
 from inkling.networks.numpy.optimizers import OptimizerSettings
-from inkling.networks.numpy.perceptron import Perceptron, affine, cross_entropy, sigmoid, softmax
+from inkling.networks.numpy.perceptron import Perceptron
+from inkling.networks.protocols import Network
 
 SHAPE = (3, 2, 1)
 RNG = np.random.default_rng(5)
@@ -183,7 +193,9 @@ def test_load_state_refuses(change: dict[str, np.ndarray | None], message: str) 
         np.testing.assert_array_equal(array, before[name])
 
 
-@pytest.mark.parametrize("options", [{"hidden": 0}, {"n_classes": 1}, {"image_shape": (0, 2, 1)}, {"dtype": "int8"}])
+@pytest.mark.parametrize(
+    "options", [{"hidden": 0}, {"n_classes": 1}, {"image_shape": (0, 2, 1)}, {"image_shape": (3, 2)}, {"dtype": "int8"}]
+)
 def test_impossible_networks_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(NetworkError, match="found"):
         small(**options)
@@ -226,7 +238,7 @@ def test_callers_arrays_are_never_changed() -> None:
     np.testing.assert_array_equal(weights, np.linspace(0, 1, 6))
 
 
-def test_walk_survives_later_calls() -> None:
+def test_trace_survives_later_calls() -> None:
     network = small()
     steps = network.trace(IMAGES[0], 0)
     before = {name: array.copy() for name, array in steps.items()}
@@ -241,3 +253,115 @@ def test_prediction_does_not_depend_on_the_batch() -> None:
     together = network.predict_proba(images)
     np.testing.assert_allclose(together[500:], network.predict_proba(images[500:]), rtol=1e-5)
     np.testing.assert_allclose(together.sum(axis=1), 1, rtol=1e-6)
+
+
+@pytest.fixture
+def busy_threads() -> Iterator[None]:
+    """Threads that take turns very often, each with linear algebra of its own: what goes wrong between them, does."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    with threadpool_limits(1):
+        yield
+    sys.setswitchinterval(before)
+
+
+def test_threads_that_predict_at_once_get_their_own_predictions(busy_threads: None) -> None:
+    network = Perceptron()
+    batches = np.random.default_rng(0).integers(0, 256, (24, 64, 28, 28, 1), dtype=np.uint8)
+    expected = [network.predict_proba(batch) for batch in batches]
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(20):
+            for alone, together in zip(expected, threads.map(network.predict_proba, batches), strict=True):
+                np.testing.assert_array_equal(alone, together)
+
+
+def test_predictions_during_training_are_of_their_own_images(busy_threads: None) -> None:
+    network = Perceptron()
+    images = np.random.default_rng(0).integers(0, 256, (64, 28, 28, 1), dtype=np.uint8)
+    expected, others = network.predict_proba(images), 255 - images
+    with ThreadPoolExecutor(1) as threads:
+        steps = threads.submit(lambda: [network.train_step(others, np.arange(64) % 3, 0.0) for _ in range(200)])
+        while not steps.done():
+            np.testing.assert_array_equal(network.predict_proba(images), expected)
+        steps.result()
+
+
+UNIFORM = np.full((6, 3), 1 / 3, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("images", "targets", "weights", "message"),
+    [
+        (IMAGES / 255, LABELS, None, "takes uint8 images of shape"),
+        (IMAGES.transpose(0, 3, 1, 2), LABELS, None, "found uint8 of shape"),
+        (IMAGES[:0], LABELS[:0], None, "1 image or more"),
+        (IMAGES, LABELS[:5], None, r"found 6 images and int64 of shape \(5,\)"),
+        (IMAGES, LABELS - 1, None, r"labels must lie in 0\.\.2, found -1 to 1"),
+        (IMAGES, LABELS + 1, None, r"labels must lie in 0\.\.2, found 1 to 3"),
+        (IMAGES, LABELS.astype(float), None, "labels .whole numbers."),
+        (IMAGES, LABELS.astype(str), None, "labels .whole numbers."),
+        (IMAGES, np.eye(3, dtype=np.int64)[LABELS], None, "rows of 3 probabilities, found 6 images and int64"),
+        (IMAGES, np.full((6, 4), 0.25), None, r"rows of 3 probabilities, found 6 images and float64 of shape \(6, 4\)"),
+        (IMAGES, UNIFORM * 2, None, "each row's sum 1"),
+        (IMAGES, UNIFORM - np.array([1, 0, -1]), None, "must be 0 or more"),
+        (IMAGES, np.where(np.eye(6, 3), np.nan, UNIFORM), None, "each row's sum 1, found nan"),
+        (IMAGES, LABELS, np.ones(5), "one number for each of 6 images"),
+        (IMAGES, LABELS, np.ones((6, 1)), "one number for each of 6 images"),
+        (IMAGES, LABELS, np.array([1, 1, 1, 1, 1, -0.1]), "0 or more, found -0.1"),
+        (IMAGES, LABELS, np.array([1, 1, 1, 1, 1, np.nan]), "finite"),
+        (IMAGES, LABELS, np.array([1, 1, 1, 1, 1, np.inf]), "finite"),
+    ],
+)
+@pytest.mark.parametrize("name", ["perceptron", "torch"])
+def test_what_is_no_batch_is_refused_and_changes_nothing(
+    name: str, images: np.ndarray, targets: np.ndarray, weights: np.ndarray | None, message: str
+) -> None:
+    network: Network = small()
+    if name == "torch":
+        torch = pytest.importorskip("torch")
+        from inkling.networks.torch.network import TorchNetwork
+
+        network = TorchNetwork(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(6, 3)), SHAPE, 3, device="cpu")
+    before = network.state()
+    with pytest.raises(NetworkError, match=message):
+        network.train_step(images, targets, 0.1, weights)
+    after = network.state()
+    assert after.keys() == before.keys()
+    assert all(np.array_equal(after[array], before[array]) for array in before)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda network: pickle.loads(pickle.dumps(network))])
+def test_a_copy_learns_what_the_original_would_and_leaves_it_alone(
+    duplicate: Callable[[Perceptron], Perceptron],
+) -> None:
+    network = small()
+    network.configure(OptimizerSettings("adam", momentum=0.9))
+    network.train_step(IMAGES, LABELS, 0.1)
+    twin, before = duplicate(network), network.state()
+    losses = [twin.train_step(IMAGES, LABELS, 0.1) for _ in range(3)]
+    for name, array in network.state().items():
+        np.testing.assert_array_equal(array, before[name])
+    assert [network.train_step(IMAGES, LABELS, 0.1) for _ in range(3)] == losses
+
+
+def test_what_the_units_and_maps_of_a_network_are() -> None:
+    network = small()
+    hidden = network.hidden_layer(IMAGES)
+    logits = hidden.activations @ hidden.weights + hidden.bias
+    np.testing.assert_allclose(scipy_softmax(logits, axis=1), network.predict_proba(IMAGES), rtol=1e-6)
+    hidden.weights[:] = 0
+    assert network.parameters["W2"].any()
+    assert network.hidden_layer(IMAGES[:0]).activations.shape == (0, 4)
+    assert network.feature_maps(IMAGES[0]) == []
+    assert network.device == "cpu"
+
+
+def test_the_document_names_functions_where_they_are() -> None:
+    pytest.importorskip("torch")
+    rows = re.findall(r"^\| .* \| (`.*`) \| `(\w+)\.py` \|$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(rows) == 15
+    for functions, file in rows:
+        module = import_module(f"inkling.networks.{'torch' if file == 'autograd' else 'numpy'}.{file}")
+        for name in re.findall(r"`([\w.]+)`", functions):
+            owner = Perceptron if name.startswith("Perceptron.") else module
+            assert attrgetter(name.removeprefix("Perceptron."))(owner), f"{file}.py has no {name}"

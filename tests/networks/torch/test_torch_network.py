@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import builtins
+import copy
+import pickle
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -295,20 +297,78 @@ def test_the_perceptrons_commands_do_not_load_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_feature_maps_and_first_filters() -> None:
-    network = build_network("cnn", (8, 10, 3), 3)
-    assert isinstance(network, TorchNetwork)
-    filters = network.first_layer()
-    assert filters is not None
-    assert filters.shape == (32, 3, 3, 3)
-    np.testing.assert_array_equal(filters[5, :, :, 2], network.state()["0.weight"][5, 2])
-    maps = network.feature_maps(pictures(1, (8, 10, 3))[0])
-    assert maps[0][0].kind == "convolution"
-    assert all(array.shape == layer.output_shape for layer, array in maps)
-    after_relu = [array for layer, array in maps if layer.kind == "relu"]
-    assert after_relu
-    assert all((array >= 0).all() for array in after_relu)
-    assert TorchNetwork(linear(), (8, 8, 1), 3).first_layer() is None
+def test_a_precision_that_there_is_not_is_refused() -> None:
+    network = build_network("small-cnn", (8, 8, 1), 3)
+    with pytest.raises(NetworkError, match="precision must be one of float32, bfloat16, found 'float16'"):
+        network.configure(SGD, "float16")
+
+
+class Unfit(torch.nn.Module):  # type: ignore[misc]
+    def forward(self, x: Any) -> Any:
+        return {"logits": x}
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        (
+            torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 13)),
+            r"shape \(1, 3\) for one image, found \(1, 13\)",
+        ),
+        (torch.nn.Conv2d(1, 3, 3), r"found \(1, 3, 6, 6\)"),
+        (torch.nn.Conv2d(3, 3, 3), r"'mine' fails on a blank image of shape \(8, 8, 1\): .*to have 3 channels"),
+        (torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(60, 3)), "fails on a blank image"),
+        (torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3)).double(), "fails on a blank image"),
+        (Unfit(), "found dict"),
+    ],
+)
+def test_a_module_that_does_not_fit_is_refused_before_it_trains(module: Any, message: str) -> None:
+    with pytest.raises(NetworkError, match=message) as refusal:
+        TorchNetwork(module, (8, 8, 1), 3, "mine")
+    assert "\n" not in str(refusal.value)
+
+
+def test_making_a_network_of_a_module_changes_neither_its_arrays_nor_torchs_generator() -> None:
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 4, 3),
+        torch.nn.BatchNorm2d(4),
+        torch.nn.Dropout2d(0.5),
+        torch.nn.Flatten(),
+        torch.nn.LazyLinear(3),
+    )
+    before, generator = torch.clone(module[1].running_mean), torch.get_rng_state()
+    network = TorchNetwork(module, (8, 8, 1), 3)
+    assert torch.equal(module[1].running_mean, before)
+    assert torch.equal(torch.get_rng_state(), generator)
+    assert network.train_step(pictures(6), np.arange(6) % 3, 0.1) > 0
+
+
+@pytest.mark.parametrize("optimizer", [OptimizerSettings(), SGD, ADAM], ids=["sgd", "momentum", "adam"])
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda network: pickle.loads(pickle.dumps(network))])
+def test_a_copy_learns_what_the_original_would_and_leaves_it_alone(
+    optimizer: OptimizerSettings, duplicate: Callable[[Network], Network]
+) -> None:
+    network, images, labels = build_network("reference-cnn", (8, 8, 1), 3, 1), pictures(12), np.arange(12) % 3
+    network.configure(optimizer)
+    for _ in range(2):
+        network.train_step(images, labels, 0.05)
+    before, twin = network.state(), duplicate(network)
+    assert same(twin.state(), before)
+    losses = [twin.train_step(images, labels, 0.05) for _ in range(3)]
+    assert same(network.state(), before)
+    assert not same(weights_only(twin.state()), weights_only(before))
+    assert [network.train_step(images, labels, 0.05) for _ in range(3)] == losses  # dropout's masks too
+    assert same(network.state(), twin.state())
+
+
+def test_an_untrained_copy_has_its_own_random_numbers_and_arithmetic() -> None:
+    network = build_network("reference-cnn", (8, 8, 1), 3, 1)
+    network.configure(SGD, "bfloat16")
+    twin = copy.deepcopy(network)
+    assert [n.train_step(pictures(6), np.arange(6) % 3, 0.1) for n in (twin, twin)] == [
+        n.train_step(pictures(6), np.arange(6) % 3, 0.1) for n in (network, network)
+    ]
+    assert same(network.state(), twin.state())
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that PyTorch can use")
@@ -322,13 +382,21 @@ def test_a_gpu_learns_as_well() -> None:
     assert abs(accuracies["cpu"] - accuracies["cuda"]) < 0.03
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there_is_said() -> None:
-    with pytest.raises(NetworkError, match="no GPU that PyTorch can use was found"):
-        build_network("cnn", (8, 8, 1), 3, device="cuda")
-    with pytest.raises(
-        NetworkError, match="a device is one of auto, cpu, cuda, mps, or a certain GPU as cuda:1, found 'gpu'"
-    ):
-        build_network("cnn", (8, 8, 1), 3, device="gpu")
-    with pytest.raises(NetworkError, match="the perceptron computes on the CPU"):
-        build_network("perceptron", (8, 8, 1), 3, device="cuda")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that PyTorch can use")
+def test_a_step_on_a_gpu_returns_before_its_loss_is_known() -> None:
+    losses = {}
+    for device in ("cpu", "cuda"):
+        network = build_network("cnn", (8, 8, 1), 3, 0, device)
+        losses[device] = network.train_step(pictures(32), np.arange(32) % 3, 0.1)
+    assert isinstance(losses["cpu"], float)
+    assert not isinstance(losses["cuda"], float)
+    assert float(losses["cuda"]) == pytest.approx(losses["cpu"], rel=1e-4)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that PyTorch can use")
+def test_a_copy_of_a_network_on_a_gpu_is_on_that_gpu() -> None:
+    network = build_network("cnn", (8, 8, 1), 3, 0, "cuda:0")
+    network.train_step(pictures(32), np.arange(32) % 3, 0.1)
+    twin = copy.deepcopy(network)
+    assert twin.device == network.device == "cuda:0"
+    assert same(twin.state(), network.state())

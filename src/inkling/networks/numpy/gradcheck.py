@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from inkling.errors import NetworkError
-from inkling.networks.numpy.perceptron import Perceptron, affine, cross_entropy, sigmoid
+from inkling.networks.numpy.equations import affine, cross_entropy, sigmoid
+from inkling.networks.numpy.perceptron import Perceptron
 from inkling.networks.protocols import Classifier
 
 Array = NDArray[np.floating[Any]]
@@ -206,7 +207,7 @@ class _Nudged:
 
     def __init__(self, network: Perceptron, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
         self.labels = labels
-        self.x = network.inputs(images).copy()  # (N, D)
+        self.x = network.inputs(images)  # (N, D)
         self.w1, self.b1, self.w2, self.b2 = (network.parameters[name] for name in ("W1", "b1", "W2", "b2"))
         self.a1 = affine(self.x, self.w1, self.b1)  # (N, H)
         self.f1, self.a2 = network.forward(self.x)  # (N, H), (N, K)

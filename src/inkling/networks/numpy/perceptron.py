@@ -1,4 +1,4 @@
-"""A two-layer perceptron written out in NumPy: forward, the six Jacobians, the gradients, one training step.
+"""A two-layer perceptron written out in NumPy: forward beside backward, one training step, its saved arrays.
 
 Images are row vectors, so that a batch is a matrix with one image a row:
 
@@ -22,75 +22,23 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from inkling.errors import NetworkError
-from inkling.networks.checks import check_images, check_parameters, check_sizes, check_state
+from inkling.networks.checks import check_batch, check_images, check_parameters, check_sizes, check_state
+from inkling.networks.numpy.equations import (
+    Array,
+    affine,
+    affine_backward,
+    affine_backward_input,
+    cross_entropy,
+    sigmoid,
+    sigmoid_backward,
+    softmax,
+    softmax_cross_entropy_backward,
+)
+from inkling.networks.numpy.jacobians import jacobians, trace
 from inkling.networks.numpy.optimizers import OptimizerSettings, optimizer_of
 from inkling.networks.protocols import FLOAT32, OPTIMIZER, HiddenLayer, Layer, State, Targets
 
-Array = NDArray[np.floating[Any]]
-
-
-# Each backward rule stands beside its forward rule. `d_z` is the gradient of the loss with respect to z.
-
-
-def affine(x: Array, w: Array, b: Array) -> Array:
-    """A = x W + b."""
-    a: Array = x @ w  # (N, H)
-    a += b
-    return a
-
-
-def affine_backward(d_a: Array, x: Array) -> tuple[Array, Array]:
-    """Gradients for W and b: x^T d_a, and d_a summed over the batch."""
-    return x.T @ d_a, d_a.sum(axis=0, keepdims=True)  # (D, H), (1, H)
-
-
-def affine_backward_input(d_a: Array, w: Array) -> Array:
-    """Gradient for x: d_a W^T."""
-    d_x: Array = d_a @ w.T  # (N, D)
-    return d_x
-
-
-def sigmoid(a: Array) -> Array:
-    """1 / (1 + exp(-a)), which is (1 + tanh(a/2)) / 2 and so cannot overflow."""
-    f = np.tanh(a * a.dtype.type(0.5))
-    f += 1
-    f *= a.dtype.type(0.5)
-    return f
-
-
-def sigmoid_backward(d_f: Array, f: Array) -> Array:
-    """d_f * f * (1 - f)."""
-    return d_f * f * (1 - f)
-
-
-def softmax(a: Array) -> Array:
-    """exp(a) / sum exp(a) a row; the row's largest logit is subtracted first, which changes nothing but overflow."""
-    p: Array = np.exp(a - a.max(axis=1, keepdims=True))
-    p /= p.sum(axis=1, keepdims=True)
-    return p
-
-
-def cross_entropy(a: Array, targets: Targets) -> Array:
-    """-log softmax(a)[label], shape (N,), from the logits themselves: finite for any finite logits.
-
-    Targets that are probabilities q (N, K) give -sum_k q_k log softmax(a)_k.
-    """
-    shifted = a - a.max(axis=1, keepdims=True)
-    soft = targets.ndim == 2
-    chosen: Array = (shifted * targets).sum(axis=1) if soft else shifted[np.arange(len(targets)), targets]
-    losses: Array = np.log(np.exp(shifted).sum(axis=1)) - chosen
-    return losses
-
-
-def softmax_cross_entropy_backward(p: Array, targets: Targets, weights: Array) -> Array:
-    """Gradient of sum(weights * cross-entropy) for the logits: weights * (p - q), q being one-hot for a label."""
-    d_a = p.copy()
-    if targets.ndim == 2:
-        d_a -= targets
-    else:
-        d_a[np.arange(len(targets)), targets] -= 1
-    d_a *= weights[:, np.newaxis]
-    return d_a
+_PREDICTION_BATCH = 256
 
 
 class Perceptron:
@@ -144,7 +92,7 @@ class Perceptron:
             "b2": np.zeros((1, self._n_classes), self.dtype),
         }
         self._optimizer = optimizer_of(OptimizerSettings())
-        self._inputs_buffer = np.empty((0, inputs), self.dtype)
+        self._batch_memory = np.empty((0, inputs), self.dtype)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -205,13 +153,13 @@ class Perceptron:
     # --- forward -----------------------------------------------------------------------------------------------
 
     def inputs(self, images: NDArray[np.uint8]) -> Array:
-        """Return x, the pixels as rows of numbers in 0..1, shape (N, D). Valid until the next call."""
-        n = len(images)
-        # A fresh array of this size costs more than the division: its pages must be mapped every time.
-        if len(self._inputs_buffer) < n:
-            self._inputs_buffer = np.empty((n, self._inputs_buffer.shape[1]), self.dtype)
-        x = self._inputs_buffer[:n]
-        np.multiply(images.reshape(n, x.shape[1]), self.pixel_scale, out=x)
+        """Return x, the pixels as rows of numbers in 0..1, shape (N, D)."""
+        return self._scaled(images, np.empty((len(images), self.parameters["W1"].shape[0]), self.dtype))
+
+    def _scaled(self, images: NDArray[np.uint8], memory: Array) -> Array:
+        """Write x into the first rows of an array, and return them."""
+        x = memory[: len(images)]
+        np.multiply(images.reshape(x.shape), self.pixel_scale, out=x)
         return x
 
     def forward(self, x: Array) -> tuple[Array, Array]:
@@ -224,9 +172,11 @@ class Perceptron:
         """Return p, float32 of shape (N, K), for uint8 images (N, H, W, C)."""
         check_images(self, images)
         probabilities = np.empty((len(images), self.n_classes), np.float32)
-        for start in range(0, len(images), 256):
-            part = slice(start, start + 256)
-            probabilities[part] = softmax(self.forward(self.inputs(images[part]))[1])
+        # Of this call alone: several threads may predict at once.
+        memory = np.empty((min(len(images), _PREDICTION_BATCH), self.parameters["W1"].shape[0]), self.dtype)
+        for start in range(0, len(images), _PREDICTION_BATCH):
+            part = slice(start, start + _PREDICTION_BATCH)
+            probabilities[part] = softmax(self.forward(self._scaled(images[part], memory))[1])
         return probabilities
 
     # --- backward ----------------------------------------------------------------------------------------------
@@ -240,7 +190,7 @@ class Perceptron:
         ----------
         images : ndarray of uint8, shape (N, H, W, C)
         targets : ndarray
-            Labels, int64 (N,), or probabilities of the classes, float (N, K).
+            Labels, integers (N,) in 0..K-1, or probabilities of the classes, float (N, K).
         weights : ndarray of float, shape (N,), optional
             The loss is sum(weights * cross-entropy) / N; without weights, the mean.
 
@@ -250,9 +200,12 @@ class Perceptron:
         gradients : dict of str to ndarray
             "W1", "b1", "W2", "b2", in the shapes of the parameters.
         """
+        check_batch(self, images, targets, weights)
+        return self._gradients(self.inputs(images), targets, weights)
+
+    def _gradients(self, x: Array, targets: Targets, weights: Array | None) -> tuple[float, dict[str, Array]]:
         n = len(targets)
         share = np.full(n, 1 / n, self.dtype) if weights is None else (np.asarray(weights) / n).astype(self.dtype)
-        x = self.inputs(images)
         f1, a2 = self.forward(x)
         loss = float(share @ cross_entropy(a2, targets))
         d_a2 = softmax_cross_entropy_backward(softmax(a2), targets, share)  # (N, K)
@@ -280,8 +233,18 @@ class Perceptron:
         learning_rate: float,
         weights: NDArray[np.floating[Any]] | None = None,
     ) -> float:
-        """Take one step of gradient descent on a batch; return its mean loss before the step."""
-        loss, gradients = self.gradients(images, targets, weights)
+        """Take one step of gradient descent on a batch; return its mean loss before the step.
+
+        Raises
+        ------
+        NetworkError
+            If images, targets or weights do not fit, or there is no image.
+        """
+        check_batch(self, images, targets, weights)
+        # Reused from step to step: the pages of a fresh array of this size cost more than the scaling.
+        if len(self._batch_memory) < len(images):
+            self._batch_memory = np.empty((len(images), self.parameters["W1"].shape[0]), self.dtype)
+        loss, gradients = self._gradients(self._scaled(images, self._batch_memory), targets, weights)
         self._optimizer.update(self.parameters, gradients, learning_rate)
         return loss
 
@@ -308,75 +271,12 @@ class Perceptron:
     # --- one image, every number in sight ----------------------------------------------------------------------
 
     def jacobians(self, image: NDArray[np.uint8]) -> dict[str, Array]:
-        """Return the six Jacobians of the network at one image.
-
-        Parameters
-        ----------
-        image : ndarray of uint8, shape (H, W, C)
-
-        Returns
-        -------
-        dict of str to ndarray
-            The first axis is the output, the others are those of what it is derived by:
-            "da2_db2" (K, K), "da2_dW2" (K, H, K), "da2_df1" (K, H), "df1_da1" (H, H), "da1_db1" (H, H),
-            "da1_dW1" (H, D, H).
-        """
-        check_images(self, image[np.newaxis])
-        x = self.inputs(image[np.newaxis])
-        f1, _ = self.forward(x)
-        outputs, units = (np.eye(size, dtype=self.dtype) for size in (self.n_classes, self.hidden))
-        return {
-            "da2_db2": outputs.copy(),  # a2_k moves with b2_k alone
-            "da2_dW2": np.einsum("h,kj->khj", f1[0], outputs),  # da2_k / dW2_hj = f1_h [j = k]
-            "da2_df1": self.parameters["W2"].T.copy(),  # da2_k / df1_h = W2_hk
-            "df1_da1": np.diag(f1[0] * (1 - f1[0])),  # s' = s (1 - s), unit by unit
-            "da1_db1": units.copy(),
-            "da1_dW1": np.einsum("d,hj->hdj", x[0], units),  # da1_h / dW1_dj = x_d [j = h]
-        }
+        """Return the six Jacobians at one image (H, W, C): see `inkling.networks.numpy.jacobians.jacobians`."""
+        return jacobians(self, image)
 
     def trace(self, image: NDArray[np.uint8], label: int) -> dict[str, Array]:
-        """Walk one image forward and back, and return every intermediate by name, in the order of the computation.
-
-        Parameters
-        ----------
-        image : ndarray of uint8, shape (H, W, C)
-        label : int
-
-        Returns
-        -------
-        dict of str to ndarray
-            Forward "x" (1, D), "a1" (1, H), "f1" (1, H), "a2" (1, K), "y_hat" (1, K), "loss" (); backward
-            "dL_da2", "dL_dW2", "dL_db2", "dL_df1", "dL_da1", "dL_dW1", "dL_db1", each shaped as what follows
-            the d. The gradients are contractions of the six Jacobians, not the batched shortcuts of `gradients`.
-        """
-        if not 0 <= label < self.n_classes:
-            raise NetworkError(f"a label must lie in 0..{self.n_classes - 1}, found {label}")
-        jacobian = self.jacobians(image)
-        x = self.inputs(image[np.newaxis]).copy()
-        w = self.parameters
-        a1 = affine(x, w["W1"], w["b1"])
-        f1 = sigmoid(a1)
-        a2 = affine(f1, w["W2"], w["b2"])
-        y_hat = softmax(a2)
-        one_hot = np.eye(self.n_classes, dtype=self.dtype)[[label]]
-        d_a2 = y_hat - one_hot  # (1, K)
-        d_f1 = d_a2 @ jacobian["da2_df1"]  # (1, H)
-        d_a1 = d_f1 @ jacobian["df1_da1"]  # (1, H)
-        return {
-            "x": x,
-            "a1": a1,
-            "f1": f1,
-            "a2": a2,
-            "y_hat": y_hat,
-            "loss": np.asarray(cross_entropy(a2, np.array([label]))[0]),
-            "dL_da2": d_a2,
-            "dL_dW2": np.tensordot(d_a2[0], jacobian["da2_dW2"], axes=1),
-            "dL_db2": d_a2 @ jacobian["da2_db2"],
-            "dL_df1": d_f1,
-            "dL_da1": d_a1,
-            "dL_dW1": np.tensordot(d_a1[0], jacobian["da1_dW1"], axes=1),
-            "dL_db1": d_a1 @ jacobian["da1_db1"],
-        }
+        """Return every intermediate of one image by name: see `inkling.networks.numpy.jacobians.trace`."""
+        return trace(self, image, label)
 
     # --- state -------------------------------------------------------------------------------------------------
 
