@@ -10,7 +10,7 @@ from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from conftest import Simulated
-from inkling.metrics.intervals import mean_interval, newcombe_interval, wilson_interval
+from inkling.metrics.intervals import Interval, mean_interval, newcombe_interval, wilson_interval
 
 
 def test_wilson_interval_of_a_published_example() -> None:
@@ -58,3 +58,8 @@ def test_mean_interval_is_that_of_scipy(values: list[float]) -> None:
 
 def test_a_single_value_has_no_interval() -> None:
     assert mean_interval(np.array([3.0])) is None
+
+
+def test_an_end_below_one_is_not_written_as_one() -> None:
+    assert str(Interval(0.97512, 1.0)) == "[0.9751, 1.0000]"
+    assert str(wilson_interval(49_999, 50_000)) == "[0.9999, 0.999996]"

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from inkling.metrics.intervals import Interval
+from inkling.metrics.rounding import rounded
 from inkling.metrics.spread import Spread
-
-MOST_DIGITS = 10
-"""Digits after the point of a percentage, at most; what is nearer to 0 or to 100 is a rounding error."""
 
 
 def percent(value: float, n: int, sign: str = "%") -> str:
@@ -26,7 +24,7 @@ def percent(value: float, n: int, sign: str = "%") -> str:
     sign : str
         What follows the number.
     """
-    return f"{_rounded(100 * value, n, whole=100)}{sign}"
+    return rounded(100 * value, _digits(n), (0.0, 100.0)) + sign
 
 
 def percent_interval(interval: Interval, n: int) -> str:
@@ -44,7 +42,7 @@ def points(difference: float, n: int) -> str:
     n : int
         Images, of the smaller set where there are two.
     """
-    return _rounded(100 * difference, n).replace("-", "−")
+    return rounded(100 * difference, _digits(n), (0.0,)).replace("-", "−")
 
 
 def points_interval(interval: Interval, n: int) -> str:
@@ -52,16 +50,9 @@ def points_interval(interval: Interval, n: int) -> str:
     return f"[{points(interval.low, n)}, {points(interval.high, n)}]"
 
 
-def _rounded(value: float, n: int, whole: float | None = None) -> str:
-    """Return a value with the digits that n carries, and more where it would be rounded to 0, or to the whole."""
-    bounds = [0.0] if whole is None else [0.0, whole]
-    for bound in bounds:
-        if abs(value - bound) < 0.5 * 10**-MOST_DIGITS:
-            value = bound
-    digits = 2 if n >= 2000 else 1
-    while digits < MOST_DIGITS and any(round(value, digits) == bound != value for bound in bounds):
-        digits += 1
-    return f"{value + 0.0:.{digits}f}"
+def _digits(n: int) -> int:
+    """Digits after the point of a percentage of n images."""
+    return 2 if n >= 2000 else 1
 
 
 def mean_sd(values: Spread, n: int) -> str:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 from scipy.stats import t as student
 
+from inkling.metrics.rounding import rounded
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -19,7 +21,8 @@ class Interval:
     high: float
 
     def __str__(self) -> str:
-        return f"[{self.low:.4f}, {self.high:.4f}]"
+        low, high = (rounded(end, 4, (0.0, 1.0)) for end in (self.low, self.high))
+        return f"[{low}, {high}]"
 
 
 def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> Interval:

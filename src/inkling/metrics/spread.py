@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inkling.metrics.rounding import rounded
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -16,7 +18,8 @@ class Spread:
     n: int
 
     def __str__(self) -> str:
-        return f"{self.mean:.4f}" if self.sd is None else f"{self.mean:.4f} ± {self.sd:.4f}"
+        mean = rounded(self.mean, 4, (0.0, 1.0))
+        return mean if self.sd is None else f"{mean} ± {rounded(self.sd, 4, (0.0,))}"
 
 
 def spread(values: Sequence[float]) -> Spread:
