@@ -34,6 +34,8 @@ from .networks.protocols import Network as Network
 from .networks.protocols import Trainable as Trainable
 from .networks.torch.network import TorchNetwork as TorchNetwork
 from .report.gather import write_report as write_report
+from .runs.network_file import load_network as load_network
+from .runs.network_file import save_network as save_network
 from .runs.run import Run as Run
 from .studies.comparison import compare_networks as compare_networks
 from .studies.study import Study as Study

@@ -289,21 +289,6 @@ def test_only_runs_on_the_same_test_images_are_compared(runs: tuple[Run, Run], t
         common_test_predictions([runs[0], train(tmp_path / "fewer", fewer, 40)])
 
 
-def test_runs_of_early_versions_are_compared_by_source_and_labels(runs: tuple[Run, Run], tmp_path: Path) -> None:
-    def old(run: Run, name: str, source: str) -> Run:
-        folder = Path(shutil.copytree(run.folder, tmp_path / name))
-        info = json.loads((folder / "run.json").read_text())
-        del info["data"]["test_fingerprint"]
-        info["data"]["source"] = source
-        (folder / "run.json").write_text(json.dumps(info))
-        return Run(folder)
-
-    labels, found = common_test_predictions([runs[0], old(runs[1], "old", "digits")])
-    assert (len(labels), len(found)) == (360, 2)
-    with pytest.raises(RunError, match="other test images"):
-        common_test_predictions([runs[0], old(runs[1], "elsewhere", "/somewhere/else")])
-
-
 def test_the_networks_of_a_study_are_compared_over_its_seeds(tmp_path: Path) -> None:
     folder = tmp_path / "study"
     run_study(StudyPlan.of_recipe("digits", ["perceptron"], (60, 120), (0, 1), epochs=8), folder)

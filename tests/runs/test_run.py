@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,14 +14,15 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from inkling.errors import RunError
+from inkling.errors import InklingError, NetworkError, RunError
 from inkling.images.sources.digits import load_digits
+from inkling.metrics.temperature import at_temperature, fit_temperature
 from inkling.networks.numpy.perceptron import Perceptron
+from inkling.runs.arrays import load_arrays, save_arrays
 from inkling.runs.execute import Plan, execute, summary
-from inkling.runs.files import write_atomically
 from inkling.runs.run import Run
 from inkling.studies.folder import StudyFolder, load_runs
-from inkling.training.loop import measure
+from inkling.training.loop import TrainingState, measure
 from inkling.training.recipes.registry import recipe
 
 PLAN = Plan("digits", "perceptron", recipe("reference", epochs=5), 100)
@@ -32,7 +36,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_everything_comes_back(run: Run) -> None:
-    splits = PLAN.splits(load_digits())
+    splits = PLAN.subset(load_digits())
     assert run.finished
     assert run.settings == PLAN.settings
     assert run.data.fingerprint == splits.fingerprint
@@ -149,20 +153,6 @@ def test_a_checkpoint_ahead_of_its_history_is_refused_at_once(run: Run) -> None:
         next(execute(PLAN, load_digits(), run.folder, resume=True))
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "file"
-    write_atomically(path, "old")
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("inkling.runs.files.os.replace", full)
-    with pytest.raises(RunError, match="No space left"):
-        write_atomically(path, "new")
-    assert path.read_text() == "old"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
-
-
 def test_no_pickle_in_the_source() -> None:
     source = Path(__file__).parents[2] / "src"
     for path in source.rglob("*.py"):
@@ -191,3 +181,87 @@ def test_a_study_folder_lists_finished_runs_only(tmp_path: Path) -> None:
     ):
         pass
     assert [run.settings.seed for run in load_runs(study.folder)] == [1]
+
+
+def test_predict_is_the_network_and_calibrated_at_the_temperature(run: Run) -> None:
+    images = load_digits().test.images[:7]
+    probabilities = run.predict(images)
+    assert probabilities.dtype == np.float32
+    np.testing.assert_array_equal(probabilities, run.network().predict_proba(images))
+    np.testing.assert_array_equal(
+        run.predict(images, calibrated=True), at_temperature(probabilities, run.temperature())
+    )
+    with pytest.raises(NetworkError, match=r"shape \(8, 8, 1\)"):
+        run.predict(np.zeros((2, 9, 9, 1), np.uint8))
+
+
+def test_weights_that_training_did_not_write_are_refused(run: Run) -> None:
+    path = run.folder / "weights.safetensors"
+    assert run.info["results"]["weights_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    arrays, metadata = load_arrays(path)
+    arrays["W1"][0, 0] += 0.5  # all still fits
+    save_arrays(path, arrays, metadata)
+    with pytest.raises(RunError, match=r"weights\.safetensors: is not the file that training wrote"):
+        Run(run.folder).network()
+
+
+def test_a_checkpoint_copies_no_arrays(run: Run) -> None:
+    network = {f"W{number}": np.ones((1024, 1024), np.float32) for number in range(4)}  # 16 MiB
+    state = TrainingState(3, network, dict(network), 2, 0.5, 1.0)
+    tracemalloc.start()
+    try:
+        run.save_checkpoint(state)
+        run.save_weights(state)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**20, f"{peak / 2**20:.1f} MiB beside 16 MiB of arrays"
+    loaded = run.checkpoint()
+    assert loaded is not None
+    assert (loaded.epoch, loaded.best_epoch, loaded.best_accuracy, loaded.best_loss) == (3, 2, 0.5, 1.0)
+    assert loaded.best.keys() == loaded.network.keys() == network.keys()
+
+
+def test_a_network_that_has_no_place_in_memory_is_refused_before_it_is_built(run: Run) -> None:
+    info = json.loads((run.folder / "run.json").read_text())
+    info["network"]["hidden"] = 10**12
+    (run.folder / "run.json").write_text(json.dumps(info))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InklingError, match="parameters"):
+            Run(run.folder).network()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**23
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A run that was written at commit 5418b5d, before run.json held a digest of the weights."""
+    return Path(shutil.copytree(Path(__file__).parents[1] / "data/run-of-commit-5418b5d", tmp_path / "old"))
+
+
+def test_a_run_of_the_first_version_still_loads(old: Path) -> None:
+    run = Run(old)
+    assert run.finished
+    assert "weights_sha256" not in (run.results or {})
+    splits = run.subset(load_digits())
+    assert (len(splits.train), run.settings.seed, len(run.history())) == (60, 2, 3)
+    for split, dataset in (("validation", splits.validation), ("test", splits.test)):
+        kept = run.predictions(split)
+        np.testing.assert_array_equal(kept.labels, dataset.labels)
+        np.testing.assert_allclose(run.predict(dataset.images), kept.probabilities, atol=1e-5)
+    validation = run.predictions("validation")
+    assert run.temperature() == pytest.approx(fit_temperature(validation.labels, validation.probabilities), rel=1e-3)
+    state = run.checkpoint()
+    assert state is not None
+    assert (state.epoch, state.best_epoch) == (3, 3)
+
+
+def test_a_run_of_the_first_version_can_be_gone_on_with(old: Path) -> None:
+    (old / "run.json").write_text(json.dumps({**Run(old).info, "results": None, "finished": None}))
+    (old / "predictions.safetensors").unlink()
+    assert list(execute(Plan("digits", "perceptron", Run(old).settings, 60), load_digits(), old, resume=True)) == []
+    assert Run(old).finished
+    assert list(execute(Plan("digits", "perceptron", Run(old).settings, 60), load_digits(), old, resume=True)) == []

@@ -140,5 +140,5 @@ def test_a_teacher_of_other_images_is_refused(tmp_path: Path) -> None:
     assert inkling("train", "digits", "--epochs", 2, "--out", teacher).returncode == 0
     digits = load_digits()
     swapped = Splits(digits.train, digits.test, digits.validation, digits.name)
-    with pytest.raises(RunError, match="must have been trained on the same source as its pupil"):
+    with pytest.raises(RunError, match="must have been trained on the same source as its student"):
         Teacher(teacher, swapped, "cpu")

@@ -143,7 +143,7 @@ def _by_run(folder: Path, source: str, whole: Splits, split: str, device: str) -
     from inkling.runs.run import Run
 
     run = Run(folder)
-    run.splits(whole if run.corrections is None else load_images(source, corrections=run.corrections))
+    run.subset(whole if run.corrections is None else load_images(source, corrections=run.corrections))
     images = dict(whole.items())[split].images
     by = f"{run.network_name} of the run {folder}, trained on {run.train_size:,} images"
     return Judged(split, np.arange(len(images)), run.network(device).predict_proba(images), by)

@@ -145,9 +145,9 @@ def _dataset(runs: Sequence[Run], split: str, data: str | None, load_progress: L
         dataset = dict(load_images(data, load_progress).items())[split]
     else:
         splits = load_images(first.data.source, load_progress, first.corrections)
-        dataset = dict(first.splits(splits).items())[split]
+        dataset = dict(first.subset(splits).items())[split]
         for other in runs[1:]:
-            if other.splits(splits).fingerprint != first.data.fingerprint and split == "train":
+            if other.subset(splits).fingerprint != first.data.fingerprint and split == "train":
                 raise DataError(f"{other.folder}: has other training images than {first.folder}: choose another split")
     if dataset.class_names != first.data.class_names:
         raise DataError(

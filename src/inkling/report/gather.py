@@ -135,7 +135,7 @@ def gather(folder: Path) -> ReportContent:
 
 
 def _close_up(cell: CellContent, run: Run, whole: Splits | None) -> CloseUp:
-    return close_up(cell, run, None if whole is None else run.splits(whole))
+    return close_up(cell, run, None if whole is None else run.subset(whole))
 
 
 def _best_on_validation(cells: Sequence[CellContent]) -> CellContent:
@@ -211,7 +211,7 @@ def _images(runs: Sequence[Run]) -> tuple[Splits | None, str | None]:
     try:
         whole = load_images(source, corrections=first.corrections)
         for run in runs:
-            run.splits(whole)
+            run.subset(whole)
     except InklingError as error:
         return None, str(error)
     return whole, None
@@ -235,7 +235,7 @@ def _label_suspects(runs: Sequence[Run], whole: Splits) -> LabelSuspects:
 
 def _duplicates(runs: Sequence[Run], whole: Splits) -> Duplicates:
     """Exact copies in the splits of the largest training size."""
-    splits = max(runs, key=lambda run: run.train_size).splits(whole)
+    splits = max(runs, key=lambda run: run.train_size).subset(whole)
     return find_duplicates(splits)
 
 

@@ -1,4 +1,4 @@
-"""Runs that can be held against each other, image by image: judged on the same test images in the same order."""
+"""Runs that can be compared image by image: evaluated on the same test images in the same order."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ from inkling.runs.run import Run
 def common_test_predictions(runs: Sequence[Run]) -> tuple[NDArray[np.int64], list[NDArray[np.float32]]]:
     """Return the labels (N,) of the test images that runs share, and the probabilities (N, K) of each run.
 
-    Runs of early versions have no fingerprint of their test images. They pass for the same where source, image size
-    and every label are.
-
     Raises
     ------
     RunError
@@ -29,17 +26,14 @@ def common_test_predictions(runs: Sequence[Run]) -> tuple[NDArray[np.int64], lis
                 f"{run.folder}: knows other classes ({list(run.data.class_names)[:12]}) than {first.folder} "
                 f"({list(first.data.class_names)[:12]}): compare runs on the same images"
             )
-    found = [run.predictions("test") for run in runs]
-    for run, predictions in zip(runs[1:], found[1:], strict=True):
-        if not (_same_images(run, first) and np.array_equal(predictions.labels, found[0].labels)):
+    predictions = [run.predictions("test") for run in runs]
+    for run, of_run in zip(runs[1:], predictions[1:], strict=True):
+        if not (
+            run.data.test_fingerprint == first.data.test_fingerprint
+            and np.array_equal(of_run.labels, predictions[0].labels)
+        ):
             raise RunError(
-                f"{run.folder}: was judged on other test images ({run.data.test:,} of {run.data.source}) than "
+                f"{run.folder}: was evaluated on other test images ({run.data.test:,} of {run.data.source}) than "
                 f"{first.folder} ({first.data.test:,} of {first.data.source}): compare runs on the same images"
             )
-    return found[0].labels, [predictions.probabilities for predictions in found]
-
-
-def _same_images(run: Run, other: Run) -> bool:
-    if run.data.test_fingerprint and other.data.test_fingerprint:
-        return run.data.test_fingerprint == other.data.test_fingerprint
-    return (run.data.source, run.data.image_shape) == (other.data.source, other.data.image_shape)
+    return predictions[0].labels, [of_run.probabilities for of_run in predictions]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,13 @@ from inkling.images.corrections import describe
 from inkling.images.dataset import Splits
 from inkling.metrics.temperature import fit_temperature
 from inkling.networks.catalogue import build_network
+from inkling.networks.protocols import Network
 from inkling.runs.environment import machine, versions
-from inkling.runs.run import DataInfo, Predictions, Run
+from inkling.runs.lock import folder_lock
+from inkling.runs.run import Predictions, Run
+from inkling.runs.schema import DataInfo
 from inkling.training.batches import check_teacher
-from inkling.training.loop import EpochRecord, train
+from inkling.training.loop import EpochRecord, TrainingState, train
 from inkling.training.settings import TrainingSettings
 
 CHECKPOINT_SECONDS = 2.0
@@ -35,13 +38,13 @@ class Teacher:
     folder : Path
         Its run folder.
     splits : Splits
-        All images of the pupil's source.
+        All images of the student's source.
     device : str
 
     Raises
     ------
     RunError
-        If it is no finished run, knows other classes or images, or has seen images that the pupil is judged by.
+        If it is no finished run, knows other classes or images, or has seen images that the student is evaluated on.
     """
 
     def __init__(self, folder: Path, splits: Splits, device: str) -> None:
@@ -51,13 +54,13 @@ class Teacher:
                 f"{folder}: a teacher must have finished training: go on with it by 'inkling train … --resume'"
             )
         if run.data.class_names != splits.train.class_names or run.data.image_shape != splits.train.image_shape:
-            raise RunError(f"{folder}: a teacher must know the same classes and image size as its pupil's images have")
+            raise RunError(f"{folder}: a teacher must know the same classes and image size as its student")
         try:
-            run.splits(splits)
+            run.subset(splits)
         except DataError:
             raise RunError(
-                f"{folder}: a teacher must have been trained on the same source as its pupil, "
-                "or it may know the images that the pupil is judged by"
+                f"{folder}: a teacher must have been trained on the same source as its student, "
+                "or it may know the images that the student is evaluated on"
             ) from None
         self.network = run.network(device)
         self.info = {"run": str(folder), "network": run.network_name, "weights_sha256": run.weights_digest()}
@@ -75,13 +78,13 @@ class Plan:
     teacher: Path | None = None  # run whose probabilities stand in for the labels
     corrections: Path | None = None  # CSV file that the labels were corrected by
 
-    def splits(self, whole: Splits) -> Splits:
-        """Return the data of the run: the seed chooses the training subset."""
-        return whole if self.train_size is None else whole.with_train_size(self.train_size, self.settings.seed)
+    def subset(self, splits: Splits) -> Splits:
+        """Return the data of the run, from all images of its source: the seed chooses the training subset."""
+        return splits if self.train_size is None else splits.with_train_size(self.train_size, self.settings.seed)
 
 
 def execute(
-    plan: Plan, whole: Splits, folder: Path, resume: bool = False, command: Sequence[str] = ()
+    plan: Plan, splits: Splits, folder: Path, resume: bool = False, command: Sequence[str] = ()
 ) -> Generator[EpochRecord, None, None]:
     """Train into a run folder, yielding a record after every epoch.
 
@@ -90,7 +93,7 @@ def execute(
     Parameters
     ----------
     plan : Plan
-    whole : Splits
+    splits : Splits
         All images of the source, with the plan's corrections; the plan takes its training subset.
     folder : Path
     resume : bool
@@ -103,27 +106,27 @@ def execute(
     DataError, NetworkError, SettingsError
         If the plan does not fit the images; nothing is written then.
     RunError
-        If the folder holds another run or cannot be written.
+        If the folder holds another run, is in use by another process, or cannot be written.
     """
     # One thread: a second gains 7% on matrices of this size, and results would depend on the number of cores.
     with threadpool_limits(limits=1, user_api="blas"):
-        yield from _execute(plan, whole, folder, resume, command)
+        yield from _execute(plan, splits, folder, resume, command)
 
 
 def _execute(
-    plan: Plan, whole: Splits, folder: Path, resume: bool, command: Sequence[str]
+    plan: Plan, splits: Splits, folder: Path, resume: bool, command: Sequence[str]
 ) -> Generator[EpochRecord, None, None]:
     plan.settings.check()
-    splits = plan.splits(whole)
+    teacher = Teacher(plan.teacher, splits, plan.device) if plan.teacher else None
+    splits = plan.subset(splits)
     network = build_network(
         plan.network, splits.train.image_shape, splits.train.n_classes, plan.settings.seed, plan.device
     )
-    teacher = Teacher(plan.teacher, whole, plan.device) if plan.teacher else None
     check_teacher(plan.settings, teacher.network if teacher else None)
     network.configure(plan.settings.optimizer, plan.settings.precision)
-    data = DataInfo.of(plan.source, splits)
+    data = DataInfo.from_splits(plan.source, splits)
     info = {
-        "data": data.__dict__,
+        "data": asdict(data),
         "network": network.description(),
         "settings": plan.settings.to_dict(),
         "teacher": teacher.info if teacher else None,
@@ -136,37 +139,56 @@ def _execute(
         "finished": None,
         "results": None,
     }
-    start = None
-    if resume and (folder / "run.json").exists():
-        run = Run(folder)
-        _check_same(run, data, info)
+    with folder_lock(folder, f"the training of {plan.network}"):
+        run, start = _open_run(folder, resume, data, info)
         if run.finished:
             return
-        start = run.checkpoint()
-        if start:
-            run.cut_history(start.epoch)
-        else:
-            (folder / "history.jsonl").unlink(missing_ok=True)
+        if plan.corrections:
+            run.keep_corrections(plan.corrections)
+        records = train(network, splits, plan.settings, start, teacher=teacher.network if teacher else None)
+        yield from _recorded(records, run, network, splits, start)
+
+
+def _open_run(folder: Path, resume: bool, data: DataInfo, info: dict[str, Any]) -> tuple[Run, TrainingState | None]:
+    """Return a new run, or the one in the folder with its history cut to the state that it goes on from."""
+    if not (resume and (folder / "run.json").exists()):
+        return Run.create(folder, info), None
+    run = Run(folder)
+    _check_same(run, data, info)
+    if run.finished:
+        return run, None
+    start = run.checkpoint()
+    if start:
+        run.cut_history(start.epoch)
     else:
-        run = Run.create(folder, info)
-    if plan.corrections:
-        run.keep_corrections(plan.corrections)
-    recorded: EpochRecord | None = None
-    saved_epoch, saved_best, saved_at = 0, 0, 0.0
+        (folder / "history.jsonl").unlink(missing_ok=True)
+    return run, start
+
+
+def _recorded(
+    records: Generator[EpochRecord, None, None],
+    run: Run,
+    network: Network,
+    splits: Splits,
+    start: TrainingState | None,
+) -> Generator[EpochRecord, None, None]:
+    """Yield records of training, each written down first; at their end, write the results."""
+    state = start
+    saved_epoch, saved_best, saved_at = start.epoch if start else 0, 0, -CHECKPOINT_SECONDS
     try:
-        for record in train(network, splits, plan.settings, start, teacher=teacher.network if teacher else None):
+        for record in records:
             run.append_history(record)
-            recorded = record
-            if time.monotonic() - saved_at >= CHECKPOINT_SECONDS or saved_epoch == 0:
-                saved_best = _save(run, record, saved_best)
-                saved_epoch, saved_at = record.epoch, time.monotonic()
+            # Now and not when it is saved: whatever ends the loop may come in the middle of the next epoch.
+            state = record.state
+            if time.monotonic() - saved_at >= CHECKPOINT_SECONDS:
+                saved_best = _save(run, state, saved_best)
+                saved_epoch, saved_at = state.epoch, time.monotonic()
             yield record
     finally:
-        if recorded and recorded.epoch != saved_epoch:
-            saved_best = _save(run, recorded, saved_best)
-    state = recorded.state if recorded else start
+        if state and state.epoch != saved_epoch:
+            saved_best = _save(run, state, saved_best)
     if state is None:
-        raise RunError(f"{folder}: no epoch was trained")
+        raise RunError(f"{run.folder}: no epoch was trained")
     if state.best_epoch != saved_best:
         # A run that was stopped after its last checkpoint and before its weights were written.
         run.save_weights(state)
@@ -176,17 +198,17 @@ def _execute(
     }
     run.save_predictions(predictions)
     history = run.history()
-    kept = history[state.best_epoch - 1]
+    best = history[state.best_epoch - 1]
     run.finish(
         {
             "epochs": state.epoch,
             "best_epoch": state.best_epoch,
             "train_seconds": sum(epoch["train_seconds"] for epoch in history),
             "seconds": sum(epoch["train_seconds"] + epoch["evaluation_seconds"] for epoch in history),
-            "train_accuracy": kept["train_accuracy"],
-            "train_loss": kept["train_loss"],
-            "validation_accuracy": kept["validation_accuracy"],
-            "validation_loss": kept["validation_loss"],
+            "train_accuracy": best["train_accuracy"],
+            "train_loss": best["train_loss"],
+            "validation_accuracy": best["validation_accuracy"],
+            "validation_loss": best["validation_loss"],
             "temperature": fit_temperature(predictions["validation"].labels, predictions["validation"].probabilities),
         },
         _now(),
@@ -205,13 +227,13 @@ def summary(run: Run) -> dict[str, Any]:
     }
 
 
-def _save(run: Run, record: EpochRecord, saved_best: int) -> int:
+def _save(run: Run, state: TrainingState, saved_best: int) -> int:
     """Write checkpoint and, if it changed, the best weights; return the epoch of the best weights on disk."""
     run.sync_history()
-    run.save_checkpoint(record.state)
-    if record.state.best_epoch != saved_best:
-        run.save_weights(record.state)
-    return record.state.best_epoch
+    run.save_checkpoint(state)
+    if state.best_epoch != saved_best:
+        run.save_weights(state)
+    return state.best_epoch
 
 
 def _check_same(run: Run, data: DataInfo, info: dict[str, Any]) -> None:

@@ -3,45 +3,62 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from inkling.errors import RunError
 
+Buffer = bytes | memoryview
 
-def write_atomically(path: Path, content: bytes | str) -> None:
+FOLDERS_CAN_BE_SYNCED = os.name != "nt"
+"""Windows opens no folder as a file; there the file system's own journal keeps a rename."""
+
+
+def write_atomically(path: Path, content: str | bytes | Iterable[Buffer]) -> None:
     """Replace a file by new content: temporary file beside it, fsync, rename, fsync of the folder.
+
+    Parameters
+    ----------
+    path : Path
+        Its permissions are those that the process gives to any new file.
+    content : str, bytes or iterable of buffers
+        Buffers are written one after the other, without a copy of them all.
 
     Raises
     ------
     RunError
         If the file cannot be written (read-only folder, full disk); the old file is then as it was.
     """
-    data = content.encode() if isinstance(content, str) else content
-    temporary = None
+    if isinstance(content, str):
+        content = content.encode()
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
+        with open(temporary, "xb") as file:
+            for buffer in (content,) if isinstance(content, bytes) else content:
+                file.write(buffer)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-        temporary = None
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync_folder(path.parent)
     except OSError as error:
         raise cannot_write(path, error) from None
     finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    if not FOLDERS_CAN_BE_SYNCED:
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def is_temporary(path: Path) -> bool:
-    """Whether a file is what a killed `write_atomically` left."""
+    """Whether a file is what a killed `write_atomically` or a lock left: nothing that belongs to anybody."""
     return path.name.startswith(".") and path.is_file()
 
 
