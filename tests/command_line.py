@@ -19,6 +19,10 @@ from unittest import mock
 
 from inkling.cli.main import main
 
+TRAIN_DIGITS = ("train", "digits", "--network", "perceptron")
+STUDY_DIGITS = ("study", "digits", "--networks", "perceptron")
+"""The beginning of commands that shall be fast, and need no PyTorch."""
+
 
 def inkling(
     *words: Any, env: dict[str, str] | None = None, cwd: Path | None = None

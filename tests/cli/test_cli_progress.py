@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from command_line import inkling
+from command_line import TRAIN_DIGITS, inkling
 from inkling.cli import progress
 from inkling.cli.progress import Meter, ProgressScreen, duration
 
@@ -146,13 +146,13 @@ def test_a_terminal_has_a_live_line_with_time_left_and_nothing_remains_of_it(clo
 
 def test_training_shows_its_epochs_in_plain_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "PLAIN_SECONDS", 0.0)
-    done = inkling("train", "digits", "--train-size", 50, "--epochs", 5, "--out", tmp_path / "run")
+    done = inkling(*TRAIN_DIGITS, "--train-size", 50, "--epochs", 5, "--out", tmp_path / "run")
     assert "training 100%: epoch 5/5, loss" in done.stderr
     assert re.search(r"^training \d+%: epoch \d/5.* s left$", done.stderr, re.MULTILINE)
 
 
 def test_a_short_command_says_nothing_on_the_way(tmp_path: Path) -> None:
-    done = inkling("train", "digits", "--network", "perceptron", "--train-size", 50, "--epochs", 5,
+    done = inkling(*TRAIN_DIGITS, "--train-size", 50, "--epochs", 5,
                    "--out", tmp_path / "run")  # fmt: skip
     assert done.returncode == 0
     assert "%" not in done.stderr
@@ -163,7 +163,7 @@ def test_a_real_terminal_shows_a_live_line(tmp_path: Path) -> None:
     import pty
 
     ours, theirs = pty.openpty()
-    words = ("train", "digits", "--network", "perceptron", "--epochs", "400", "--out", str(tmp_path / "run"))
+    words = (*TRAIN_DIGITS, "--epochs", "400", "--out", str(tmp_path / "run"))
     with subprocess.Popen(
         [sys.executable, "-m", "inkling", *words],
         stdout=subprocess.DEVNULL,

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from command_line import assert_refused, inkling
+from command_line import STUDY_DIGITS, TRAIN_DIGITS, assert_refused, inkling
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained") / "run"
-    done = inkling("train", "digits", "--train-size", 60, "--epochs", 3, "--out", folder)
+    done = inkling(*TRAIN_DIGITS, "--train-size", 60, "--epochs", 3, "--out", folder)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -105,30 +105,30 @@ def test_unknown_or_impossible_choices(words: tuple[str, ...], expected: str, tm
 
 def test_all_settings_out_of_range_are_reported_at_once(tmp_path: Path) -> None:
     done = inkling(
-        "train", "digits", "--epochs", 0, "--batch-size", 0, "--learning-rate", -1, "--momentum", 1,
+        *TRAIN_DIGITS, "--epochs", 0, "--batch-size", 0, "--learning-rate", -1, "--momentum", 1,
         "--weight-decay", 5, "--patience", 0, "--out", tmp_path / "run",
     )  # fmt: skip
     assert_refused(done, "epochs", "batch size", "learning rate", "momentum", "weight decay", "patience")
 
 
 def test_a_learning_rate_that_makes_the_loss_no_number(tmp_path: Path) -> None:
-    done = inkling("train", "digits", "--epochs", 5, "--learning-rate", "1e38", "--out", tmp_path / "run", "--quiet")
+    done = inkling(*TRAIN_DIGITS, "--epochs", 5, "--learning-rate", "1e38", "--out", tmp_path / "run", "--quiet")
     assert_refused(done, "epoch", "1e+38", "lower learning rate")
 
 
 def test_an_output_folder_that_holds_another_run(run_copy: Path) -> None:
     before = {path.name: path.read_bytes() for path in run_copy.iterdir()}
-    assert_refused(inkling("train", "digits", "--out", run_copy), "holds a run already")
-    other = inkling("train", "digits", "--train-size", 60, "--epochs", 4, "--out", run_copy, "--resume")
+    assert_refused(inkling(*TRAIN_DIGITS, "--out", run_copy), "holds a run already")
+    other = inkling(*TRAIN_DIGITS, "--train-size", 60, "--epochs", 4, "--out", run_copy, "--resume")
     assert_refused(other, "epochs (3, now 4)")
-    smaller = inkling("train", "digits", "--train-size", 50, "--epochs", 3, "--out", run_copy, "--resume")
+    smaller = inkling(*TRAIN_DIGITS, "--train-size", 50, "--epochs", 3, "--out", run_copy, "--resume")
     assert_refused(smaller, "training size")
     assert {path.name: path.read_bytes() for path in run_copy.iterdir()} == before
 
 
 def test_an_output_folder_with_something_else_in_it(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    assert_refused(inkling("train", "digits", "--out", tmp_path), "not empty")
+    assert_refused(inkling(*TRAIN_DIGITS, "--out", tmp_path), "not empty")
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
@@ -187,15 +187,15 @@ def test_unreachable_mirrors_say_where_to_put_the_files(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     out = tmp_path / "file" / "inkling"
-    assert_refused(inkling("train", "digits", "--epochs", 1, "--out", out), "cannot be written")
-    assert_refused(inkling("study", "digits", "--train-sizes", "50", "--epochs", 1, "--out", out), "cannot be written")
+    assert_refused(inkling(*TRAIN_DIGITS, "--epochs", 1, "--out", out), "cannot be written")
+    assert_refused(inkling(*STUDY_DIGITS, "--train-sizes", "50", "--epochs", 1, "--out", out), "cannot be written")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a folder that nobody may write into")
 def test_a_folder_that_nobody_may_write_into() -> None:
     out = "/proc/inkling"
-    assert_refused(inkling("train", "digits", "--epochs", 1, "--out", out), "cannot be written")
-    assert_refused(inkling("study", "digits", "--train-sizes", "50", "--epochs", 1, "--out", out), "cannot be written")
+    assert_refused(inkling(*TRAIN_DIGITS, "--epochs", 1, "--out", out), "cannot be written")
+    assert_refused(inkling(*STUDY_DIGITS, "--train-sizes", "50", "--epochs", 1, "--out", out), "cannot be written")
 
 
 def test_a_contact_sheet_or_report_that_cannot_be_written(trained: Path, tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_a_contact_sheet_or_report_that_cannot_be_written(trained: Path, tmp_pat
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write anywhere")
 def test_a_read_only_folder(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    assert_refused(inkling("train", "digits", "--epochs", 1, "--out", tmp_path / "run"), "cannot be written")
+    assert_refused(inkling(*TRAIN_DIGITS, "--epochs", 1, "--out", tmp_path / "run"), "cannot be written")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on the size of files")
@@ -217,18 +217,7 @@ def test_a_full_disk_leaves_no_half_written_file(tmp_path: Path) -> None:
     # A limit on the size of files makes every larger write fail as a full disk does.
     limit = 20_000
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "inkling",
-            "train",
-            "digits",
-            "--epochs",
-            "3",
-            "--out",
-            str(tmp_path / "run"),
-            "--quiet",
-        ],
+        [sys.executable, "-m", "inkling", *TRAIN_DIGITS, "--epochs", "3", "--out", str(tmp_path / "run"), "--quiet"],
         capture_output=True,
         text=True,
         timeout=120,

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from command_line import inkling, inkling_process, last_json, run_inkling
+from command_line import STUDY_DIGITS, TRAIN_DIGITS, inkling, inkling_process, last_json, run_inkling
 from inkling.cli import progress
 
 
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained") / "run"
-    done = inkling("train", "digits", "--train-size", 300, "--epochs", 60, "--out", folder, "--json")
+    done = inkling(*TRAIN_DIGITS, "--train-size", 300, "--epochs", 60, "--out", folder, "--json")
     assert done.returncode == 0, done.stderr
     values = last_json(done)
     assert values["train_size"] == 300
@@ -124,16 +124,16 @@ def test_human_output_says_accuracy_with_n_and_interval_and_the_verdict(run_fold
 
 def test_progress_is_plain_lines_where_stderr_is_no_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "PLAIN_SECONDS", 0.0)
-    done = inkling("train", "digits", "--train-size", 50, "--epochs", 5, "--out", tmp_path / "run")
+    done = inkling(*TRAIN_DIGITS, "--train-size", 50, "--epochs", 5, "--out", tmp_path / "run")
     assert "epoch 5/5" in done.stderr
     assert "\x1b" not in done.stderr
-    quiet = inkling("train", "digits", "--train-size", 50, "--epochs", 5, "--out", tmp_path / "quiet", "--quiet")
+    quiet = inkling(*TRAIN_DIGITS, "--train-size", 50, "--epochs", 5, "--out", tmp_path / "quiet", "--quiet")
     assert quiet.stderr == ""
     assert quiet.stdout.count("\n") == 1
 
 
 def test_same_seed_gives_the_same_bytes(run_folder: Path, tmp_path: Path) -> None:
-    inkling("train", "digits", "--train-size", 300, "--epochs", 60, "--out", tmp_path / "again")
+    inkling(*TRAIN_DIGITS, "--train-size", 300, "--epochs", 60, "--out", tmp_path / "again")
     assert (tmp_path / "again/weights.safetensors").read_bytes() == (run_folder / "weights.safetensors").read_bytes()
 
 
@@ -183,7 +183,8 @@ def test_a_folder_of_idx_files_is_a_source(tmp_path: Path) -> None:
             header = bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape)
             (tmp_path / f"{name}-{part}-ubyte.gz").write_bytes(gzip.compress(header + array.tobytes()))
     out = tmp_path / "run"
-    done = inkling("train", tmp_path, "--epochs", 200, "--batch-size", 10, "--out", out, "--json")
+    words = ("--network", "perceptron", "--epochs", 200, "--batch-size", 10)
+    done = inkling("train", tmp_path, *words, "--out", out, "--json")
     assert last_json(done)["train_size"] == 50
     assert last_json(inkling("evaluate", out, "--json"))["n"] == 20
 
@@ -194,7 +195,10 @@ def test_a_source_given_by_a_relative_path_is_found_from_anywhere(
     labels = np.arange(60, dtype=np.uint8) % 3
     write_idx(tmp_path / "shapes/train-images-idx3-ubyte", np.repeat(labels, 16).reshape(60, 4, 4) * 100)
     write_idx(tmp_path / "shapes/train-labels-idx1-ubyte", labels)
-    assert inkling("train", "shapes", "--epochs", 2, "--out", "run", cwd=tmp_path).returncode == 0
+    assert (
+        inkling("train", "shapes", "--network", "perceptron", "--epochs", 2, "--out", "run", cwd=tmp_path).returncode
+        == 0
+    )
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     assert last_json(inkling("evaluate", "../run", "--json", cwd=elsewhere))["n"] == 10
@@ -202,7 +206,7 @@ def test_a_source_given_by_a_relative_path_is_found_from_anywhere(
 
 def test_study_is_resumable_and_does_only_what_is_missing(tmp_path: Path) -> None:
     out = tmp_path / "study"
-    words = ("study", "digits", "--networks", "perceptron", "--train-sizes", "50,100", "--epochs", 8, "--out", out)
+    words = (*STUDY_DIGITS, "--train-sizes", "50,100", "--epochs", 8, "--out", out)
     first = last_json(inkling(*words, "--seeds", "0,1", "--json"))
     assert [(cell["train_size"], cell["test_accuracy"]["n"]) for cell in first["cells"]] == [(50, 2), (100, 2)]
     written = {path: path.stat().st_mtime_ns for path in out.glob("runs/*/*")}
@@ -211,7 +215,7 @@ def test_study_is_resumable_and_does_only_what_is_missing(tmp_path: Path) -> Non
     assert [cell["seeds"] for cell in more["cells"]] == [[0, 1, 2], [0, 1, 2]]
     assert {path: path.stat().st_mtime_ns for path in written} == written
     alone = tmp_path / "alone"
-    inkling("study", "digits", "--train-sizes", "50", "--epochs", 8, "--seeds", "2", "--out", alone)
+    inkling(*STUDY_DIGITS, "--train-sizes", "50", "--epochs", 8, "--seeds", "2", "--out", alone)
     weights = "runs/perceptron-50-seed2/weights.safetensors"
     assert (alone / weights).read_bytes() == (out / weights).read_bytes()  # jobs do not change results
     other = inkling(*words[:-3], 9, "--out", out, "--seeds", "0")
@@ -221,7 +225,7 @@ def test_study_is_resumable_and_does_only_what_is_missing(tmp_path: Path) -> Non
 
 def test_the_report_of_a_study_says_which_runs_are_missing(tmp_path: Path) -> None:
     out = tmp_path / "study"
-    inkling("study", "digits", "--train-sizes", "50", "--epochs", 3, "--seeds", "0,1", "--out", out)
+    inkling(*STUDY_DIGITS, "--train-sizes", "50", "--epochs", 3, "--seeds", "0,1", "--out", out)
     assert "not finished" not in Path(last_json(inkling("report", out, "--json"))["report"]).read_text()
     (out / "runs/perceptron-50-seed1/run.json").unlink()
     page = Path(last_json(inkling("report", out, "--json"))["report"]).read_text()

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from command_line import assert_refused, inkling, last_json
+from command_line import TRAIN_DIGITS, assert_refused, inkling, last_json
 from inkling.errors import DataError, RunError
 from inkling.images.corrections import Suspect, correct, describe, to_csv
 from inkling.images.dataset import ImageDataset, Splits
@@ -124,7 +124,7 @@ def corrections(tmp_path: Path) -> Path:
 
 def test_a_run_keeps_its_corrections_whatever_becomes_of_the_file(corrections: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    command = ("train", "digits", "--epochs", 3, "--corrections", corrections, "--out", run)
+    command = (*TRAIN_DIGITS, "--epochs", 3, "--corrections", corrections, "--out", run)
     last_json(inkling(*command, "--json"))
     info = json.loads((run / "run.json").read_text())
     assert info["corrections"] == describe(corrections)
@@ -161,6 +161,6 @@ def test_a_study_takes_corrections_and_holds_to_them(corrections: Path, tmp_path
 
 def test_corrections_of_other_data_leave_nothing_behind(write: Write, tmp_path: Path) -> None:
     path = write(HEAD + "train,0,cat,dog\n")
-    done = inkling("train", "digits", "--corrections", path, "--out", tmp_path / "run")
+    done = inkling(*TRAIN_DIGITS, "--corrections", path, "--out", tmp_path / "run")
     assert_refused(done, "line 2", "made for other images")
     assert not (tmp_path / "run").exists()

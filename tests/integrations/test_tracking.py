@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from command_line import assert_refused, inkling
+from command_line import TRAIN_DIGITS, assert_refused, inkling
 from inkling.errors import TrackingError
 from inkling.images.sources.digits import load_digits
 from inkling.integrations.tracking.tracking import TRACKERS, open_tracker, tracked
@@ -29,7 +29,7 @@ TAGS = {
     "accuracy/train": "train_accuracy", "accuracy/validation": "validation_accuracy", "learning_rate": "learning_rate",
     "seconds/train": "train_seconds", "seconds/evaluation": "evaluation_seconds",
 }  # fmt: skip
-WORDS = ("train", "digits", "--train-size", 200, "--recipe", "strong")
+WORDS = (*TRAIN_DIGITS, "--train-size", 200, "--recipe", "strong")
 
 
 def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:

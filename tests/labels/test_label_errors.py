@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from command_line import assert_refused, inkling, last_json
+from command_line import TRAIN_DIGITS, assert_refused, inkling, last_json
 from inkling.diagnosis.label_errors import find_label_errors
 from inkling.errors import DataError, RunError, SettingsError
 from inkling.images.dataset import ImageDataset, Splits
@@ -234,7 +234,7 @@ def test_a_part_of_the_training_images_keeps_its_indices(tmp_path: Path) -> None
 
 def test_test_images_are_judged_by_a_run(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    last_json(inkling("train", "digits", "--train-size", 200, "--epochs", 30, "--out", run, "--json"))
+    last_json(inkling(*TRAIN_DIGITS, "--train-size", 200, "--epochs", 30, "--out", run, "--json"))
     values = last_json(
         inkling("labels", "digits", "--split", "test", "--run", run, "--limit", 5, "--out", tmp_path / "out", "--json")
     )

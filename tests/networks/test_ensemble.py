@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from command_line import inkling
+from command_line import TRAIN_DIGITS, inkling
 from inkling.errors import DataError, NetworkError, RunError
 from inkling.images.augment import variants
 from inkling.images.pictures import read_picture
@@ -25,7 +25,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("ensemble")
     folders = [folder / f"seed{seed}" for seed in (0, 1, 2)]
     for seed, out in enumerate(folders):
-        words = ("train", "digits", "--train-size", 300, "--epochs", 40, "--seed", seed, "--out", out)
+        words = (*TRAIN_DIGITS, "--train-size", 300, "--epochs", 40, "--seed", seed, "--out", out)
         assert inkling(*words).returncode == 0
     return folders
 
@@ -63,7 +63,7 @@ def test_evaluate_averages_several_runs(runs: list[Path]) -> None:
 
 def test_test_time_augmentation_averages_changed_copies(runs: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "strong"
-    words = ("train", "digits", "--recipe", "strong", "--train-size", 300, "--epochs", 8, "--out", out)
+    words = (*TRAIN_DIGITS, "--recipe", "strong", "--train-size", 300, "--epochs", 8, "--out", out)
     assert inkling(*words).returncode == 0
     run, digits = Run(out), load_digits().test
     network, copies = run.network(), variants(digits.images, run.settings.augmentation)

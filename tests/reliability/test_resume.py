@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from command_line import inkling
+from command_line import STUDY_DIGITS, TRAIN_DIGITS, inkling
 
-WORDS = ("train", "digits", "--train-size", 200, "--recipe", "strong", "--epochs", 500)
+WORDS = (*TRAIN_DIGITS, "--train-size", 200, "--recipe", "strong", "--epochs", 500)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_a_stopped_run_resumes_to_identical_weights(how: str, uninterrupted: Pat
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no groups of processes")
 def test_ctrl_c_ends_a_study_of_several_jobs_and_it_goes_on(tmp_path: Path) -> None:
     out = tmp_path / "study"
-    words = ["study", "digits", "--train-sizes", "100,200", "--seeds", "0,1", "--jobs", "2", "--out", str(out)]
+    words = [*STUDY_DIGITS, "--train-sizes", "100,200", "--seeds", "0,1", "--jobs", "2", "--out", str(out)]
     process = subprocess.Popen(
         [sys.executable, "-m", "inkling", *words, "--epochs", "1000000"],
         stdout=subprocess.PIPE,
@@ -117,6 +117,6 @@ def test_resuming_a_finished_run_changes_nothing(uninterrupted: Path) -> None:
 
 
 def test_resume_without_a_run_starts_one(tmp_path: Path) -> None:
-    done = inkling("train", "digits", "--train-size", 50, "--epochs", 2, "--out", tmp_path / "new", "--resume")
+    done = inkling(*TRAIN_DIGITS, "--train-size", 50, "--epochs", 2, "--out", tmp_path / "new", "--resume")
     assert done.returncode == 0
     assert (tmp_path / "new/weights.safetensors").exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from command_line import inkling
+from command_line import STUDY_DIGITS, TRAIN_DIGITS, inkling
 from inkling.errors import RunError, SettingsError
 from inkling.images.augment import Augmentation
 from inkling.images.dataset import Splits
@@ -91,8 +91,8 @@ def test_a_teacher_and_its_weight_belong_together(tiny_splits: Splits) -> None:
 
 def test_the_command_line_teaches(tmp_path: Path) -> None:
     teacher, pupil = tmp_path / "teacher", tmp_path / "pupil"
-    assert inkling("train", "digits", "--epochs", 60, "--out", teacher).returncode == 0
-    words = ("train", "digits", "--recipe", "distil", "--epochs", 12, "--teacher", teacher, "--train-size", 300)
+    assert inkling(*TRAIN_DIGITS, "--epochs", 60, "--out", teacher).returncode == 0
+    words = (*TRAIN_DIGITS, "--recipe", "distil", "--epochs", 12, "--teacher", teacher, "--train-size", 300)
     done = inkling(*words, "--out", pupil, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["validation_accuracy"] > 0.5
@@ -100,7 +100,7 @@ def test_the_command_line_teaches(tmp_path: Path) -> None:
     assert info["teacher"]["run"] == str(teacher)
     assert len(info["teacher"]["weights_sha256"]) == 64
     other = tmp_path / "other"
-    assert inkling("train", "digits", "--epochs", 2, "--out", other).returncode == 0
+    assert inkling(*TRAIN_DIGITS, "--epochs", 2, "--out", other).returncode == 0
     resumed = inkling(*(other if word == teacher else word for word in words), "--out", pupil, "--resume")
     assert resumed.returncode == 2
     assert "different in teacher" in resumed.stderr
@@ -110,7 +110,7 @@ def test_the_command_line_teaches(tmp_path: Path) -> None:
         (("--teacher", teacher), "a teacher needs a distillation weight above 0, found 0: use the recipe distil"),
         (("--precision", "bfloat16"), "the perceptron computes in float32 only"),
     ):
-        refused = inkling("train", "digits", "--epochs", 2, *wrong, "--out", tmp_path / "refused")
+        refused = inkling(*TRAIN_DIGITS, "--epochs", 2, *wrong, "--out", tmp_path / "refused")
         assert refused.returncode == 2, wrong
         assert message in refused.stderr
         assert not (tmp_path / "refused").exists()
@@ -118,8 +118,8 @@ def test_the_command_line_teaches(tmp_path: Path) -> None:
 
 def test_a_study_with_a_teacher_says_how_to_repeat_a_run(tmp_path: Path) -> None:
     teacher = tmp_path / "teacher"
-    assert inkling("train", "digits", "--epochs", 2, "--out", teacher).returncode == 0
-    words = ("study", "digits", "--train-sizes", 100, "--seeds", 0, "--recipe", "distil", "--epochs", 2)
+    assert inkling(*TRAIN_DIGITS, "--epochs", 2, "--out", teacher).returncode == 0
+    words = (*STUDY_DIGITS, "--train-sizes", 100, "--seeds", 0, "--recipe", "distil", "--epochs", 2)
     done = inkling(*words, "--teacher", teacher, "--out", tmp_path / "study")
     assert done.returncode == 0, done.stderr
     info = json.loads((tmp_path / "study/runs/perceptron-100-seed0/run.json").read_text())
@@ -127,7 +127,7 @@ def test_a_study_with_a_teacher_says_how_to_repeat_a_run(tmp_path: Path) -> None
     assert "--recipe distil --epochs 2" in info["command"]
     for wrong in (("--recipe", "reference", "--teacher", teacher), ("--recipe", "distil"),
                   ("--recipe", "distil", "--teacher", tmp_path / "nowhere"), ("--precision", "bfloat16")):  # fmt: skip
-        refused = inkling("study", "digits", "--train-sizes", 100, "--epochs", 2, *wrong, "--out", tmp_path / "refused")
+        refused = inkling(*STUDY_DIGITS, "--train-sizes", 100, "--epochs", 2, *wrong, "--out", tmp_path / "refused")
         assert refused.returncode == 2, wrong
         assert not (tmp_path / "refused").exists()
 
@@ -137,7 +137,7 @@ def test_a_teacher_of_other_images_is_refused(tmp_path: Path) -> None:
     from inkling.runs.execute import Teacher
 
     teacher = tmp_path / "teacher"
-    assert inkling("train", "digits", "--epochs", 2, "--out", teacher).returncode == 0
+    assert inkling(*TRAIN_DIGITS, "--epochs", 2, "--out", teacher).returncode == 0
     digits = load_digits()
     swapped = Splits(digits.train, digits.test, digits.validation, digits.name)
     with pytest.raises(RunError, match="must have been trained on the same source as its student"):

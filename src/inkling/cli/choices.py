@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inkling.errors import SettingsError
 from inkling.networks.catalogue import NETWORKS
 from inkling.networks.protocols import PRECISIONS
-from inkling.training.recipes.registry import RECIPE_NAMES
+from inkling.training.recipes.choice import AUTO, choose_network_for, networks_of
+from inkling.training.recipes.registry import RECIPE_NAMES, find_recipe
+
+if TYPE_CHECKING:
+    from inkling.cli.console import Output
+    from inkling.images.dataset import Splits
+    from inkling.training.recipes import registry
 
 Source = Annotated[
     str, typer.Argument(help="digits, mnist, fashion-mnist, kmnist, or a folder of class folders or IDX files.")
 ]
 Recipe = Annotated[str, typer.Option(help=f"Named settings: {', '.join(RECIPE_NAMES)}.")]
-Network = Annotated[str, typer.Option(help=f"Which network: {', '.join(NETWORKS)}.")]
+Network = Annotated[
+    str, typer.Option(help=f"Which network: {', '.join(NETWORKS)}; auto chooses by the images and says why.")
+]
 TrainSize = Annotated[int | None, typer.Option(help="Training images, drawn by class.  [default: all]")]
 Seed = Annotated[int, typer.Option(help="Fixes every random choice.")]
 Epochs = Annotated[int | None, typer.Option(help="Passes over the training images.  [default: the recipe's]")]
@@ -43,6 +52,42 @@ Invert = Annotated[
     bool, typer.Option("--invert", help="Turn dark into light: for ink on paper, learned as light on dark.")
 ]
 Track = Annotated[str | None, typer.Option(help="Send the history there too: tensorboard or mlflow.")]
+
+
+@dataclass(frozen=True)
+class ChosenNetwork:
+    """The network that a command uses."""
+
+    name: str
+    reason: str | None  # why --network auto chose it; None where the user did
+
+    def say(self, output: Output) -> None:
+        """Say on stderr what was chosen, and why. After all checks: a mistake is one line there."""
+        if self.reason:
+            output.note(f"--network auto: {self.reason}")
+
+    def to_dict(self) -> dict[str, str | None]:
+        """Return what is added to the JSON of a command."""
+        return {"network_choice": self.reason}
+
+    def record(self, words: list[str], option: str = "--network") -> list[str]:
+        """Return the words of a command that chooses this network whatever is installed."""
+        return [*words, option, self.name] if self.reason and option not in words else words
+
+
+def check_recipe(recipe: str, network: str) -> registry.Recipe:
+    """Return a recipe, for the first network that has it under auto; called before a download, to find mistakes."""
+    return find_recipe(recipe, networks_of(recipe)[0] if network == AUTO else network)
+
+
+def chosen_network(
+    network: str, recipe: str, splits: Splits, train_size: int | None = None, preferred: str = "cnn"
+) -> ChosenNetwork:
+    """Return the network that the user named, or the one to choose for the images."""
+    if network != AUTO:
+        return ChosenNetwork(network, None)
+    n_train = train_size or len(splits.train)
+    return ChosenNetwork(*choose_network_for(recipe, splits.train.image_shape, n_train, preferred))
 
 
 def figure_file(out: Path) -> Path:

@@ -9,11 +9,12 @@ import typer
 
 from inkling.cli import choices
 from inkling.cli.console import Json, Output, Quiet
+from inkling.training.recipes.choice import AUTO
 
 
 def find_lr(
     source: choices.Source,
-    network: choices.Network = "perceptron",
+    network: choices.Network = AUTO,
     recipe: choices.Recipe = "reference",
     train_size: choices.TrainSize = None,
     batch_size: choices.BatchSize = None,
@@ -37,29 +38,38 @@ def find_lr(
     from inkling.figures.learning_rates import save_learning_rates
     from inkling.networks.catalogue import build_network
     from inkling.training.learning_rate_range import learning_rate_range
-    from inkling.training.recipes.registry import find_recipe
     from inkling.training.recipes.registry import recipe as make_settings
 
     output = Output(quiet, json)
     # What cannot work is said before a download and a test that may take minutes.
-    if find_recipe(recipe, network).settings.distillation.weight:
+    if choices.check_recipe(recipe, network).settings.distillation.weight:
         raise SettingsError([f"find-lr has no teacher for the recipe {recipe}: use strong, which has the same rates"])
     if out:
         choices.figure_file(out)
     splits = load_with_progress(source, output)
     if train_size is not None:
         splits = splits.with_train_size(train_size, seed)
+    chosen = choices.chosen_network(network, recipe, splits)
+    network = chosen.name
     settings = make_settings(recipe, network, len(splits.train), batch_size=batch_size, precision=precision, seed=seed)
     fresh = build_network(network, splits.train.image_shape, splits.train.n_classes, seed, device)
     found = learning_rate_range(fresh, splits.train, settings, lowest, highest, steps)
+    chosen.say(output)
     plot = out or Path(f"{splits.name}-{network}-learning-rates.png")
     optimizer = settings.optimizer.name
     save_learning_rates(found, plot, f"{network} on {splits.name}, {optimizer}, batches of {settings.batch_size}")
-    exploded = "" if found.diverged_at is None else f", and explodes at {found.diverged_at:.2g}"
+    diverged = "" if found.diverged_at is None else f", and diverges at {found.diverged_at:.2g}"
     output.result(
-        {**found.to_dict(), "network": network, "recipe": recipe, "optimizer": optimizer, "plot": str(plot)},
+        {
+            **found.to_dict(),
+            "network": network,
+            **chosen.to_dict(),
+            "recipe": recipe,
+            "optimizer": optimizer,
+            "plot": str(plot),
+        },
         f"try --learning-rate {found.suggestion:.2g}: there the loss falls fastest; "
-        f"it is lowest at {found.lowest_loss_at:.2g}{exploded}",
+        f"it is lowest at {found.lowest_loss_at:.2g}{diverged}",
         f"{len(found.rates)} steps of {optimizer} with batches of {settings.batch_size}; the recipe {recipe} has "
         f"{settings.schedule.learning_rate:g}",
         f"The plot is {plot}",

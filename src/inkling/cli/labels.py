@@ -11,6 +11,7 @@ import typer
 
 from inkling.cli import choices
 from inkling.cli.console import Json, Output, Quiet, table
+from inkling.training.recipes.choice import AUTO
 
 if TYPE_CHECKING:
     from inkling.images.dataset import Splits
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def labels(
     source: choices.Source,
     split: Annotated[str, typer.Option(help="Whose labels: train, validation or test.")] = "train",
-    network: choices.Network = "small-cnn",
+    network: choices.Network = AUTO,
     recipe: choices.Recipe = "strong",
     epochs: choices.Epochs = None,
     train_size: choices.TrainSize = None,
@@ -48,12 +49,11 @@ def labels(
     from inkling.diagnosis.label_errors import check_cleanlab
     from inkling.errors import DataError, SettingsError, did_you_mean
     from inkling.labels.review import check_folder, write_review
-    from inkling.training.recipes.registry import find_recipe
     from inkling.training.recipes.registry import recipe as make_settings
 
     output = Output(quiet, json)
     # What cannot work is said before a download and minutes of training.
-    found, splits_there = find_recipe(recipe, network), ("train", "validation", "test")
+    found, splits_there = choices.check_recipe(recipe, network), ("train", "validation", "test")
     if split not in splits_there:
         raise DataError(
             f"no split is called '{split}'{did_you_mean(split, splits_there)}: use train, validation or test"
@@ -76,9 +76,12 @@ def labels(
         judged = _by_run(run, source, whole, split, device)
     else:
         size = train_size or len(whole.train)
+        chosen = choices.chosen_network(network, recipe, whole, size, preferred="small-cnn")
+        network = chosen.name
         per_network = size - -(-size // max(2, folds)) if split == "train" else size
         settings = make_settings(recipe, network, per_network, epochs=epochs, seed=seed)
         judged = _by_training(whole, split, train_size, network, settings, folds, device, output)
+        chosen.say(output)
     command = shlex.join(["inkling", *sys.argv[1:]])
     review = write_review(whole, judged, out, limit, dict(whole.items())[split].files, command)
     rows = table("image", "label", "its probability", "rather")

@@ -13,17 +13,19 @@ import typer
 from inkling.cli import choices
 from inkling.cli.console import Json, Output, Quiet, table
 from inkling.cli.streams import StoppedError
+from inkling.training.recipes.choice import AUTO
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from inkling.images.dataset import Splits
     from inkling.studies.study import Observer, Study, StudyPlan
 
 
 def study(
     source: choices.Source,
     train_sizes: Annotated[str, typer.Option(help="Training sizes, with commas between.")],
-    networks: Annotated[str, typer.Option(help="Networks, with commas between.")] = "perceptron",
+    networks: Annotated[str, typer.Option(help="Networks, with commas between; auto chooses one.")] = AUTO,
     seeds: Annotated[str, typer.Option(help="Seeds, with commas between.")] = "0,1,2",
     recipe: choices.Recipe = "reference",
     epochs: choices.Epochs = None,
@@ -52,11 +54,19 @@ def study(
 
     output = Output(quiet, json)
     observer = Tracking(track) if track else None
+    sizes = choices.numbers(train_sizes, "--train-sizes")
+    seed_numbers = choices.numbers(seeds, "--seeds")
+    for network in networks.split(","):
+        choices.check_recipe(recipe, network)
+    # A download is shown here; the study itself then finds the files.
+    splits = load_with_progress(source, output, corrections)
+    out = out or Path("runs") / f"study-{splits.name}-{recipe}"
+    chosen = _chosen_network(networks, recipe, splits, max(sizes), out)
     plan = StudyPlan.of_recipe(
         source,
-        networks.split(","),
-        choices.numbers(train_sizes, "--train-sizes"),
-        choices.numbers(seeds, "--seeds"),
+        chosen.name.split(","),
+        sizes,
+        seed_numbers,
         recipe,
         device,
         teacher,
@@ -66,31 +76,48 @@ def study(
         learning_rate=learning_rate,
         precision=precision,
     )
-    splits = load_with_progress(
-        source, output, corrections
-    )  # a download is shown; the study itself then finds the files
-    out = out or Path("runs") / f"study-{splits.name}-{recipe}"
-    done = carry_out(plan, out, jobs, output, observer)
+    done = carry_out(plan, out, jobs, output, observer, chosen)
     output.result(
-        done.to_dict(),
+        {**done.to_dict(), **chosen.to_dict()},
         study_table(done),
         f"Over {len(plan.seeds)} seeds: accuracy as mean ± standard deviation, seconds of training as mean.",
         f"The study is in {out}. Next: inkling report {shlex.quote(str(out))}",
     )
 
 
-def carry_out(plan: StudyPlan, out: Path, jobs: int, output: Output, observer: Observer | None = None) -> Study:
+def _chosen_network(networks: str, recipe: str, splits: Splits, train_size: int, out: Path) -> choices.ChosenNetwork:
+    """Return the networks to train, with commas between; a study that goes on keeps those it has."""
+    if networks == AUTO and (out / "study.json").is_file():
+        from inkling.studies.folder import StudyFolder
+
+        there = ",".join(dict.fromkeys(str(cell["network"]) for cell in StudyFolder(out).info.get("cells", [])))
+        if there:
+            return choices.ChosenNetwork(there, f"{there}, as the study in {out} has")
+    return choices.chosen_network(networks, recipe, splits, train_size)
+
+
+def carry_out(
+    plan: StudyPlan,
+    out: Path,
+    jobs: int,
+    output: Output,
+    observer: Observer | None = None,
+    chosen: choices.ChosenNetwork | None = None,
+) -> Study:
     """Do the missing runs with their progress on screen, and return the study."""
     from inkling.studies.study import read_study, study_progress
 
-    command = shlex.join(["inkling", *sys.argv[1:]])
+    words = ["inkling", *sys.argv[1:]]
+    command = shlex.join(chosen.record(words, "--networks") if chosen else words)
     total, trained = len(list(plan.cells())), jobs > 1
     try:
         with (
             output.progress(total, "study") as meter,
             closing(study_progress(plan, out, jobs, command, observer)) as progress,
         ):
-            for at in progress:
+            for number, at in enumerate(progress):
+                if chosen and number == 0:
+                    chosen.say(output)
                 what = f"{at.plan.network}, {at.plan.train_size:,} images, seed {at.plan.settings.seed}"
                 if at.record:
                     trained = True

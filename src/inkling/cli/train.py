@@ -13,11 +13,12 @@ import typer
 from inkling.cli import choices
 from inkling.cli.console import Json, Output, Quiet, table
 from inkling.cli.streams import StoppedError
+from inkling.training.recipes.choice import AUTO
 
 
 def train(
     source: choices.Source,
-    network: choices.Network = "perceptron",
+    network: choices.Network = AUTO,
     train_size: choices.TrainSize = None,
     recipe: choices.Recipe = "reference",
     epochs: choices.Epochs = None,
@@ -34,7 +35,7 @@ def train(
     track: choices.Track = None,
     seed: choices.Seed = 0,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the run.  [default: runs/SOURCE-NETWORK-SIZE-seedSEED]")
+        Path | None, typer.Option(help="Folder for the run.  [default: runs/SOURCE-NETWORK-RECIPE-SIZE-seedSEED]")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, if there is one.")] = False,
     quiet: Quiet = False,
@@ -45,7 +46,6 @@ def train(
     from inkling.integrations.tracking.tracking import open_tracker, tracked
     from inkling.runs.execute import Plan, execute, summary
     from inkling.runs.run import Run
-    from inkling.training.recipes.registry import find_recipe
     from inkling.training.recipes.registry import recipe as make_settings
 
     output = Output(quiet, json)
@@ -60,13 +60,19 @@ def train(
         "precision": precision,
         "seed": seed,
     }
-    find_recipe(recipe, network)  # before a download
+    choices.check_recipe(recipe, network)
     tracker = open_tracker(track) if track else None
     splits = load_with_progress(source, output, corrections)
-    settings = make_settings(recipe, network, train_size or len(splits.train), **changes)
-    plan = Plan(source, network, settings, train_size, device, teacher, corrections)
-    out = out or Path("runs") / f"{splits.name}-{network}-{train_size or 'all'}-seed{seed}"
-    command = ["inkling", *(word for word in sys.argv[1:] if word != "--resume")]
+    if train_size is not None:
+        splits.train.check_size(train_size)
+    if network == AUTO and resume and out and (out / "run.json").is_file():
+        chosen = choices.ChosenNetwork(name := Run(out).network_name, f"{name}, which the run in {out} is of")
+    else:
+        chosen = choices.chosen_network(network, recipe, splits, train_size)
+    settings = make_settings(recipe, chosen.name, train_size or len(splits.train), **changes)
+    plan = Plan(source, chosen.name, settings, train_size, device, teacher, corrections)
+    out = out or Path("runs") / f"{splits.name}-{chosen.name}-{recipe}-{train_size or 'all'}-seed{seed}"
+    command = chosen.record(["inkling", *(word for word in sys.argv[1:] if word != "--resume")])
     records = execute(plan, splits, out, resume, command)
     try:
         with (
@@ -74,8 +80,10 @@ def train(
             closing(tracked(records, out, tracker) if tracker else records) as epochs_done,
         ):
             for record in epochs_done:
-                if resume and meter.done == 0:
-                    meter.start_at(record.epoch)
+                if meter.done == 0:
+                    chosen.say(output)
+                    if resume:
+                        meter.start_at(record.epoch)
                 meter.update(
                     record.epoch,
                     f"epoch {record.epoch}/{plan.settings.epochs}, loss {record.train_loss:.4f}, "
@@ -84,7 +92,7 @@ def train(
     except KeyboardInterrupt:
         raise StoppedError(f"{saved_epochs(out)} Go on with:\n  {shlex.join([*command, '--resume'])}") from None
     run = Run(out)
-    values = summary(run)
+    values = {**summary(run), **chosen.to_dict()}
     from inkling.metrics.intervals import wilson_interval
 
     rows = table("", "accuracy", "95% interval", "n")
@@ -93,7 +101,7 @@ def train(
         rows.add_row(split, f"{accuracy:.4f}", str(wilson_interval(round(accuracy * n), n)), f"{n:,}")
     output.result(
         values,
-        f"{network} on {run.data.train:,} images of {run.data.name}: epoch {values['best_epoch']} of "
+        f"{run.network_name} on {run.data.train:,} images of {run.data.name}: epoch {values['best_epoch']} of "
         f"{values['epochs']} is kept, validation accuracy {values['validation_accuracy']:.4f}, "
         f"{values['train_seconds']:.1f} s of training",
         rows,

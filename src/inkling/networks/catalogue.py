@@ -84,11 +84,11 @@ def check_name(name: str) -> str:
 
 
 def choose_network(
-    image_shape: tuple[int, int, int], n_train: int, torch_available: bool | None = None
+    image_shape: tuple[int, int, int], n_train: int, torch_available: bool | None = None, preferred: str = "cnn"
 ) -> tuple[str, str]:
     """Return the network for `--network auto` and the reason in words.
 
-    The rule: `cnn` where PyTorch is installed and the images are large enough for it, else `perceptron`.
+    The rule: `preferred` where PyTorch is installed and the images are large enough for it, else `perceptron`.
 
     Parameters
     ----------
@@ -98,6 +98,8 @@ def choose_network(
         Number of training images. The rule does not depend on it; the reason says it.
     torch_available : bool, optional
         Whether PyTorch can be imported; by default it is looked for.
+    preferred : str
+        A convolutional network.
 
     Returns
     -------
@@ -108,13 +110,13 @@ def choose_network(
     height, width, _ = image_shape
     if torch_available is None:
         torch_available = importlib.util.find_spec("torch") is not None
-    side = CATALOGUE["cnn"].smallest_side
+    side = CATALOGUE[check_name(preferred)].smallest_side
     if not torch_available:
-        name, why = "perceptron", "PyTorch, which cnn needs, is not installed"
+        name, why = "perceptron", f"PyTorch, which {preferred} needs, is not installed"
     elif min(height, width) < side:
-        name, why = "perceptron", f"cnn needs images of {side}x{side} or larger"
+        name, why = "perceptron", f"{preferred} needs images of {side}x{side} or larger"
     else:
-        name, why = "cnn", f"PyTorch is installed, and the images are {side}x{side} or larger"
+        name, why = preferred, f"PyTorch is installed, and the images are {side}x{side} or larger"
     return name, f"{name} for {n_train:,} training image{'s'[: n_train != 1]} of {height}x{width} pixels: {why}"
 
 

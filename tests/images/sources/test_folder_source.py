@@ -277,7 +277,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_from_class_folders_to_a_report_that_names_them_safely(hostile: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    values = last_json(inkling("train", hostile, "--epochs", 3, "--out", run, "--json"))
+    values = last_json(inkling("train", hostile, "--network", "perceptron", "--epochs", 3, "--out", run, "--json"))
     assert values["train_size"] == 50
     splits: Splits = load_images(hostile)
     assert splits.train.class_names == tuple(sorted(HOSTILE))
