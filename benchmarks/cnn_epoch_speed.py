@@ -23,7 +23,7 @@ from inkling.networks.catalogue import build_network
 from inkling.networks.torch.modules import CONVOLUTIONAL
 from inkling.runs.environment import machine, versions
 from inkling.training.batches import MiniBatches
-from inkling.training.loop import take_steps
+from inkling.training.steps import take_steps
 
 
 def main() -> None:

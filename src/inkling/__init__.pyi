@@ -46,6 +46,7 @@ from .training.learning_rate_range import learning_rate_range as learning_rate_r
 from .training.loop import EpochRecord as EpochRecord
 from .training.loop import TrainingState as TrainingState
 from .training.loop import train as train
+from .training.progress import EpochProgress as EpochProgress
 from .training.recipes.registry import recipe as recipe
 from .training.schedules import ScheduleSettings as ScheduleSettings
 from .training.settings import TrainingSettings as TrainingSettings

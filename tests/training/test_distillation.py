@@ -18,21 +18,21 @@ from inkling.networks.numpy.perceptron import Perceptron
 from inkling.training.batches import MiniBatches
 from inkling.training.loop import train
 from inkling.training.settings import TrainingSettings
-from inkling.training.targets import Distillation, smoothed, taught
+from inkling.training.targets import Distillation, smooth_labels, soft_targets
 
 LABELS = np.array([2, 0])
 TEACHER = np.array([[0.1, 0.2, 0.7], [0.5, 0.5, 0.0]], np.float32)
 
 
 def test_targets_by_hand() -> None:
-    assert smoothed(LABELS, 3, 0.0) is LABELS
-    np.testing.assert_allclose(smoothed(LABELS, 3, 0.3), [[0.1, 0.1, 0.8], [0.8, 0.1, 0.1]], rtol=1e-6)
-    np.testing.assert_allclose(taught(LABELS, TEACHER, Distillation(1.0)), TEACHER, atol=1e-6)
-    half = taught(LABELS, TEACHER, Distillation(0.5))
+    assert smooth_labels(LABELS, 3, 0.0) is LABELS
+    np.testing.assert_allclose(smooth_labels(LABELS, 3, 0.3), [[0.1, 0.1, 0.8], [0.8, 0.1, 0.1]], rtol=1e-6)
+    np.testing.assert_allclose(soft_targets(LABELS, TEACHER, Distillation(1.0)), TEACHER, atol=1e-6)
+    half = soft_targets(LABELS, TEACHER, Distillation(0.5))
     np.testing.assert_allclose(half, [[0.05, 0.1, 0.85], [0.75, 0.25, 0.0]], atol=1e-6)
-    sharp = taught(LABELS, TEACHER, Distillation(1.0, temperature=0.5))
+    sharp = soft_targets(LABELS, TEACHER, Distillation(1.0, temperature=0.5))
     np.testing.assert_allclose(sharp[0], np.array([0.01, 0.04, 0.49]) / 0.54, rtol=1e-5)
-    warm = taught(LABELS, TEACHER, Distillation(1.0, temperature=2.0))
+    warm = soft_targets(LABELS, TEACHER, Distillation(1.0, temperature=2.0))
     np.testing.assert_allclose(warm[0], np.sqrt([0.1, 0.2, 0.7]) / np.sqrt([0.1, 0.2, 0.7]).sum(), rtol=1e-5)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise
@@ -61,19 +62,84 @@ def test_same_seed_same_bits(tiny_splits: Splits) -> None:
 def test_resume_is_exact(tiny_splits: Splits, stop: int, seed: int) -> None:
     chosen = replace(EVERYTHING, seed=seed)
     whole = fresh(seed)
-    records = list(train(whole, tiny_splits, chosen))
+    records = [(record, record.state) for record in train(whole, tiny_splits, chosen)]
     resumed = fresh(99)  # nothing of a fresh network may survive
-    rest = list(train(resumed, tiny_splits, chosen, start=records[stop - 1].state))
-    assert [record.epoch for record in rest] == list(range(stop + 1, EPOCHS + 1))
-    for late, early in zip(rest, records[stop:], strict=True):
-        assert same(late.state.network, early.state.network)
-        assert any(name.startswith("optimizer.") for name in late.state.network)
+    start = records[stop - 1][1]
+    rest = [(record, record.state) for record in train(resumed, tiny_splits, chosen, start=start)]
+    assert [record.epoch for record, _ in rest] == list(range(stop + 1, EPOCHS + 1))
+    for (late, late_state), (early, early_state) in zip(rest, records[stop:], strict=True):
+        assert same(late_state.network, early_state.network)
+        assert any(name.startswith("optimizer.") for name in late_state.network)
         timed = {"train_seconds", "evaluation_seconds"}
         assert {k: v for k, v in late.to_dict().items() if k not in timed} == {
             k: v for k, v in early.to_dict().items() if k not in timed
         }
-        assert late.state.best_epoch == early.state.best_epoch
+        assert late_state.best_epoch == early_state.best_epoch
     assert same(weights_only(whole.state()), weights_only(resumed.state()))
+
+
+def test_records_keep_no_arrays(tiny_splits: Splits) -> None:
+    class Heavy(Perceptron):
+        """A network with a million numbers, which counts how often they are copied."""
+
+        copies = 0
+
+        def state(self) -> State:
+            self.copies += 1
+            return super().state()
+
+    chosen = replace(EVERYTHING, epochs=12)
+    network = Heavy((4, 4, 1), 3, hidden=50_000)
+    size = sum(array.nbytes for array in network.state().values())
+    list(train(network, tiny_splits, replace(chosen, epochs=1)))  # the optimiser's memory, and buffers
+    network.copies = 0
+    tracemalloc.start()
+    try:
+        records = list(train(network, tiny_splits, chosen))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # At the end the last state, and once more where the best weights are checked against the network's own.
+    assert network.copies <= sum(record.best for record in records) + 2, "copied where nobody asked"
+    # The best weights, the last state with its optimiser's memory, and the network's own arrays, loaded anew.
+    assert kept < 6 * size, f"{kept / size:.1f} times the network is kept after {len(records)} epochs"
+
+
+def test_the_state_of_an_epoch_can_be_taken_until_the_next(tiny_splits: Splits) -> None:
+    network = fresh()
+    records = train(network, tiny_splits, EVERYTHING)
+    first = next(records)
+    state = first.state
+    assert first.state.network is state.network, "copied twice"
+    assert same(state.network, network.state())
+    second = next(records)
+    with pytest.raises(TrainingError, match=r"the state after epoch 1 is gone.*before the next epoch"):
+        _ = first.state
+    assert not same(second.state.network, state.network)
+    *_, last = records
+    ended = last.state
+    assert ended.epoch == EPOCHS
+    assert not same(ended.network, network.state()), "the network holds the best epoch, the state the last"
+    with pytest.raises(TrainingError, match="the state after epoch 2 is gone"):
+        _ = second.state
+
+
+def test_no_state_is_given_from_the_middle_of_an_epoch(tiny_splits: Splits) -> None:
+    class Interrupted(Perceptron):
+        steps = 0
+
+        def train_step(self, *arguments: Any) -> float:
+            self.steps += 1
+            if self.steps == 6:  # 4 steps an epoch
+                raise KeyboardInterrupt
+            return super().train_step(*arguments)
+
+    records = train(Interrupted((4, 4, 1), 3), tiny_splits, EVERYTHING)
+    first = next(records)
+    with pytest.raises(KeyboardInterrupt):
+        next(records)
+    with pytest.raises(TrainingError, match="the state after epoch 1 is gone"):
+        _ = first.state
 
 
 def test_a_finished_state_only_restores_the_best(tiny_splits: Splits) -> None:
@@ -280,7 +346,7 @@ def test_schedule_problems() -> None:
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=50).map(np.array))
 def test_class_balanced_weights(labels: np.ndarray) -> None:
-    weights = class_balanced_weights(labels, 6)
+    weights = class_balanced_weights(labels)
     assert weights.mean() == pytest.approx(1)
     totals = np.bincount(labels, weights, 6)
     assert totals[totals > 0] == pytest.approx(len(labels) / np.count_nonzero(totals))

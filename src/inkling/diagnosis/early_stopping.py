@@ -8,6 +8,7 @@ from typing import Any
 
 from inkling.errors import DataError
 from inkling.metrics.formatting import percent
+from inkling.training.selection import epoch_scores, select_epoch
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,7 @@ class EarlyStopping:
 def stopped_early(history: Sequence[Mapping[str, Any]], patience: int, n_validation: int) -> EarlyStopping:
     """Say what a patience would have kept and saved.
 
-    The rule is that of `train`: an epoch is better by a higher validation accuracy, or by the same and a lower
-    validation loss; training ends when `patience` epochs have passed since the best one.
+    The rule is that of `train` (`training.selection`).
 
     Parameters
     ----------
@@ -91,15 +91,9 @@ def stopped_early(history: Sequence[Mapping[str, Any]], patience: int, n_validat
         raise DataError(
             f"expected a history of 1 epoch or more and a patience of 1 or more, found {len(history)} and {patience}"
         )
-    scores = [(float(epoch["validation_accuracy"]), -float(epoch["validation_loss"])) for epoch in history]
-    best, stopped_at = 0, len(scores)
-    for epoch, score in enumerate(scores):
-        if score > scores[best]:
-            best = epoch
-        if epoch - best >= patience:
-            stopped_at = epoch + 1
-            break
-    whole = max(range(len(scores)), key=scores.__getitem__)
+    scores = epoch_scores(history)
+    kept, stopped_at = select_epoch(scores, patience)
+    whole, _ = select_epoch(scores)
     saved = None
     if all("train_seconds" in epoch for epoch in history):
         seconds = [float(epoch["train_seconds"]) for epoch in history]
@@ -108,10 +102,10 @@ def stopped_early(history: Sequence[Mapping[str, Any]], patience: int, n_validat
         patience=patience,
         epochs=len(scores),
         stopped_at=stopped_at,
-        kept_epoch=best + 1,
-        kept_accuracy=scores[best][0],
-        whole_kept_epoch=whole + 1,
-        whole_kept_accuracy=scores[whole][0],
+        kept_epoch=kept.epoch,
+        kept_accuracy=kept.accuracy,
+        whole_kept_epoch=whole.epoch,
+        whole_kept_accuracy=whole.accuracy,
         seconds_saved=saved,
         n_validation=n_validation,
     )

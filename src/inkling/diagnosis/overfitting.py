@@ -9,6 +9,7 @@ from typing import Any
 from inkling.errors import DataError
 from inkling.metrics.formatting import percent, points, points_interval
 from inkling.metrics.intervals import Interval, newcombe_interval
+from inkling.training.selection import epoch_scores, select_epoch
 
 SLIGHT_GAP, STRONG_GAP = 0.01, 0.03
 """Gaps (fractions) below the first are called slight, above the second strong: conventions."""
@@ -113,7 +114,7 @@ def diagnose_overfitting(history: Sequence[Mapping[str, Any]], n_train: int, n_v
     """
     if not history:
         raise DataError("expected a history of 1 epoch or more, found 0")
-    kept = max(range(len(history)), key=lambda i: (history[i]["validation_accuracy"], -history[i]["validation_loss"]))
+    kept = select_epoch(epoch_scores(history))[0].epoch - 1
     losses = [float(epoch["validation_loss"]) for epoch in history]
     lowest = min(range(len(losses)), key=losses.__getitem__)
     train, validation = history[kept]["train_accuracy"], history[kept]["validation_accuracy"]

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from inkling.errors import DataError, SettingsError
 from inkling.images.dataset import Splits
@@ -86,11 +85,8 @@ def train_to_the_end(
 ) -> Network:
     """Return a network trained on the training images, as it is after its last epoch."""
     fresh = build_network(network, splits.train.image_shape, splits.train.n_classes, settings.seed, device)
-    # One thread, as in a run: the results then do not depend on the number of cores.
-    with threadpool_limits(limits=1, user_api="blas"):
-        for record in train(fresh, splits, settings):
-            if progress:
-                progress(fold, record)
-            state = record.state
-    fresh.load_state(state.network)
+    for record in train(fresh, splits, settings):
+        if progress:
+            progress(fold, record)
+    fresh.load_state(record.state.network)
     return fresh

@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from threadpoolctl import threadpool_limits
-
 from inkling.errors import DataError, RunError
 from inkling.images.corrections import describe
 from inkling.images.dataset import Splits
@@ -25,6 +23,7 @@ from inkling.runs.schema import DataInfo
 from inkling.training.batches import check_teacher
 from inkling.training.loop import EpochRecord, TrainingState, train
 from inkling.training.settings import TrainingSettings
+from inkling.training.threads import one_blas_thread
 
 CHECKPOINT_SECONDS = 2.0
 """A checkpoint is written after the first epoch, then at most this often, and at the end whatever the end is."""
@@ -108,14 +107,6 @@ def execute(
     RunError
         If the folder holds another run, is in use by another process, or cannot be written.
     """
-    # One thread: a second gains 7% on matrices of this size, and results would depend on the number of cores.
-    with threadpool_limits(limits=1, user_api="blas"):
-        yield from _execute(plan, splits, folder, resume, command)
-
-
-def _execute(
-    plan: Plan, splits: Splits, folder: Path, resume: bool, command: Sequence[str]
-) -> Generator[EpochRecord, None, None]:
     plan.settings.check()
     teacher = Teacher(plan.teacher, splits, plan.device) if plan.teacher else None
     splits = plan.subset(splits)
@@ -125,6 +116,8 @@ def _execute(
     check_teacher(plan.settings, teacher.network if teacher else None)
     network.configure(plan.settings.optimizer, plan.settings.precision)
     data = DataInfo.from_splits(plan.source, splits)
+    with one_blas_thread():
+        machine_in_training = machine()  # with the threads that epochs have
     info = {
         "data": asdict(data),
         "network": network.description(),
@@ -134,7 +127,7 @@ def _execute(
         "device": network.device,
         "command": shlex.join(command),
         "versions": versions(),
-        "machine": machine(),
+        "machine": machine_in_training,
         "started": _now(),
         "finished": None,
         "results": None,
@@ -192,10 +185,11 @@ def _recorded(
     if state.best_epoch != saved_best:
         # A run that was stopped after its last checkpoint and before its weights were written.
         run.save_weights(state)
-    predictions = {
-        split: Predictions(dataset.labels, network.predict_proba(dataset.images))
-        for split, dataset in (("validation", splits.validation), ("test", splits.test))
-    }
+    with one_blas_thread():
+        predictions = {
+            split: Predictions(dataset.labels, network.predict_proba(dataset.images))
+            for split, dataset in (("validation", splits.validation), ("test", splits.test))
+        }
     run.save_predictions(predictions)
     history = run.history()
     best = history[state.best_epoch - 1]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -14,10 +15,12 @@ from scipy.ndimage import gaussian_filter1d
 
 from inkling.errors import SettingsError, TrainingError
 from inkling.images.dataset import ImageDataset
+from inkling.images.progress import Progress, paced
 from inkling.networks.protocols import Trainable
 from inkling.training.batches import MiniBatches
-from inkling.training.loop import Step, take_steps
 from inkling.training.settings import TrainingSettings
+from inkling.training.steps import Step, take_steps
+from inkling.training.threads import one_blas_thread
 
 DIVERGED = 4.0
 """A loss of so many times the lowest, on the mean of `RECENT` steps, ends the test."""
@@ -34,7 +37,7 @@ class LearningRateRange:
     smoothed: tuple[float, ...]  # the losses through a Gaussian of a fortieth of the steps
     suggestion: float  # where the smoothed loss falls fastest with the logarithm of the rate
     lowest_loss_at: float  # rate at the lowest smoothed loss: beyond it training becomes worse
-    diverged_at: float | None  # rate at which the loss had exploded; None if it never did
+    diverged_at: float | None  # rate at which training had diverged; None if it never did
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -48,6 +51,7 @@ def learning_rate_range(
     lowest: float = 1e-5,
     highest: float = 10.0,
     steps: int = 200,
+    progress: Progress | None = None,
 ) -> LearningRateRange:
     """Train with a rate that grows by the same factor every step, and say which rate is worth using.
 
@@ -62,14 +66,16 @@ def learning_rate_range(
     lowest, highest : float
         First and last rate.
     steps : int
-        From the first to the last rate; fewer are taken if the loss explodes.
+        From the first to the last rate; fewer are taken if training diverges.
+    progress : callable, optional
+        Called a few times a second at most, with (steps taken, steps).
 
     Raises
     ------
     SettingsError
         If the settings or the range are of no use.
     TrainingError
-        If the loss exploded before it fell at all.
+        If the loss does not fall before training diverges.
     """
     if not 0 < lowest < highest < math.inf:
         raise SettingsError([f"the range of rates must rise from above 0, found {lowest} to {highest}"])
@@ -80,15 +86,19 @@ def learning_rate_range(
     rates: list[float] = []
     losses: list[float] = []
     lowest_recent, diverged_at = math.inf, None
+    report = paced(progress)
+    batches = MiniBatches(dataset, settings)
     try:
-        for step in _rising(network, MiniBatches(dataset, settings), lowest, highest, steps):
-            rates.append(step.learning_rate)
-            losses.append(step.loss)
-            recent = float(np.mean(losses[-RECENT:]))
-            lowest_recent = min(lowest_recent, recent)
-            if recent > DIVERGED * lowest_recent:
-                diverged_at = step.learning_rate
-                break
+        with one_blas_thread(), closing(_rising(network, batches, lowest, highest, steps)) as taken:
+            for step in taken:
+                losses.append(step.finite_loss())
+                rates.append(step.learning_rate)
+                report(len(rates), steps)
+                recent = float(np.mean(losses[-RECENT:]))
+                lowest_recent = min(lowest_recent, recent)
+                if recent > DIVERGED * lowest_recent:
+                    diverged_at = step.learning_rate
+                    break
     except TrainingError:
         diverged_at = lowest * (highest / lowest) ** (len(rates) / (steps - 1))
     # Both sides of each step count, so that the curve does not lag behind the rate.
@@ -111,17 +121,20 @@ def learning_rate_range(
     )
 
 
-def _rising(network: Trainable, batches: MiniBatches, lowest: float, highest: float, steps: int) -> Iterator[Step]:
+def _rising(
+    network: Trainable, batches: MiniBatches, lowest: float, highest: float, steps: int
+) -> Generator[Step, None, None]:
     """The steps of the test, through as many epochs as they need."""
     taken = 0
     factor = (highest / lowest) ** (1 / (steps - 1))
     for epoch in count(1):
         first = lowest * factor**taken
-        for step in take_steps(network, batches, epoch, partial(_grown, first, factor)):
-            yield step
-            taken += 1
-            if taken == steps:
-                return
+        with closing(take_steps(network, batches, epoch, partial(_grown, first, factor))) as epoch_steps:
+            for step in epoch_steps:
+                yield step
+                taken += 1
+                if taken == steps:
+                    return
 
 
 def _grown(first: float, factor: float, number: int) -> float:

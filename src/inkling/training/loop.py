@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,11 +13,17 @@ from numpy.typing import NDArray
 
 from inkling.errors import TrainingError
 from inkling.images.dataset import ImageDataset, Splits
+from inkling.images.progress import Progress
 from inkling.metrics.scores import mean_cross_entropy
-from inkling.networks.protocols import State, Trainable, weights_only
+from inkling.networks.prediction import predict_in_parts
+from inkling.networks.protocols import Classifier, State, Trainable, weights_only
 from inkling.training.batches import MiniBatches
+from inkling.training.progress import MEASURING, TEACHER, TRAINING, EpochProgressCallback, ProgressMeter
 from inkling.training.schedules import rate_at
+from inkling.training.selection import EpochScore, patience_is_over
 from inkling.training.settings import TrainingSettings
+from inkling.training.steps import diverged, take_steps
+from inkling.training.threads import one_blas_thread
 
 
 @dataclass(frozen=True)
@@ -42,9 +48,7 @@ class EpochRecord:
 
     epoch: int  # 1 for the first
     learning_rate: float  # of the last step
-    running_loss: (
-        float  # mean over the epoch's batches, as trained on (augmented, smoothed, taught), while the weights moved
-    )
+    running_loss: float  # mean over the epoch's batches, of their own targets and augmented images, as weights moved
     train_loss: float  # of the weights at the end of the epoch, on the training images as they are
     train_accuracy: float
     validation_loss: float
@@ -53,11 +57,25 @@ class EpochRecord:
     evaluation_seconds: float  # measuring the four figures above
     best: bool  # best validation accuracy so far (ties: lower validation loss)
     last: bool  # no epoch follows
-    state: TrainingState = field(repr=False, compare=False)
+    _state_after: Callable[[int], TrainingState] = field(repr=False, compare=False)
+
+    @property
+    def state(self) -> TrainingState:
+        """What training can go on from after this epoch, copied when it is first asked for.
+
+        A record keeps no arrays. Take the state before the next epoch begins, and before anything else changes the
+        network; that of the last epoch can be taken after the loop too.
+
+        Raises
+        ------
+        TrainingError
+            If the loop has gone on since.
+        """
+        return self._state_after(self.epoch)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but the state, as JSON values."""
-        return {name: value for name, value in self.__dict__.items() if name != "state"}
+        return {name: value for name, value in self.__dict__.items() if name != "_state_after"}
 
 
 def train(
@@ -66,12 +84,14 @@ def train(
     settings: TrainingSettings,
     start: TrainingState | None = None,
     image_weights: NDArray[np.floating[Any]] | None = None,
-    teacher: Trainable | None = None,
+    teacher: Classifier | None = None,
+    progress: EpochProgressCallback | None = None,
 ) -> Generator[EpochRecord, None, None]:
     """Train a network, yielding a record after every epoch.
 
     Leave the loop at any time. When it runs to its end, the network holds the weights of the best epoch: the one of
     the highest validation accuracy, and among equals of the lowest validation loss. The test split is never read.
+    Matrix products use one thread while an epoch lasts (`training.threads`).
 
     Parameters
     ----------
@@ -83,39 +103,58 @@ def train(
         Where an earlier call stood. The weights then become bit-identical to those of an uninterrupted run (on one
         machine, with one number of threads).
     image_weights : ndarray of float, shape (N,), optional
-        How much each training image counts; 1 is the default.
-    teacher : Trainable, optional
+        How much each training image counts, 0 or more; 1 is the default.
+    teacher : Classifier, optional
         Its probabilities stand in for the labels, as `settings.distillation` says.
+    progress : callable, optional
+        Called with an `EpochProgress` a few times a second at most, between training steps and while measuring.
 
     Raises
     ------
     SettingsError
         If settings are out of range, or do not fit the teacher.
+    DataError
+        If the image weights do not fit the training images.
     TrainingError
-        If the loss stops being a number.
+        If training diverged: the loss is not finite.
     """
+    # The test images stay behind here: what chooses an epoch cannot read them.
+    return _train(network, splits.train, splits.validation, settings, start, image_weights, teacher, progress)
+
+
+def _train(
+    network: Trainable,
+    training: ImageDataset,
+    validation: ImageDataset,
+    settings: TrainingSettings,
+    start: TrainingState | None,
+    image_weights: NDArray[np.floating[Any]] | None,
+    teacher: Classifier | None,
+    progress: EpochProgressCallback | None,
+) -> Generator[EpochRecord, None, None]:
     settings.check()
-    batches = MiniBatches(splits.train, settings, image_weights, teacher)
+    meter = ProgressMeter(progress, settings.epochs)
+    course = _Course(network, start)
+    batches = MiniBatches(
+        training, settings, image_weights, teacher, meter.stage(course.epoch + 1, TEACHER, len(training))
+    )
     network.configure(settings.optimizer, settings.precision)
-    state = start
-    if state:
-        network.load_state(state.network)
-    while not _finished(state, settings):
-        epoch = state.epoch + 1 if state else 1
-        began = time.perf_counter()
-        running_loss, rate = _train_epoch(network, batches, epoch)
-        stepped = time.perf_counter()
-        with np.errstate(over="ignore", invalid="ignore"):
-            train_loss, train_accuracy = measure(network, splits.train)
-            loss, accuracy = measure(network, splits.validation)
+    if start:
+        network.load_state(start.network)
+    while not course.finished(settings):
+        epoch = course.begin_epoch()
+        # Not around the loop: a limit must not hold in the caller between two epochs.
+        with one_blas_thread():
+            began = time.perf_counter()
+            running_loss, rate = _train_epoch(network, batches, epoch, meter.stage(epoch, TRAINING, len(training)))
+            stepped = time.perf_counter()
+            images = len(training) + len(validation)
+            with np.errstate(over="ignore", invalid="ignore"):
+                train_loss, train_accuracy = measure(network, training, meter.stage(epoch, MEASURING, images))
+                loss, accuracy = measure(network, validation, meter.stage(epoch, MEASURING, images, len(training)))
         if not (math.isfinite(train_loss) and math.isfinite(loss)):
-            raise TrainingError(_diverged(epoch, f"at its end, at learning rate {rate:g}"))
-        current = network.state()
-        best = state is None or (accuracy, -loss) > (state.best_accuracy, -state.best_loss)
-        if best or state is None:
-            state = TrainingState(epoch, current, weights_only(current), epoch, accuracy, loss)
-        else:
-            state = TrainingState(epoch, current, state.best, state.best_epoch, state.best_accuracy, state.best_loss)
+            raise TrainingError(diverged(epoch, ", at its end", rate))
+        best = course.end_epoch(EpochScore(epoch, accuracy, loss))
         yield EpochRecord(
             epoch=epoch,
             learning_rate=rate,
@@ -127,72 +166,86 @@ def train(
             train_seconds=stepped - began,
             evaluation_seconds=time.perf_counter() - stepped,
             best=best,
-            last=_finished(state, settings),
-            state=state,
+            last=course.finished(settings),
+            _state_after=course.state_after,
         )
-    if state:
-        network.load_state(state.best)
+    course.keep_best()
 
 
-@dataclass(frozen=True)
-class Step:
-    """One training step."""
+class _Course:
+    """Where a training stands: epochs done, the best of them, and the network's arrays once somebody asked for them."""
 
-    learning_rate: float
-    loss: float  # mean over the batch, before the step
-    images: int
+    def __init__(self, network: Trainable, start: TrainingState | None) -> None:
+        self._network = network
+        self.epoch = start.epoch if start else 0  # epochs done
+        self._best = EpochScore(start.best_epoch, start.best_accuracy, start.best_loss) if start else None
+        self._best_weights = start.best if start else None
+        self._arrays = start.network if start else None  # after `epoch`; None where nobody has asked
+        self._under_way = False
+
+    def finished(self, settings: TrainingSettings) -> bool:
+        """Whether no epoch follows."""
+        return self._best is not None and (
+            self.epoch >= settings.epochs or patience_is_over(self.epoch, self._best.epoch, settings.patience)
+        )
+
+    def begin_epoch(self) -> int:
+        """Let go of the last epoch's arrays and return the number of the next."""
+        self._arrays, self._under_way = None, True
+        return self.epoch + 1
+
+    def end_epoch(self, score: EpochScore) -> bool:
+        """Take note of an epoch, and return whether it is the best so far."""
+        self.epoch, self._under_way = score.epoch, False
+        if self._best is not None and not score.is_better_than(self._best):
+            return False
+        self._arrays = self._network.state()
+        self._best, self._best_weights = score, weights_only(self._arrays)
+        return True
+
+    def state_after(self, epoch: int) -> TrainingState:
+        """Return the state after the last epoch done, which this must be."""
+        if epoch != self.epoch or self._under_way or self._best is None or self._best_weights is None:
+            raise TrainingError(
+                f"the state after epoch {epoch} is gone, for training went on: take record.state before the next epoch"
+            )
+        if self._arrays is None:
+            self._arrays = self._network.state()
+        best = self._best
+        return TrainingState(epoch, self._arrays, self._best_weights, best.epoch, best.accuracy, best.loss)
+
+    def keep_best(self) -> None:
+        """Load the weights of the best epoch; the state of the last can still be asked for."""
+        if self._best_weights is not None:
+            self._arrays = self.state_after(self.epoch).network
+            self._network.load_state(self._best_weights)
 
 
-def take_steps(network: Trainable, batches: MiniBatches, epoch: int, rate_of: Callable[[int], float]) -> Iterator[Step]:
-    """Take the steps of one epoch; `rate_of` gives the learning rate of each, counted from 0.
-
-    Raises
-    ------
-    TrainingError
-        If the loss stops being a number.
-    """
-    for number, batch in enumerate(batches.epoch(epoch)):
-        rate = rate_of(number)
-        # A rate that is far too large overflows; the loss then says so, and nothing else needs to.
-        with np.errstate(over="ignore", invalid="ignore"):
-            loss = float(network.train_step(batch.images, batch.targets, rate, batch.weights))
-        if not math.isfinite(loss):
-            raise TrainingError(_diverged(epoch, f"step {number + 1}, at learning rate {rate:g}"))
-        yield Step(rate, loss, len(batch.images))
-
-
-def _train_epoch(network: Trainable, batches: MiniBatches, epoch: int) -> tuple[float, float]:
+def _train_epoch(network: Trainable, batches: MiniBatches, epoch: int, progress: Progress) -> tuple[float, float]:
     """Take the steps of one epoch; return the mean loss on the way and the last learning rate."""
     settings, n = batches.settings, len(batches.dataset)
     steps_per_epoch = math.ceil(n / settings.batch_size)
     before = (epoch - 1) * steps_per_epoch
-    losses, rate = 0.0, 0.0
+    steps, images = [], 0
     for step in take_steps(
         network,
         batches,
         epoch,
         lambda number: rate_at(settings.schedule, before + number, steps_per_epoch, settings.epochs),
     ):
-        losses += step.loss * step.images
-        rate = step.learning_rate
-    return losses / n, rate
+        steps.append(step)
+        images += step.images
+        progress(images, n)
+    # Only now, so that a GPU is not waited for at every step.
+    losses = 0.0
+    for step in steps:
+        losses += step.finite_loss() * step.images
+    return losses / n, steps[-1].learning_rate
 
 
-def _diverged(epoch: int, where: str) -> str:
-    kept = "every epoch before this one is kept" if epoch > 1 else "no epoch was finished"
-    return f"the loss is no longer a number in epoch {epoch}, {where}: try a lower learning rate; {kept}"
-
-
-def measure(network: Trainable, dataset: ImageDataset) -> tuple[float, float]:
+def measure(network: Classifier, dataset: ImageDataset, progress: Progress | None = None) -> tuple[float, float]:
     """Return the mean cross-entropy (nats) and the accuracy (fraction) of a network on a data set."""
-    probabilities = network.predict_proba(dataset.images)
+    probabilities = predict_in_parts(network, dataset.images, progress)
     return mean_cross_entropy(dataset.labels, probabilities), float(
         np.mean(probabilities.argmax(axis=1) == dataset.labels)
     )
-
-
-def _finished(state: TrainingState | None, settings: TrainingSettings) -> bool:
-    if state is None:
-        return False
-    waited = state.epoch - state.best_epoch
-    return state.epoch >= settings.epochs or (settings.patience is not None and waited >= settings.patience)

@@ -1,4 +1,4 @@
-"""What a network is told to answer: the label, a smoothed label, or a teacher's probabilities."""
+"""The targets of the loss: labels, smoothed labels, or soft targets from a teacher."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from inkling.networks.protocols import Targets
 
 @dataclass(frozen=True)
 class Distillation:
-    """How far a teacher's probabilities stand in for the labels (Hinton, Vinyals and Dean, 2015)."""
+    """How far a teacher's probabilities replace the labels as a student's targets (Hinton, Vinyals and Dean, 2015)."""
 
     weight: float = 0.0  # of the teacher, 0..1; the label has the rest. 0: no teacher
     temperature: float = 1.0  # above 1: the teacher's smaller probabilities count more
 
     def problems(self) -> list[str]:
         """Return one sentence for each setting that is out of range."""
-        found = []
+        problems = []
         if not 0 <= self.weight <= 1:
-            found.append(f"distillation weight must lie in 0..1, found {self.weight}")
+            problems.append(f"distillation weight must lie in 0..1, found {self.weight}")
         if not self.temperature > 0:
-            found.append(f"distillation temperature must be above 0, found {self.temperature}")
-        return found
+            problems.append(f"distillation temperature must be above 0, found {self.temperature}")
+        return problems
 
 
-def smoothed(labels: NDArray[np.int64], n_classes: int, smoothing: float) -> Targets:
+def smooth_labels(labels: NDArray[np.int64], n_classes: int, smoothing: float) -> Targets:
     """Return the labels themselves, or with smoothing their one-hot rows mixed with 1/K (Szegedy et al., 2016).
 
     Parameters
@@ -48,14 +48,16 @@ def smoothed(labels: NDArray[np.int64], n_classes: int, smoothing: float) -> Tar
     return _one_hot(labels, n_classes) * np.float32(1 - smoothing) + np.float32(smoothing / n_classes)
 
 
-def taught(labels: NDArray[np.int64], teacher: NDArray[np.float32], distillation: Distillation) -> NDArray[np.float32]:
+def soft_targets(
+    labels: NDArray[np.int64], teacher: NDArray[np.float32], distillation: Distillation
+) -> NDArray[np.float32]:
     """Return weight * q + (1 - weight) * one-hot, where q is proportional to teacher^(1 / temperature).
 
     Parameters
     ----------
     labels : ndarray of int64, shape (N,)
     teacher : ndarray of float32, shape (N, K)
-        Probabilities.
+        The teacher's probabilities.
     distillation : Distillation
 
     Returns
