@@ -53,15 +53,18 @@ class ImageDataset:
         if images.ndim == 3:
             images = images[..., np.newaxis]
         if images.dtype != np.uint8:
-            raise DataError(
-                f"images must be uint8 (0..255), found {images.dtype}: multiply floats in 0..1 by 255 and round"
-            )
+            floats = np.issubdtype(images.dtype, np.floating)
+            advice = "multiply floats in 0..1 by 255 and round" if floats else "give the pixels of each image"
+            raise DataError(f"images must be uint8 (0..255), found {images.dtype}: {advice}")
         if images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape[1:]:
             raise DataError(
                 f"images must have shape (N, H, W, C) with C 1 or 3, found {images.shape}: grey or RGB pictures fit"
             )
         if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-            raise DataError(f"labels must be integers of shape (N,), found {labels.dtype} of shape {labels.shape}")
+            raise DataError(
+                f"labels must be integers of shape (N,), found {labels.dtype} of shape {labels.shape}: give the "
+                "place of each image's class among the class names, counted from 0"
+            )
         if len(labels) != len(images):
             raise DataError(f"{len(images)} images but {len(labels)} labels: each image needs exactly one label")
         if len(set(names)) != len(names) or "" in names:
@@ -243,7 +246,7 @@ def _array(values: Any, what: str) -> NDArray[Any]:
 
 def _is_array(values: Any) -> bool:
     if isinstance(values, (list, tuple)):
-        return all(isinstance(value, (int, float)) or _is_array(value) for value in values)
+        return all(isinstance(value, (int, float, str)) or _is_array(value) for value in values)
     return any(hasattr(values, name) for name in ("__array__", "__array_interface__", "__array_struct__"))
 
 
