@@ -1,0 +1,124 @@
+"""The deletion test: a right map wins, a wrong one loses, and a random one does neither."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from conftest import Simulated
+from inkling.diagnosis.deletion import FRACTIONS, STATED, deletion_test
+from inkling.errors import DataError
+from inkling.networks.numpy.equations import softmax
+
+WEIGHTS = np.random.default_rng(7).standard_normal((36, 3))
+
+
+def linear(images: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
+    """A classifier whose right map is known: pixel times weight."""
+    return softmax(images.reshape(len(images), -1) / 255 @ WEIGHTS)
+
+
+def pictures(n: int, seed: int = 0) -> NDArray[np.uint8]:
+    rng = np.random.default_rng(seed)
+    return (rng.integers(1, 256, (n, 6, 6, 1)) * (rng.random((n, 6, 6, 1)) < 0.6)).astype(np.uint8)
+
+
+def right_maps(images: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
+    weights = WEIGHTS[:, linear(images).argmax(axis=1)].T  # (N, 36)
+    rest = (WEIGHTS.sum(axis=1)[np.newaxis] - weights) / 2
+    return images[..., 0] / 255 * (weights - rest).reshape(-1, 6, 6)
+
+
+def test_the_right_map_of_a_linear_classifier_beats_random_and_its_negative_loses() -> None:
+    images = pictures(100)
+    found = deletion_test(linear, images, right_maps(images))
+    assert found.shown
+    assert found.gain > 0.1
+    assert found.by_map.probability[STATED] < found.at_random.probability[STATED] - 0.1
+    assert found.verdict.startswith(
+        "The attribution maps find the pixels that decide: removing the 10% of the non-black pixels"
+    )
+    before, after = found.by_map.probability[0], found.by_map.probability[STATED]
+    assert f"from {before:.2f} to {after:.2f}" in found.verdict
+    assert "(100 images)" in found.verdict
+    opposite = deletion_test(linear, images, -right_maps(images))
+    assert opposite.gain_interval is not None
+    assert opposite.gain_interval.high < 0
+    assert "The attribution maps are worse than random: " in opposite.verdict
+
+
+def test_curves_begin_with_the_image_and_end_in_black() -> None:
+    images, labels = pictures(50), np.arange(50) % 3
+    found = deletion_test(linear, images, right_maps(images), labels=labels)
+    intact = linear(images)
+    for curve in (found.by_map, found.at_random):
+        assert curve.probability[0] == pytest.approx(intact.max(axis=1).mean())
+        assert curve.probability[-1] == pytest.approx(1 / 3)  # the classifier has no bias
+        assert curve.accuracy is not None
+        assert curve.accuracy[0] == pytest.approx(np.mean(intact.argmax(axis=1) == labels))
+        assert curve.area == pytest.approx(np.trapezoid(curve.probability, FRACTIONS))
+        assert curve.area_interval is not None
+        assert curve.area_interval.low < curve.area < curve.area_interval.high
+    assert found.gain == pytest.approx(found.at_random.area - found.by_map.area)
+
+
+def test_a_map_that_only_finds_the_ink_gains_nothing() -> None:
+    images = pictures(300)
+    found = deletion_test(linear, images, (images[..., 0] > 0).astype(float))
+    assert found.gain_interval is not None
+    assert found.gain_interval.low < 0 < found.gain_interval.high
+    assert not found.shown
+    assert "No significant difference between the attribution maps and random orders: " in found.verdict
+
+
+def test_random_maps_are_called_better_no_more_often_than_chance_allows(simulated: Simulated) -> None:
+    images, rng = pictures(60), np.random.default_rng(3)
+    outside = shown = 0
+    for seed in range(200):
+        found = deletion_test(linear, images, rng.random((60, 6, 6)), seed=seed)
+        assert found.gain_interval is not None
+        outside += not found.gain_interval.low <= 0 <= found.gain_interval.high
+        shown += found.shown
+    simulated("Random attribution maps are not called better than random", 1 - shown / 200, 200)
+    assert outside / 200 <= 0.09  # 0.05 expected
+    assert shown / 200 <= 0.06  # one side of it
+
+
+def test_the_class_asked_about_is_followed_and_one_image_has_no_interval() -> None:
+    images = pictures(1)
+    found = deletion_test(linear, images, right_maps(images), targets=np.array([2]))
+    assert found.by_map.probability[0] == pytest.approx(float(linear(images)[0, 2]))
+    assert found.gain_interval is found.by_map.intervals is found.by_map.area_interval is None
+    assert "the class asked about" in found.verdict
+    assert "(1 image)" in found.verdict
+    values = found.to_dict()
+    assert values["fractions"] == list(FRACTIONS)
+    assert values["by_map"]["accuracy"] is None
+
+
+def test_a_black_image_has_nothing_to_remove() -> None:
+    images = np.zeros((2, 6, 6, 1), np.uint8)
+    found = deletion_test(linear, images, np.zeros((2, 6, 6)))
+    assert found.gain == 0
+    assert not found.shown
+    assert found.by_map.probability == pytest.approx([1 / 3] * len(FRACTIONS))
+
+
+def test_intervals_as_pairs_in_json() -> None:
+    images = pictures(5)
+    values = deletion_test(linear, images, right_maps(images)).to_dict()
+    assert len(values["gain_interval"]) == len(values["by_map"]["area_interval"]) == 2
+    assert np.array(values["by_map"]["intervals"]).shape == (len(FRACTIONS), 2)
+
+
+def test_maps_that_do_not_fit_are_refused() -> None:
+    images = pictures(2)
+    with pytest.raises(DataError, match=r"found \(2, 6, 6, 1\) and \(2, 6, 5\)"):
+        deletion_test(linear, images, np.zeros((2, 6, 5)))
+    with pytest.raises(DataError, match="N at least 1"):
+        deletion_test(linear, images[:0], np.zeros((0, 6, 6)))
+    with pytest.raises(DataError, match="finite"):
+        deletion_test(linear, images, np.full((2, 6, 6), np.nan))
