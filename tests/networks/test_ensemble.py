@@ -144,7 +144,7 @@ def test_pictures_are_fitted_to_the_network(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_picture(deep, (8, 8, 1)), digit)
     flat = tmp_path / "float.tiff"
     Image.fromarray(digit[:, :, 0] / np.float32(255)).save(flat)
-    with pytest.raises(DataError, match="expected 8 or 16 bits a pixel, found 32"):
+    with pytest.raises(DataError, match="expected 8 or 16 bits per pixel, found 32"):
         read_picture(flat, (8, 8, 1))
     clear = tmp_path / "clear.png"
     Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(clear)

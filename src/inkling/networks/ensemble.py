@@ -1,4 +1,4 @@
-"""Several networks that answer as one."""
+"""An ensemble: several classifiers whose probabilities are averaged."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Ensemble:
     def __init__(self, members: Sequence[Classifier]) -> None:
         shapes = {(member.image_shape, member.n_classes) for member in members}
         if len(shapes) != 1:
-            found = " and ".join(f"{n} classes of images {shape}" for shape, n in sorted(shapes)) or "none"
-            raise NetworkError(f"an ensemble needs networks of one image shape and number of classes, found {found}")
+            kinds = " and ".join(f"{n} classes of images {shape}" for shape, n in sorted(shapes)) or "none"
+            raise NetworkError(f"an ensemble needs networks of one image shape and number of classes, found {kinds}")
         self.members = tuple(members)
         (self.image_shape, self.n_classes), = shapes  # fmt: skip
 

@@ -38,7 +38,7 @@ class Layer:
 
     kind: str  # "convolution", "batch normalisation", "relu", "max-pool", "mean-pool", "dropout", "dense", …
     detail: str  # the same with its sizes, in words
-    output_shape: tuple[int, ...]  # (H, W, C) of a picture, (N,) of a vector
+    output_shape: tuple[int, ...]  # (H, W, C) of an image, (N,) of a vector
     parameters: int  # numbers that are trained
     multiply_adds: int  # multiplications with a weight, each with its addition
     around: int = 0  # of a residual sum: how many of the layers before it its second summand leaves out

@@ -1,4 +1,4 @@
-"""Test-time augmentation: an answer averaged over slightly changed copies of an image."""
+"""Test-time augmentation: predictions averaged over slightly changed variants of each image."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from inkling.networks.protocols import Classifier
 class TestTimeAugmentation:
     """The mean of a classifier's probabilities over `images.augment.variants` of each image.
 
-    Copies are changed by half of what training changed at most: often enough seen to be known, and far enough apart
-    for their errors to differ. (Krizhevsky, Sutskever and Hinton, 2012, averaged over ten crops.)
+    Variants are changed by half of what training changed at most: the network has seen many like them, and they differ
+    enough for their errors to differ. (Krizhevsky, Sutskever and Hinton, 2012, averaged over ten crops.)
 
     Parameters
     ----------
@@ -28,6 +28,6 @@ class TestTimeAugmentation:
 
     def predict_proba(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the mean probability of each class, float32 of shape (N, K)."""
-        answers = np.stack([self.classifier.predict_proba(copy) for copy in variants(images, self.amounts)])
-        mean: NDArray[np.float32] = answers.mean(axis=0, dtype=np.float64).astype(np.float32)
+        predictions = np.stack([self.classifier.predict_proba(variant) for variant in variants(images, self.amounts)])
+        mean: NDArray[np.float32] = predictions.mean(axis=0, dtype=np.float64).astype(np.float32)
         return mean

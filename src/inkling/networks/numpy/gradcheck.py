@@ -99,74 +99,74 @@ def check_gradients(network: Classifier, images: NDArray[np.uint8], labels: NDAr
     jacobians, trace = network.jacobians(first), network.trace(first, label)
     _, single = network.gradients(images[:1], labels[:1])
     _, batch = network.gradients(images, labels)
-    one, many = _Nudged(network, images[:1], labels[:1]), _Nudged(network, images, labels)
+    nudged_one, nudged_batch = _Nudged(network, images[:1], labels[:1]), _Nudged(network, images, labels)
 
     torch_jacobians: dict[str, Any] = {}
-    torch_one: dict[str, Any] = {}
-    torch_many: dict[str, Any] = {}
+    torch_first: dict[str, Any] = {}
+    torch_batch: dict[str, Any] = {}
     if importlib.util.find_spec("torch"):
         from inkling.networks.torch import autograd
 
         torch_jacobians = autograd.jacobians(network, first)
-        torch_one = autograd.gradients(network, images[:1], labels[:1])
-        torch_many = autograd.gradients(network, images, labels)
+        torch_first = autograd.gradients(network, images[:1], labels[:1])
+        torch_batch = autograd.gradients(network, images, labels)
 
     # Many small products: handing each to all cores costs several times what it saves.
     with threadpool_limits(limits=1, user_api="blas"):
-        numeric_jacobians = one.jacobians()
-        numeric_one = {**one.intermediates(), **one.gradients()}
-        numeric_many = many.gradients()
+        numeric_jacobians = nudged_one.jacobians()
+        numeric_first = {**nudged_one.intermediates(), **nudged_one.gradients()}
+        numeric_batch = nudged_batch.gradients()
 
     checks = []
     rows: tuple[Any, ...]
     for name, numeric in numeric_jacobians.items():
-        rows = (slice(None), one.rows) if name == "da1_dW1" else ()
-        checks.append(_compare(name, jacobians[name], numeric, rows, one.noise, torch_jacobians.get(name)))
-    for name, numeric in numeric_one.items():
-        rows = (one.rows,) if name == "W1" else ()
+        rows = (slice(None), nudged_one.rows) if name == "da1_dW1" else ()
+        checks.append(_compare(name, jacobians[name], numeric, rows, nudged_one.noise, torch_jacobians.get(name)))
+    for name, numeric in numeric_first.items():
+        rows = (nudged_one.rows,) if name == "W1" else ()
         checks.append(
             _compare(
                 f"trace dL_d{name}",
                 trace[f"dL_d{name}"],
                 numeric,
                 rows,
-                one.noise,
-                torch_one.get(name),
+                nudged_one.noise,
+                torch_first.get(name),
                 single.get(name),
             )
         )
-    for name, numeric in numeric_many.items():
-        rows = (many.rows,) if name == "W1" else ()
-        checks.append(_compare(f"batch {name}", batch[name], numeric, rows, many.noise, torch_many.get(name)))
+    for name, numeric in numeric_batch.items():
+        rows = (nudged_batch.rows,) if name == "W1" else ()
+        checks.append(_compare(f"batch {name}", batch[name], numeric, rows, nudged_batch.noise, torch_batch.get(name)))
     return checks
 
 
-def relative_error(found: Array, reference: Array, tolerance: float, noise: float) -> float:
-    """Return the largest of |found - reference| / max(|found|, |reference|, FLOOR * scale, noise / tolerance).
+def relative_error(ours: Array, reference: Array, tolerance: float, noise: float) -> float:
+    """Return the largest of |ours - reference| / max(|ours|, |reference|, FLOOR * scale, noise / tolerance).
 
     `scale` is the array's largest magnitude. The last two terms keep the measure honest where it would be about
     nothing: an entry a thousand times smaller than its neighbours is held to a thousandth of their size, because
     the reference is no better than that (a pixel of 0 has gradient 0, and every rounding error is infinitely large
-    beside it); and below `noise`, the rounding error of the reference itself, no two answers can be told apart. An
-    error within the tolerance thus means |found - reference| <= tolerance * size or <= noise.
+    beside it); and below `noise`, the rounding error of the reference itself, no difference means anything. An
+    error within the tolerance thus means |ours - reference| <= tolerance * size or <= noise.
 
     Parameters
     ----------
-    found, reference : ndarray of float64, same shape
+    ours, reference : ndarray of float64, same shape
         A difference in shape, or anything that is no number, is an infinite error.
     tolerance : float
     noise : float
         Absolute rounding error of the reference.
     """
-    if found.shape != reference.shape or not (np.isfinite(found).all() and np.isfinite(reference).all()):
+    if ours.shape != reference.shape or not (np.isfinite(ours).all() and np.isfinite(reference).all()):
         return math.inf
-    size = np.maximum(np.abs(found), np.abs(reference))
-    return float((np.abs(found - reference) / np.maximum(size, max(FLOOR * size.max(), noise / tolerance))).max())
+    size = np.maximum(np.abs(ours), np.abs(reference))
+    return float((np.abs(ours - reference) / np.maximum(size, max(FLOOR * size.max(), noise / tolerance))).max())
 
 
 def _compare(
     name: str,
-    found: Array,
+    ours: Array,
     numeric: Array,
     rows: tuple[Any, ...],
     noise: float,
@@ -177,10 +177,10 @@ def _compare(
     rounding = 8 * float(np.finfo(np.float64).eps)
 
     def exact(reference: Array | None) -> float | None:
-        return None if reference is None else relative_error(found, reference, TORCH_TOLERANCE, rounding)
+        return None if reference is None else relative_error(ours, reference, TORCH_TOLERANCE, rounding)
 
-    difference = relative_error(found[rows], numeric, TOLERANCE, noise)
-    return GradientCheck(name, found.shape, numeric.size, difference, exact(torch_reference), exact(batched))
+    difference = relative_error(ours[rows], numeric, TOLERANCE, noise)
+    return GradientCheck(name, ours.shape, numeric.size, difference, exact(torch_reference), exact(batched))
 
 
 def _double(network: Perceptron) -> Perceptron:
@@ -279,7 +279,7 @@ class _Nudged:
         """Gradient of the mean loss for the sampled rows of one column of W1, (rows,).
 
         Column `unit` of W1 makes column `unit` of a1 and no other, so one matrix product of the images with many
-        copies of that column, each nudged in another row, does the work of as many whole forward passes.
+        copies of that column, each nudged in another row, does the work of as many complete forward passes.
         """
         at, count = self.rows, len(self.rows)
         columns = np.repeat(self.w1[:, [unit]], count, axis=1)  # (D, P)

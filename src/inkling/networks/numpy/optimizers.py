@@ -28,24 +28,24 @@ class OptimizerSettings:
 
     def problems(self) -> list[str]:
         """Return one sentence for each setting that is out of range."""
-        found = []
+        problems = []
         if self.name not in OPTIMIZERS:
-            found.append(f"optimizer must be one of {', '.join(OPTIMIZERS)}, found '{self.name}'")
+            problems.append(f"optimizer must be one of {', '.join(OPTIMIZERS)}, found '{self.name}'")
         if not 0 <= self.momentum < 1:
-            found.append(f"momentum must lie in 0..1 (1 excluded), found {self.momentum}")
+            problems.append(f"momentum must lie in 0..1 (1 excluded), found {self.momentum}")
         if not 0 <= self.beta2 < 1:
-            found.append(f"beta2 must lie in 0..1 (1 excluded), found {self.beta2}")
+            problems.append(f"beta2 must lie in 0..1 (1 excluded), found {self.beta2}")
         if not 0 <= self.weight_decay < 1:
-            found.append(f"weight decay must lie in 0..1 (1 excluded), found {self.weight_decay}")
+            problems.append(f"weight decay must lie in 0..1 (1 excluded), found {self.weight_decay}")
         if self.nesterov and self.name == "adam":
-            found.append("nesterov needs the optimizer sgd")
+            problems.append("nesterov needs the optimizer sgd")
         elif self.nesterov and self.momentum == 0:
-            found.append("nesterov needs a momentum above 0")
-        return found
+            problems.append("nesterov needs a momentum above 0")
+        return problems
 
 
 class Optimizer(ABC):
-    """An update rule and its memory: arrays by name, where a rule that remembers two things has two names a parameter.
+    """An update rule and its memory: named arrays, two per parameter for a rule that remembers two things.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ class SGD(Optimizer):
             parameter -= step
 
     def shapes(self, parameters: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Return one velocity a parameter."""
+        """Return one velocity per parameter."""
         return dict(parameters)
 
 
@@ -142,11 +142,11 @@ class Adam(Optimizer):
             parameter -= learning_rate / (1 - beta1**t) * mean / (np.sqrt(square / (1 - beta2**t)) + self.EPSILON)
 
     def shapes(self, parameters: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Return the step count, and a mean and a mean square a parameter."""
+        """Return the step count, and a mean and a mean square per parameter."""
         moments = {f"{name}.{what}": array for name, array in parameters.items() for what in ("mean", "square")}
         return {"steps": np.zeros(1), **moments}
 
 
-def optimizer_of(settings: OptimizerSettings) -> Optimizer:
+def make_optimizer(settings: OptimizerSettings) -> Optimizer:
     """Return the update rule that the settings name, with an empty memory."""
     return Adam(settings) if settings.name == "adam" else SGD(settings)

@@ -1,6 +1,6 @@
 """A two-layer perceptron written out in NumPy: forward beside backward, one training step, its saved arrays.
 
-Images are row vectors, so that a batch is a matrix with one image a row:
+Images are row vectors, so that a batch is a matrix with one image per row:
 
     x   = pixels / 255             (N, D)      D = H * W * C inputs
     a1  = x W1 + b1                (N, H)      H hidden units
@@ -35,7 +35,7 @@ from inkling.networks.numpy.equations import (
     softmax_cross_entropy_backward,
 )
 from inkling.networks.numpy.jacobians import jacobians, trace
-from inkling.networks.numpy.optimizers import OptimizerSettings, optimizer_of
+from inkling.networks.numpy.optimizers import OptimizerSettings, make_optimizer
 from inkling.networks.protocols import FLOAT32, OPTIMIZER, HiddenLayer, Layer, State, Targets
 
 _PREDICTION_BATCH = 256
@@ -91,7 +91,7 @@ class Perceptron:
             "W2": (rng.standard_normal((self.hidden, self._n_classes)) * weight_sd).astype(self.dtype),
             "b2": np.zeros((1, self._n_classes), self.dtype),
         }
-        self._optimizer = optimizer_of(OptimizerSettings())
+        self._optimizer = make_optimizer(OptimizerSettings())
         self._batch_memory = np.empty((0, inputs), self.dtype)
 
     @property
@@ -136,7 +136,7 @@ class Perceptron:
         )
 
     def first_layer(self) -> Array:
-        """Return the weight vectors of the hidden units as pictures, (hidden, H, W, C)."""
+        """Return the weight vectors of the hidden units as images, (hidden, H, W, C)."""
         return self.parameters["W1"].T.reshape(-1, *self.image_shape).copy()
 
     def feature_maps(self, image: NDArray[np.uint8]) -> list[tuple[Layer, Array]]:
@@ -224,7 +224,7 @@ class Perceptron:
         """
         if precision != FLOAT32:
             raise NetworkError(f"the perceptron computes in float32 only, found precision {precision}")
-        self._optimizer = optimizer_of(optimizer)
+        self._optimizer = make_optimizer(optimizer)
 
     def train_step(
         self,
