@@ -40,7 +40,7 @@ def test_planted_duplicates_are_listed_with_what_they_duplicate() -> None:
     assert found.verdict == (
         "1 of 20 validation images is also a training image; 1 of 20 test images is also a training image; "
         "2 of 20 test images are also validation images: accuracy on duplicated images does not measure performance "
-        "on new ones. 1 image duplicates an earlier one of its split."
+        "on new ones. 1 image duplicates an earlier one of the same split."
     )
 
 
@@ -174,7 +174,7 @@ def test_several_of_one_split_are_counted_in_the_plural() -> None:
     train[3], train[4] = train[0], train[1]
     verdict = find_duplicates({"train": train, "test": train[[0, 1]]}).verdict
     assert verdict.startswith("2 of 2 test images are also training images: ")
-    assert verdict.endswith(" 2 images duplicate earlier ones of their split.")
+    assert verdict.endswith(" 2 images duplicate earlier ones of the same split.")
 
 
 @pytest.mark.parametrize("near", [None, NEAR])

@@ -72,11 +72,7 @@ class Duplicates:
         """What the splits share, in sentences."""
         leaks = [
             f"{n:,} of {self.images[split]:,} {_ADJECTIVES.get(split, split)} images "
-            + (
-                f"is also a {_ADJECTIVES.get(of_split, of_split)} image"
-                if n == 1
-                else f"are also {_ADJECTIVES.get(of_split, of_split)} images"
-            )
+            f"{'is also a' if n == 1 else 'are also'} {_ADJECTIVES.get(of_split, of_split)} image{'s' * (n > 1)}"
             for of_split, split in combinations(self.images, 2)
             if (n := self.count(split, of_split, exact=True))
         ]
@@ -84,10 +80,8 @@ class Duplicates:
         if leaks:
             sentences = [f"{'; '.join(leaks)}: accuracy on duplicated images does not measure performance on new ones."]
         if repeated := sum(self.count(split, split, exact=True) for split in self.images):
-            duplicates = (
-                "image duplicates an earlier one of its" if repeated == 1 else "images duplicate earlier ones of their"
-            )
-            sentences.append(f"{repeated:,} {duplicates} split.")
+            duplicate = "image duplicates an earlier one" if repeated == 1 else "images duplicate earlier ones"
+            sentences.append(f"{repeated:,} {duplicate} of the same split.")
         if self.near is not None:
             n = sum(not pair.exact and pair.split != pair.of_split for pair in self.pairs)
             how_many = f"{n:,} near duplicate{'' if n == 1 else 's'}" if n else "No near duplicates"

@@ -232,7 +232,7 @@ def split_stratified(dataset: ImageDataset, sizes: Sequence[int], seed: int = 0)
 
 
 def _array(values: Any, what: str) -> NDArray[Any]:
-    """Return what NumPy takes for an array, and refuse what it would only walk through, perhaps for ever."""
+    """Return what NumPy takes for an array, and refuse what it would iterate over, perhaps without end."""
     if not _is_array(values):
         raise DataError(
             f"{what} must be an array, found {type(values).__name__}: read what it holds into one, for example by "
