@@ -19,13 +19,14 @@ from inkling.images.augment import Augmentation
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.ordering import epoch_batches
 from inkling.metrics.scores import mean_cross_entropy
+from inkling.networks.catalogue import NETWORKS
 from inkling.networks.numpy.optimizers import OptimizerSettings
 from inkling.networks.numpy.perceptron import Perceptron
 from inkling.networks.protocols import State, Trainable, weights_only
 from inkling.training.batches import class_balanced_weights
 from inkling.training.loop import EpochRecord, measure, train
 from inkling.training.prefetch import prefetch
-from inkling.training.recipes.registry import RECIPES, find_recipe, recipe
+from inkling.training.recipes.registry import find_recipe, recipe, recipes_of
 from inkling.training.schedules import ScheduleSettings, rate_at
 from inkling.training.settings import TrainingSettings
 
@@ -286,7 +287,7 @@ def test_every_problem_is_reported_at_once(tiny_splits: Splits) -> None:
         assert word in str(caught.value)
 
 
-@pytest.mark.parametrize(("network", "name"), [(network, name) for network in RECIPES for name in RECIPES[network]])
+@pytest.mark.parametrize(("network", "name"), [(network, name) for network in NETWORKS for name in recipes_of(network)])
 def test_settings_survive_json(network: str, name: str) -> None:
     chosen = replace(recipe(name, network, 2000), seed=11, patience=3)
     assert chosen.recipe == name

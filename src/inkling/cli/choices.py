@@ -17,7 +17,7 @@ from inkling.training.recipes.registry import RECIPE_NAMES, find_recipe
 if TYPE_CHECKING:
     from inkling.cli.console import Output
     from inkling.images.dataset import Splits
-    from inkling.training.recipes import registry
+    from inkling.training.recipes.recipe import Recipe as TrainingRecipe
 
 Source = Annotated[
     str, typer.Argument(help="digits, mnist, fashion-mnist, kmnist, or a folder of class folders or IDX files.")
@@ -75,7 +75,7 @@ class ChosenNetwork:
         return [*words, option, self.name] if self.reason and option not in words else words
 
 
-def check_recipe(recipe: str, network: str) -> registry.Recipe:
+def check_recipe(recipe: str, network: str) -> TrainingRecipe:
     """Return a recipe, for the first network that has it under auto; called before a download, to find mistakes."""
     return find_recipe(recipe, networks_of(recipe)[0] if network == AUTO else network)
 

@@ -26,7 +26,7 @@ from inkling.runs.execute import Plan, Teacher, execute
 from inkling.runs.run import Run
 from inkling.studies.folder import StudyFolder, load_runs
 from inkling.training.loop import EpochRecord
-from inkling.training.recipes.registry import RECIPES, recipe
+from inkling.training.recipes.registry import recipe, recipes_of
 from inkling.training.settings import TrainingSettings, seed_problems
 
 Observer = Callable[[Generator[EpochRecord, None, None], Path], Generator[EpochRecord, None, None]]
@@ -337,9 +337,10 @@ def without_seed(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _command(plan: Plan) -> list[str]:
     """The command that repeats one run by itself; empty where the settings are not a recipe with options changed."""
     settings = plan.settings
-    if settings.recipe not in RECIPES[plan.network]:
+    recipes = recipes_of(plan.network)
+    if settings.recipe not in recipes:
         return []
-    base = RECIPES[plan.network][settings.recipe].for_size(plan.train_size)
+    base = recipes[settings.recipe].for_size(plan.train_size)
     options = {
         "epochs": (settings.epochs, base.epochs),
         "batch_size": (settings.batch_size, base.batch_size),
