@@ -71,7 +71,8 @@ def show(
     rows = table("split", "images", "shape", "pixel mean", "pixel sd")
     counts = table("class", *(split for split, _ in splits.items()))
     for split, dataset in splits.items():
-        mean, sd = pixel_statistics(dataset.images)
+        with output.watch(f"measuring {split} pixels") as progress:
+            mean, sd = pixel_statistics(dataset.images, progress)
         shape = "x".join(map(str, dataset.image_shape))
         rows.add_row(split, f"{len(dataset):,}", shape, f"{mean:.2f}", f"{sd:.2f}")
         values[split] = {

@@ -273,7 +273,4 @@ def _counter(progress: Progress, total: int) -> Callable[[], None]:
 
 
 def _is_grey(images: NDArray[np.uint8]) -> bool:
-    return all(
-        bool((block[..., :1] == block[..., 1:]).all())
-        for block in (images[start : start + 1024] for start in range(0, len(images), 1024))
-    )
+    return all(bool((image[..., :1] == image[..., 1:]).all()) for image in images)
