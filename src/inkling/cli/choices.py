@@ -40,7 +40,9 @@ BalanceClasses = Annotated[bool, typer.Option("--balance-classes", help="Let eve
 Precision = Annotated[
     str | None, typer.Option(help=f"Arithmetic of training steps: {', '.join(PRECISIONS)}.  [default: the recipe's]")
 ]
-Device = Annotated[str, typer.Option(help="Where PyTorch networks compute: auto, cpu or cuda.")]
+Device = Annotated[
+    str, typer.Option(help="Where PyTorch networks compute: auto, cpu, cuda, cuda:1 (the second GPU) or mps.")
+]
 Corrections = Annotated[Path | None, typer.Option(help="Labels corrected by hand: a CSV file from 'inkling labels'.")]
 Teacher = Annotated[Path | None, typer.Option(help="Run whose probabilities stand in for the labels (recipe distil).")]
 Tta = Annotated[

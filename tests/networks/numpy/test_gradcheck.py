@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from inkling.errors import NetworkError
+from inkling.networks.ensemble import Ensemble
 from inkling.networks.numpy import gradcheck, perceptron
 from inkling.networks.numpy.gradcheck import GradientCheck, check_gradients, relative_error
 from inkling.networks.numpy.perceptron import Perceptron
@@ -178,3 +179,8 @@ def test_relative_error() -> None:
 def test_what_cannot_be_checked_is_refused(images: np.ndarray, labels: np.ndarray) -> None:
     with pytest.raises(NetworkError, match="found"):
         check_gradients(small(), images, labels)
+
+
+def test_a_network_without_written_jacobians_is_refused() -> None:
+    with pytest.raises(NetworkError, match="needs a perceptron, whose Jacobians are written out, found"):
+        check_gradients(Ensemble([small()]), IMAGES, LABELS)

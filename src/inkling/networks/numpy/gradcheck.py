@@ -86,7 +86,10 @@ def check_gradients(network: Classifier, images: NDArray[np.uint8], labels: NDAr
         images do not fit the network.
     """
     if not isinstance(network, Perceptron):
-        raise NetworkError(f"a gradient check needs the perceptron, whose Jacobians are written out, found {network!r}")
+        raise NetworkError(
+            f"a gradient check needs a perceptron, whose Jacobians are written out, found {network!r}: "
+            "give a perceptron or the run folder of one"
+        )
     if len(images) == 0 or labels.shape != (len(images),):
         raise NetworkError(
             f"a gradient check needs one label for each of at least 1 image, found {len(images)} images "
