@@ -69,19 +69,22 @@ def _overfitting(run: Run) -> Overfitting:
 
 def _compare_study(folder: Path, output: Output) -> None:
     from inkling.diagnosis.comparison import p_words
+    from inkling.metrics.formatting import percent, points, points_interval
     from inkling.studies.comparison import compare_networks
 
     compared = compare_networks(folder)
-    rows = table("networks", "training images", "seeds", "test accuracy", "difference", "95% interval", "", "shown")
+    rows = table(
+        "networks", "training images", "seeds", "test accuracy", "difference, points", "95% interval", "", "significant"
+    )
     for one in compared:
         found = one.comparison
         rows.add_row(
             f"{found.a}, {found.b}",
             f"{one.train_size:,}",
             ",".join(map(str, one.seeds)),
-            f"{found.a_accuracy:.4f}, {found.b_accuracy:.4f}",
-            f"{found.difference:+.4f}",
-            str(found.interval),
+            f"{percent(found.a_accuracy, found.n)}, {percent(found.b_accuracy, found.n)}",
+            points(found.difference, found.n),
+            points_interval(found.interval, found.n),
             p_words(found.p_value),
             "yes" if found.shown else "no",
         )

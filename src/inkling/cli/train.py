@@ -93,16 +93,18 @@ def train(
         raise StoppedError(f"{saved_epochs(out)} Go on with:\n  {shlex.join([*command, '--resume'])}") from None
     run = Run(out)
     values = {**summary(run), **chosen.to_dict()}
+    from inkling.metrics.formatting import percent, percent_interval
     from inkling.metrics.intervals import wilson_interval
 
     rows = table("", "accuracy", "95% interval", "n")
     for split, n in (("train", run.data.train), ("validation", run.data.validation)):
         accuracy = values[f"{split}_accuracy"]
-        rows.add_row(split, f"{accuracy:.4f}", str(wilson_interval(round(accuracy * n), n)), f"{n:,}")
+        interval = wilson_interval(round(accuracy * n), n)
+        rows.add_row(split, percent(accuracy, n), percent_interval(interval, n), f"{n:,}")
     output.result(
         values,
         f"{run.network_name} on {run.data.train:,} images of {run.data.name}: epoch {values['best_epoch']} of "
-        f"{values['epochs']} is kept, validation accuracy {values['validation_accuracy']:.4f}, "
+        f"{values['epochs']} is kept, validation accuracy {percent(values['validation_accuracy'], run.data.validation)}, "
         f"{values['train_seconds']:.1f} s of training",
         rows,
         f"The run is in {out}. Next: inkling evaluate {shlex.quote(str(out))}",
