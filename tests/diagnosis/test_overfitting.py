@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from conftest import Simulated
+from inkling.diagnosis.gap_change import compare_gaps
 from inkling.diagnosis.overfitting import diagnose_overfitting
 from inkling.errors import DataError
 from inkling.metrics.intervals import newcombe_interval
@@ -152,6 +153,26 @@ def test_the_interval_holds_the_true_gap_of_the_best_of_many_epochs(
     assert read < true  # the reason: the gap that is read is too small on average
     if (n_epochs, shared) == (30, 0.0):
         assert held_uncorrected / times < 0.9  # and without the correction the promise is broken
+
+
+def test_the_interval_of_a_change_holds_it_where_both_epochs_were_chosen(simulated: Simulated) -> None:
+    rng = np.random.default_rng(7)
+    times, held, shown = 500, 0, 0
+    for _ in range(times):
+        (first, first_gaps), (second, second_gaps) = history(rng, 5, 0.5), history(rng, 30, 0.5)
+        found = compare_gaps(
+            diagnose_overfitting(first, N_TRAIN, N_VALIDATION),
+            diagnose_overfitting(second, N_TRAIN, N_VALIDATION),
+            "5 epochs",
+            "30 epochs",
+        )
+        change = second_gaps[found.second.kept_epoch - 1] - first_gaps[found.first.kept_epoch - 1]
+        held += found.change_interval.low <= change <= found.change_interval.high
+        shown += found.shown
+    claim = "The 95% interval of a change of the gap between the best of 5 and of 30 epochs holds it"
+    simulated(claim, held / times, times)
+    assert held / times >= 0.94
+    assert shown / times <= 0.06  # the true gaps are the same, the epochs to choose from are not
 
 
 def test_overfitting_is_still_found_where_it_is() -> None:
