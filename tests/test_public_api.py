@@ -1,9 +1,8 @@
-"""What `import inkling` offers, what that costs, and the README's examples, run as they stand."""
+"""What `import inkling` offers, and what that costs."""
 
 from __future__ import annotations
 
 import ast
-import re
 import subprocess
 import sys
 from importlib import import_module
@@ -13,9 +12,6 @@ import pytest
 
 import inkling
 from inkling import errors
-
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def stubbed() -> dict[str, str]:
@@ -58,10 +54,3 @@ assert not libraries | modules, libraries | modules
 """
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-
-
-def test_the_readme_examples_run() -> None:
-    examples = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    assert examples
-    for example in examples:
-        exec(compile(example, "README.md", "exec"), {})

@@ -10,6 +10,7 @@ from .diagnosis.deletion import deletion_test as deletion_test
 from .diagnosis.duplicates import find_duplicates as find_duplicates
 from .diagnosis.label_errors import find_label_errors as find_label_errors
 from .diagnosis.overfitting import diagnose_overfitting as diagnose_overfitting
+from .diagnosis.risk_coverage import risk_coverage as risk_coverage
 from .errors import DataError as DataError
 from .errors import DownloadError as DownloadError
 from .errors import InklingError as InklingError
@@ -25,10 +26,12 @@ from .images.dataset import ImageDataset as ImageDataset
 from .images.dataset import Splits as Splits
 from .images.sources.registry import load_images as load_images
 from .networks.catalogue import build_network as build_network
+from .networks.catalogue import choose_network as choose_network
 from .networks.ensemble import Ensemble as Ensemble
 from .networks.numpy.optimizers import OptimizerSettings as OptimizerSettings
 from .networks.numpy.perceptron import Perceptron as Perceptron
 from .networks.protocols import Classifier as Classifier
+from .networks.protocols import Differentiable as Differentiable
 from .networks.protocols import Inspectable as Inspectable
 from .networks.protocols import Network as Network
 from .networks.protocols import Trainable as Trainable

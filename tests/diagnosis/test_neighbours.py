@@ -72,3 +72,8 @@ def test_a_hundred_mnist_images_among_fifty_thousand_take_seconds(mnist: Splits)
     indices, _ = nearest_images(mnist.test.images[:100], mnist.train.images, 5)
     assert time.perf_counter() - began < 20
     assert np.mean(mnist.train.labels[indices[:, 0]] == mnist.test.labels[:100]) > 0.9
+
+
+def test_no_image_has_no_neighbours(tiny_splits: Splits) -> None:
+    indices, distances = nearest_images(tiny_splits.train.images[:0], tiny_splits.train.images, 3)
+    assert indices.shape == distances.shape == (0, 3)

@@ -81,6 +81,8 @@ def nearest_images(
     distances : ndarray of float64, shape (Q, count)
         Root mean square difference of the pixels, in grey levels 0..255.
     """
+    if not len(queries):
+        return np.empty((0, count), np.int64), np.empty((0, count))
     vectors = queries.reshape(len(queries), -1).astype(np.float32)  # (Q, H * W * C)
     pixels = vectors.shape[1]
     report = paced(progress)
