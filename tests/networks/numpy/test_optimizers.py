@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inkling.networks.numpy.optimizers import SGD, OptimizerSettings
+from inkling.networks.numpy.optimizers import SGD, OptimizerSettings, make_optimizer
+from inkling.training.settings import TrainingSettings
 
 SHAPES = {"W1": (4, 3), "b1": (1, 3), "W2": (3, 2), "b2": (1, 2)}
 SETTINGS = [
@@ -41,6 +42,33 @@ def test_equals_torch(settings: OptimizerSettings) -> None:
         optimizer.update(ours, gradients, rate)
         for name, array in ours.items():
             np.testing.assert_allclose(array, theirs[name].detach().numpy(), rtol=1e-12, atol=1e-14)
+
+
+def test_adam_without_more_words_is_torchs_adam() -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    ours = {name: rng.standard_normal(shape) for name, shape in SHAPES.items()}
+    theirs = {name: torch.tensor(array.copy(), requires_grad=True) for name, array in ours.items()}
+    reference, optimizer = torch.optim.Adam(theirs.values(), lr=0.01), make_optimizer(OptimizerSettings("adam"))
+    for _ in range(10):
+        gradients = {name: rng.standard_normal(shape) for name, shape in SHAPES.items()}
+        for name, parameter in theirs.items():
+            parameter.grad = torch.tensor(gradients[name].copy())
+        reference.step()
+        optimizer.update(ours, gradients, 0.01)
+    for name, array in ours.items():
+        np.testing.assert_allclose(array, theirs[name].detach().numpy(), rtol=1e-9)
+
+
+def test_momentum_left_out_is_each_rules_own() -> None:
+    assert OptimizerSettings() == OptimizerSettings("sgd", 0.0)
+    assert OptimizerSettings("adam") == OptimizerSettings("adam", 0.9)
+    assert OptimizerSettings("adam", 0.0).momentum == 0.0
+    settings = TrainingSettings(optimizer=OptimizerSettings("adam"))
+    assert settings.to_dict()["optimizer"]["momentum"] == 0.9
+    assert TrainingSettings.from_dict(settings.to_dict()) == settings
+    kept = TrainingSettings(optimizer=OptimizerSettings("adam", 0.0))
+    assert TrainingSettings.from_dict(kept.to_dict()).optimizer.momentum == 0.0
 
 
 def test_two_steps_by_hand() -> None:

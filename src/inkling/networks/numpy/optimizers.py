@@ -21,10 +21,17 @@ class OptimizerSettings:
     """
 
     name: str = "sgd"  # one of OPTIMIZERS
-    momentum: float = 0.0  # fraction of the last update kept, 0..1 (sgd); memory of the mean gradient, beta1 (adam)
+    # Fraction of the last update kept, 0..1, 0 unless given (sgd); memory of the mean gradient, beta1, 0.9 unless given
+    # (adam: Kingma and Ba, 2015, section 2). Left out, it becomes its number when the settings are made.
+    momentum: float = None  # type: ignore[assignment]
     nesterov: bool = False  # look ahead along the momentum (sgd)
     beta2: float = 0.999  # memory of the mean squared gradient, 0..1 (adam)
     weight_decay: float = 0.0  # weight_decay * W joins the gradient (sgd), or is taken beside it (adam, as AdamW)
+
+    def __post_init__(self) -> None:
+        given: float | None = self.momentum
+        if given is None:
+            object.__setattr__(self, "momentum", 0.9 if self.name == "adam" else 0.0)
 
     def problems(self) -> list[str]:
         """Return one sentence for each setting that is out of range."""
