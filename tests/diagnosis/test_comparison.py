@@ -260,7 +260,7 @@ def test_compare_two_runs_on_the_command_line(runs: tuple[Run, Run]) -> None:
     assert values["interval"][0] < values["difference"] < values["interval"][1]
     assert last_json(inkling("compare", few, many, "--json"))["difference"] == -values["difference"]
     assert inkling("compare", many, few, "--quiet").stdout == f"{expected.verdict}\n"
-    assert "both wrong" in inkling("compare", many, few).stdout
+    assert "both misclassified" in inkling("compare", many, few).stdout
 
 
 def test_what_cannot_be_compared_on_the_command_line(runs: tuple[Run, Run], tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_explaining_a_perceptron(runs: dict[str, Path], picture: Path, tmp_path:
     assert values["deletion"] == json.loads(json.dumps(expected.to_dict()))
     said = inkling("explain", runs["perceptron"], picture, "--out", out)
     assert f"{values['label']}, probability {values['probability']:.4f}" in said.stdout
-    assert "speaks for" in said.stdout
+    assert "evidence for" in said.stdout
     assert expected.verdict in said.stdout
     assert inkling("explain", runs["perceptron"], picture, "--out", out, "--quiet").stdout.count("\n") == 1
 

@@ -246,7 +246,7 @@ def test_test_images_are_judged_by_a_run(tmp_path: Path) -> None:
         == load_images("digits").fingerprint
     )
     refused = inkling("labels", "digits", "--run", run, "--out", tmp_path / "no")
-    assert_refused(refused, "by heart")
+    assert_refused(refused, "was trained on its own training images")
     assert not (tmp_path / "no").exists()
 
 

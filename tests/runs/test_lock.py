@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line import assert_refused, inkling_process
+from command_line import TRAIN_DIGITS, assert_refused, inkling_process
 from inkling.errors import RunError
 from inkling.images.sources.digits import load_digits
 from inkling.runs.execute import Plan, execute
@@ -87,7 +87,7 @@ def test_a_folder_where_nothing_can_be_written_is_said() -> None:
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
 def test_resuming_a_live_run_is_refused_and_its_history_stays_whole(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    words = ["train", "digits", "--train-size", "200", "--epochs", "1000000", "--out", str(out)]
+    words = [*TRAIN_DIGITS, "--train-size", "200", "--epochs", "1000000", "--out", str(out)]
     process = subprocess.Popen(
         [sys.executable, "-m", "inkling", *words, "--quiet"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

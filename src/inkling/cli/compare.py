@@ -1,17 +1,13 @@
-"""`inkling compare`: which is better, and is that more than chance."""
+"""`inkling compare`: which is better, and whether the difference is statistically significant."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from inkling.cli.console import Json, Output, Quiet, table
-
-if TYPE_CHECKING:
-    from inkling.diagnosis.overfitting import Overfitting
-    from inkling.runs.run import Run
 
 
 def compare(
@@ -36,35 +32,24 @@ def compare(
 
 
 def _compare_runs(a: Path, b: Path | None, output: Output) -> None:
-    from inkling.diagnosis.comparison import compare_predictions
-    from inkling.diagnosis.gap_change import compare_gaps
+    from inkling.diagnosis.run_comparison import compare_runs
     from inkling.errors import RunError
-    from inkling.runs.compatible import common_test_predictions
     from inkling.runs.run import Run
 
     first = Run(a)
     if b is None:
         raise RunError(f"{a}: expected a second run to compare this one with, found none: inkling compare RUN RUN")
-    if a.resolve() == b.resolve():
-        raise RunError(f"{a}: is the same run as {b}: compare two different ones")
-    labels, (of_a, of_b) = common_test_predictions([first, second := Run(b)])
-    found = compare_predictions(labels, of_a, of_b, str(a), str(b))
+    compared = compare_runs(first, Run(b))
+    accuracy = compared.accuracy
     rows = table("test images", "count")
     for what, count in (
-        ("both right", found.both_right),
-        (f"only {a} right", found.only_a_right),
-        (f"only {b} right", found.only_b_right),
-        ("both wrong", found.both_wrong),
+        ("both correct", accuracy.both_right),
+        (f"only {a} correct", accuracy.only_a_right),
+        (f"only {b} correct", accuracy.only_b_right),
+        ("both misclassified", accuracy.both_wrong),
     ):
         rows.add_row(what, f"{count:,}")
-    gaps = compare_gaps(_overfitting(first), _overfitting(second), str(a), str(b))
-    output.result({**found.to_dict(), "overfitting": gaps.to_dict()}, found.verdict, rows, gaps.verdict)
-
-
-def _overfitting(run: Run) -> Overfitting:
-    from inkling.diagnosis.overfitting import diagnose_overfitting
-
-    return diagnose_overfitting(run.history(), run.data.train, run.data.validation)
+    output.result(compared.to_dict(), accuracy.verdict, rows, compared.overfitting.verdict)
 
 
 def _compare_study(folder: Path, output: Output) -> None:
@@ -72,21 +57,22 @@ def _compare_study(folder: Path, output: Output) -> None:
     from inkling.metrics.formatting import percent, points, points_interval
     from inkling.studies.comparison import compare_networks
 
-    compared = compare_networks(folder)
+    comparisons = compare_networks(folder)
     rows = table(
         "networks", "training images", "seeds", "test accuracy", "difference, points", "95% interval", "", "significant"
     )
-    for one in compared:
-        found = one.comparison
+    for compared in comparisons:
+        means = compared.comparison
         rows.add_row(
-            f"{found.a}, {found.b}",
-            f"{one.train_size:,}",
-            ",".join(map(str, one.seeds)),
-            f"{percent(found.a_accuracy, found.n)}, {percent(found.b_accuracy, found.n)}",
-            points(found.difference, found.n),
-            points_interval(found.interval, found.n),
-            p_words(found.p_value),
-            "yes" if found.shown else "no",
+            f"{means.a}, {means.b}",
+            f"{compared.train_size:,}",
+            ",".join(map(str, compared.seeds)),
+            f"{percent(means.a_accuracy, means.n)}, {percent(means.b_accuracy, means.n)}",
+            points(means.difference, means.n),
+            points_interval(means.interval, means.n),
+            p_words(means.p_value),
+            "yes" if means.shown else "no",
         )
-    verdicts = [f"{one.train_size:,} training images: {one.comparison.verdict}" for one in compared]
-    output.result({"study": str(folder), "comparisons": [one.to_dict() for one in compared]}, rows, *verdicts)
+    verdicts = [f"{compared.train_size:,} training images: {compared.comparison.verdict}" for compared in comparisons]
+    values = {"study": str(folder), "comparisons": [compared.to_dict() for compared in comparisons]}
+    output.result(values, rows, *verdicts)

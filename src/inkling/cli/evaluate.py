@@ -40,9 +40,8 @@ def evaluate(
 
     output = Output(quiet, json)
     opened = [Run(folder) for folder in runs]
-    with ExitStack() as stack:
+    with ExitStack() as stack, output.watch(f"predicting {split} images") as predicting:
         loading = load_meters(output, stack)
-        predicting = stack.enter_context(output.watch(f"predicting {split} images"))
         measured = evaluate_runs(opened, split, data, tta, device, predicting, loading)
     evaluation = measured.evaluation
     accuracy = f"{evaluation} with test-time augmentation" if tta else str(evaluation)

@@ -1,4 +1,4 @@
-"""`inkling explain`: what in a picture spoke for the label that a run gives it."""
+"""`inkling explain`: which pixels of a picture are evidence for the class that a run predicts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import typer
 
 from inkling.cli import choices
 from inkling.cli.console import Json, Output, Quiet, table
-from inkling.cli.predict import prediction_values
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from rich.table import Table
 
-    from inkling.diagnosis.hidden_units import HiddenUnits
-    from inkling.networks.protocols import Network
+    from inkling.diagnosis.picture_explanation import PictureExplanation
+
+UNITS_SHOWN = 5
+"""Hidden units in the table."""
 
 
 def explain(
@@ -40,11 +40,56 @@ def explain(
 
     For a perceptron, the hidden units with the largest contributions are drawn too.
     """
-    import numpy as np
+    from inkling.diagnosis.attribution.maps import check_method
+    from inkling.diagnosis.picture_explanation import explain_picture
+    from inkling.errors import SettingsError
+    from inkling.metrics.rounding import rounded
+    from inkling.runs.run import Run
 
-    from inkling.diagnosis.attribution.maps import attribute, check_method
-    from inkling.diagnosis.deletion import deletion_test
-    from inkling.errors import DataError, SettingsError, did_you_mean
+    output = Output(quiet, json)
+    check_method(method)
+    figure = choices.figure_file(out or Path(f"{image.stem}-explained.png"))
+    if figure.exists() and image.exists() and figure.samefile(image):
+        raise SettingsError([f"the figure would replace the picture itself, {image}: choose another --out"])
+    explanation = explain_picture(Run(run), image, class_name, method, invert, device)
+    lead = _lead(explanation)
+    _save(explanation, figure, lead)
+    values = {**explanation.to_dict(), "figure": str(figure)}
+    units: list[str | Table] = []
+    if explanation.hidden_units:
+        units = [f"{lead}:", _units(values["hidden_units"][:UNITS_SHOWN])]
+    (label, first), (other, second) = explanation.prediction.ranked[:2]
+    output.result(
+        values,
+        f"{label}, probability {rounded(first, 4, (0.0, 1.0))} (next: {other}, {rounded(second, 4, (0.0, 1.0))})",
+        explanation.deletion.verdict,
+        *units,
+        f"The figure is {figure}",
+    )
+
+
+def _units(units: list[dict[str, Any]]) -> Table:
+    rows = table("hidden unit", "adds to the lead", "evidence for", "against")
+    for unit in units:
+        rows.add_row(unit["unit"], f"{unit['contribution']:+.2f}", unit["evidence_for"], unit["evidence_against"])
+    return rows
+
+
+def _lead(explanation: PictureExplanation) -> str:
+    """Return what the contributions of the hidden units add up to, or an empty text where there are none."""
+    from inkling.figures.style import shorten
+
+    units = explanation.hidden_units
+    if units is None:
+        return ""
+    rival = shorten(explanation.prediction.class_names[units.rivals[0]])
+    return (
+        f"The hidden units that weigh most in the lead of {shorten(explanation.class_name)} over {rival}, "
+        f"{units.leads[0]:+.2f} logits"
+    )
+
+
+def _save(explanation: PictureExplanation, figure: Path, lead: str) -> None:
     from inkling.figures.attribution import (
         AttributionDisplay,
         DeletionDisplay,
@@ -53,75 +98,12 @@ def explain(
         save_explanation,
     )
     from inkling.figures.style import shorten
-    from inkling.images.pictures import read_picture
-    from inkling.runs.run import Run
+    from inkling.metrics.formatting import percent
 
-    output = Output(quiet, json)
-    check_method(method)
-    figure = choices.figure_file(out or Path(f"{image.stem}-explained.png"))
-    if figure.exists() and image.exists() and figure.samefile(image):
-        raise SettingsError([f"the figure would replace the picture itself, {image}: choose another --out"])
-    opened = Run(run)
-    network, names = opened.network(device), opened.data.class_names
-    if class_name is not None and class_name not in names:
-        raise DataError(
-            f"no class is called '{class_name}'{did_you_mean(class_name, names)}: there is {', '.join(names[:12])}"
-        )
-    pictures = read_picture(image, network.image_shape, invert)[np.newaxis]
-    probabilities = network.predict_proba(pictures)[0]
-    asked = int(probabilities.argmax()) if class_name is None else names.index(class_name)
-    targets = np.array([asked])
-    maps = attribute(network, pictures, targets, method)
-    test = deletion_test(network.predict_proba, pictures, maps, None if class_name is None else targets)
-    units = units_of(network, pictures, targets)
-    values: dict[str, Any] = {
-        **prediction_values(image, probabilities, names),
-        "class": names[asked], "class_probability": float(probabilities[asked]), "method": method,
-        "deletion": test.to_dict(), "figure": str(figure),
-    }  # fmt: skip
-    short = [shorten(name) for name in names]
-    title = f"{short[asked]}, probability {probabilities[asked]:.1%}: what spoke for it ({method.replace('-', ' ')})"
-    rows, drawn, units_title = table("hidden unit", "adds to the lead", "speaks for", "against"), None, ""
-    if units is not None:
-        rival = names[units.rivals[0]]
-        units_title = (
-            f"The hidden units that weigh most in the lead of {short[asked]} over {short[units.rivals[0]]}, "
-            f"{units.leads[0]:+.2f} logits"
-        )
-        first_layer = network.first_layer()
-        if first_layer is not None:
-            drawn = HiddenUnitsDisplay.from_units(units, first_layer, names)
-        values["hidden_units"] = [
-            {
-                "unit": unit, "contribution": float(units.contributions[0, unit]),
-                "evidence_for": names[units.evidence_for[unit]],
-                "evidence_against": names[units.evidence_against[unit]],
-                # Earlier names of the two.
-                "speaks_for": names[units.evidence_for[unit]], "speaks_against": names[units.evidence_against[unit]],
-            }
-            for unit in units.top(0, len(units.mean_absolute))
-        ]  # fmt: skip
-        values.update(rival=rival, lead=float(units.leads[0]), bias=float(units.bias[0]))
-        for unit in values["hidden_units"][:5]:
-            rows.add_row(unit["unit"], f"{unit['contribution']:+.2f}", unit["evidence_for"], unit["evidence_against"])
-    parts = Explanation(AttributionDisplay.from_maps(pictures, maps), DeletionDisplay.from_test(test), drawn)
-    save_explanation(parts, figure, title, units_title)
-    second = names[int(np.argsort(-probabilities, kind="stable")[1])]
-    output.result(
-        values,
-        f"{values['label']}, probability {values['probability']:.4f} (next: {second}, "
-        f"{values['probabilities'][second]:.4f})",
-        test.verdict,
-        *((units_title + ":", rows) if units is not None else ()),
-        f"The figure is {figure}",
-    )
-
-
-def units_of(network: Network, images: NDArray[np.uint8], targets: NDArray[np.int64]) -> HiddenUnits | None:
-    """Return the contributions of the hidden units; None for a network without a single hidden layer."""
-    from inkling.diagnosis.hidden_units import contributions_of_units
-
-    hidden = network.hidden_layer(images)
-    if hidden is None:
-        return None
-    return contributions_of_units(hidden.activations, hidden.weights, hidden.bias, targets)
+    units, drawn = explanation.hidden_units, None
+    if units is not None and explanation.first_layer is not None:
+        drawn = HiddenUnitsDisplay.from_units(units, explanation.first_layer, explanation.prediction.class_names)
+    name, probability = shorten(explanation.class_name), percent(explanation.class_probability, 1)
+    title = f"{name}, probability {probability}: evidence for and against it ({explanation.method.replace('-', ' ')})"
+    maps = AttributionDisplay.from_maps(explanation.pixels[None], explanation.attribution[None])
+    save_explanation(Explanation(maps, DeletionDisplay.from_test(explanation.deletion), drawn), figure, title, lead)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inkling.errors import SettingsError, did_you_mean
 from inkling.networks.catalogue import NETWORKS, choose_network
-from inkling.training.recipes.registry import RECIPE_NAMES, find_recipe
+from inkling.training.recipes.registry import RECIPE_NAMES, recipes_of
 
 AUTO = "auto"
 """What stands for a network that is to be chosen."""
@@ -18,17 +18,11 @@ def networks_of(recipe: str) -> tuple[str, ...]:
     SettingsError
         If none has it.
     """
-    names = []
-    for name in NETWORKS:
-        try:
-            find_recipe(recipe, name)
-        except SettingsError:
-            continue
-        names.append(name)
+    names = tuple(name for name in NETWORKS if recipe in recipes_of(name))
     if not names:
         near = did_you_mean(recipe, RECIPE_NAMES)
         raise SettingsError([f"no recipe is called '{recipe}'{near}: there is {', '.join(RECIPE_NAMES)}"])
-    return tuple(names)
+    return names
 
 
 def choose_network_for(

@@ -1,0 +1,47 @@
+"""Is one run better than another, and does it overfit more? From the predictions that both hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from inkling.diagnosis.comparison import Comparison, compare_predictions
+from inkling.diagnosis.gap_change import GapChange, compare_gaps
+from inkling.diagnosis.overfitting import Overfitting, diagnose_overfitting
+from inkling.errors import RunError
+from inkling.runs.compatible import common_test_predictions
+from inkling.runs.run import Run
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """Two runs on the same test images."""
+
+    accuracy: Comparison
+    overfitting: GapChange
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {**self.accuracy.to_dict(), "overfitting": self.overfitting.to_dict()}
+
+
+def compare_runs(a: Run, b: Run) -> RunComparison:
+    """Compare two runs that were evaluated on the same test images.
+
+    Raises
+    ------
+    RunError
+        If they are one run, have other classes or test images, or one is not finished or damaged.
+    """
+    if a.folder.resolve() == b.folder.resolve():
+        raise RunError(f"{a.folder}: is the same run as {b.folder}: compare two different ones")
+    labels, (probabilities_a, probabilities_b) = common_test_predictions([a, b])
+    names = str(a.folder), str(b.folder)
+    return RunComparison(
+        compare_predictions(labels, probabilities_a, probabilities_b, *names),
+        compare_gaps(_overfitting(a), _overfitting(b), *names),
+    )
+
+
+def _overfitting(run: Run) -> Overfitting:
+    return diagnose_overfitting(run.history(), run.data.train, run.data.validation)

@@ -1,0 +1,106 @@
+"""Probabilities to rate labels by, from networks that were not trained on their images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from inkling.errors import DataError, SettingsError, did_you_mean
+from inkling.images.corrections import correct
+from inkling.images.dataset import Splits
+from inkling.images.progress import Progress
+from inkling.labels.out_of_fold import FoldProgress, out_of_fold, train_to_the_end
+from inkling.labels.review import Judged
+from inkling.networks.prediction import predict_in_parts
+from inkling.runs.run import Run
+from inkling.training.settings import TrainingSettings
+
+SPLITS = ("train", "validation", "test")
+
+
+def check_review(split: str, by_run: bool) -> None:
+    """Raise an error for a split that there is not, or whose labels a run cannot rate."""
+    if split not in SPLITS:
+        raise DataError(f"no split is called '{split}'{did_you_mean(split, SPLITS)}: use train, validation or test")
+    if by_run and split == "train":
+        raise SettingsError(
+            ["a run was trained on its own training images: leave out --run, or choose another --split"]
+        )
+
+
+def rate_by_training(
+    splits: Splits,
+    network: str,
+    settings: TrainingSettings,
+    split: str = "train",
+    train_size: int | None = None,
+    folds: int = 5,
+    device: str = "auto",
+    progress: FoldProgress | None = None,
+) -> Judged:
+    """Train networks, and return their probabilities for images that they were not trained on.
+
+    Parameters
+    ----------
+    splits : Splits
+    network : str
+        One of `networks.catalogue.NETWORKS`.
+    settings : TrainingSettings
+    split : str
+        Whose labels: of "train" each part is rated by a network that was trained on the others; "validation" and
+        "test" by one network that was trained on the training images.
+    train_size : int, optional
+        Training images, drawn by class with the settings' seed; all by default.
+    folds : int
+        Parts of the training images.
+    device : str
+        Where a PyTorch network computes.
+    progress : callable, optional
+        Called after every epoch with (networks trained so far, what the epoch did).
+
+    Raises
+    ------
+    DataError
+        If there is no such split, or a class has too few images.
+    SettingsError
+        If there cannot be so many folds, or settings are out of range.
+    """
+    check_review(split, by_run=False)
+    size = train_size or len(splits.train)
+    smaller = splits.with_train_size(size, settings.seed)
+    how = f"{network}, recipe {settings.recipe}, {settings.epochs} epochs, seed {settings.seed}"
+    if split == "train":
+        probabilities = out_of_fold(smaller, network, settings, folds, device, progress)
+        indices = splits.train.stratified_indices(size, settings.seed)
+        return Judged(split, indices, probabilities, f"{how}, trained on the other {folds - 1} of {folds} folds")
+    trained = train_to_the_end(smaller, network, settings, device, progress=progress)
+    images = dict(splits.items())[split].images
+    return Judged(split, np.arange(len(images)), trained.predict_proba(images), f"{how}, on {size:,} training images")
+
+
+def rate_by_run(run: Run, splits: Splits, split: str, device: str = "auto", progress: Progress | None = None) -> Judged:
+    """Return what a run of the same source says of validation or test images.
+
+    Parameters
+    ----------
+    run : Run
+    splits : Splits
+        As the source has them: not corrected.
+    split : str
+        "validation" or "test".
+    device : str
+        Where a PyTorch network computes.
+    progress : callable, optional
+        Called with (images done, images in all).
+
+    Raises
+    ------
+    DataError
+        If there is no such split, or the run was trained on other images, and so perhaps on these.
+    SettingsError
+        For the split "train".
+    """
+    check_review(split, by_run=True)
+    run.subset(splits if run.corrections is None else correct(splits, run.corrections))
+    images = dict(splits.items())[split].images
+    by = f"{run.network_name} of the run {run.folder}, trained on {run.train_size:,} images"
+    return Judged(split, np.arange(len(images)), predict_in_parts(run.network(device), images, progress), by)
