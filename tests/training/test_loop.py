@@ -7,7 +7,7 @@ import tracemalloc
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -23,9 +23,7 @@ from inkling.networks.catalogue import NETWORKS
 from inkling.networks.numpy.optimizers import OptimizerSettings
 from inkling.networks.numpy.perceptron import Perceptron
 from inkling.networks.protocols import State, Trainable, weights_only
-from inkling.training.batches import class_balanced_weights
 from inkling.training.loop import EpochRecord, measure, train
-from inkling.training.prefetch import prefetch
 from inkling.training.recipes.registry import find_recipe, recipe, recipes_of
 from inkling.training.schedules import ScheduleSettings, rate_at
 from inkling.training.settings import TrainingSettings
@@ -225,6 +223,34 @@ def test_the_test_split_is_never_read(tiny_splits: Splits) -> None:
     assert len(records) == EPOCHS
 
 
+def test_a_test_split_that_cannot_be_read_changes_nothing(tiny_splits: Splits) -> None:
+    class Unreadable(ImageDataset):
+        """Test images that whoever touches them is told about."""
+
+        def __getattribute__(self, name: str) -> Any:
+            raise AssertionError(f"training read {name} of the test split")
+
+    unreadable = object.__new__(Unreadable)
+    with pytest.raises(AssertionError):
+        _ = unreadable.images
+    real = object.__new__(Splits)
+    for name, value in {**tiny_splits.__dict__, "test": unreadable}.items():
+        object.__setattr__(real, name, value)
+    losses = [
+        [record.validation_loss for record in train(fresh(), splits, EVERYTHING)]  # type: ignore[arg-type]
+        for splits in (tiny_splits, real)
+    ]
+    assert losses[0] == losses[1]
+    assert len(losses[0]) == EPOCHS
+
+
+def test_the_loop_is_given_no_test_split(tiny_splits: Splits) -> None:
+    records = train(fresh(), tiny_splits, EVERYTHING)
+    next(records)
+    held = records.gi_frame.f_locals.values()
+    assert not any(value is tiny_splits or value is tiny_splits.test for value in held)
+
+
 def test_records_tell_the_truth(tiny_splits: Splits) -> None:
     network = fresh()
     for record in train(network, tiny_splits, replace(EVERYTHING, epochs=3)):
@@ -253,10 +279,81 @@ def test_running_loss_is_the_mean_over_images(tiny_splits: Splits) -> None:
     assert record.running_loss == pytest.approx(total / 60, rel=1e-6)
 
 
-def test_a_loss_that_is_no_number_stops_training(tiny_splits: Splits) -> None:
+def test_a_loss_that_is_not_finite_stops_training(tiny_splits: Splits) -> None:
     network = Scripted([0.5] * 3, tiny_splits.validation, loss=float("nan"))
-    with pytest.raises(TrainingError, match=r"in epoch 1.* at learning rate 0\.25: try a lower learning rate"):
+    message = (
+        r"^training diverged in epoch 1, step 1: the loss is not finite at learning rate 0\.25: "
+        r"try a lower learning rate; no epoch was finished$"
+    )
+    with pytest.raises(TrainingError, match=message):
         list(train(network, tiny_splits, TrainingSettings(schedule=ScheduleSettings(learning_rate=0.25))))
+
+
+def test_a_training_that_diverges_later_says_where_and_what_is_kept(tiny_splits: Splits) -> None:
+    class Diverging(Scripted):
+        def train_step(self, *arguments: Any) -> float:
+            self.steps += 1
+            return float("inf") if self.steps == 7 else 1.0  # 4 steps an epoch
+
+    chosen = TrainingSettings(epochs=3, batch_size=16)
+    records = train(Diverging([0.5] * 12, tiny_splits.validation), tiny_splits, chosen)
+    assert next(records).epoch == 1
+    with pytest.raises(TrainingError, match=r"diverged in epoch 2, step 3: .*; every epoch before it is kept$"):
+        next(records)
+
+
+def test_weights_that_diverge_in_the_last_step_are_found_at_the_end_of_the_epoch(tiny_splits: Splits) -> None:
+    class Overflowing(Scripted):
+        def predict_proba(self, images: np.ndarray) -> np.ndarray:
+            return np.full((len(images), 3), np.nan, np.float32)
+
+    with pytest.raises(TrainingError, match="diverged in epoch 1, at its end: the loss is not finite"):
+        next(train(Overflowing([0.5], tiny_splits.validation), tiny_splits, TrainingSettings(epochs=1)))
+
+
+class Pending:
+    """A loss that a GPU would still be computing: `float` waits for it."""
+
+    waited: ClassVar[list[int]] = []
+
+    def __init__(self, loss: float, step: int) -> None:
+        self.loss, self.step = loss, step
+
+    def __float__(self) -> float:
+        self.waited.append(self.step)
+        return self.loss
+
+
+class Lazy(Perceptron):
+    """A network whose losses must be waited for."""
+
+    steps, not_finite = 0, 0
+
+    def train_step(self, *arguments: Any) -> Pending:  # type: ignore[override]
+        assert len(Pending.waited) == self.steps // 4 * 4, "waited for in the middle of an epoch"
+        self.steps += 1
+        loss = super().train_step(*arguments)
+        return Pending(float("nan") if self.steps == self.not_finite else loss, self.steps)
+
+
+def test_losses_are_waited_for_once_an_epoch(tiny_splits: Splits, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pending, "waited", [])
+    chosen = replace(EVERYTHING, epochs=2)
+    lazy = [record.running_loss for record in train(Lazy((4, 4, 1), 3, hidden=6), tiny_splits, chosen)]
+    assert lazy == [record.running_loss for record in train(fresh(), tiny_splits, chosen)]
+    assert Pending.waited == list(range(1, 9))
+
+
+def test_a_pending_loss_that_is_not_finite_is_found_with_its_step(
+    tiny_splits: Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pending, "waited", [])
+    network = Lazy((4, 4, 1), 3)
+    network.not_finite = 6
+    records = train(network, tiny_splits, replace(EVERYTHING, epochs=2))
+    next(records)
+    with pytest.raises(TrainingError, match="diverged in epoch 2, step 2: the loss is not finite"):
+        next(records)
 
 
 def test_image_weights_count(tiny_splits: Splits) -> None:
@@ -345,14 +442,6 @@ def test_schedule_problems() -> None:
     assert len(ScheduleSettings(learning_rate=float("inf")).problems()) == 1
 
 
-@given(st.lists(st.integers(0, 4), min_size=1, max_size=50).map(np.array))
-def test_class_balanced_weights(labels: np.ndarray) -> None:
-    weights = class_balanced_weights(labels)
-    assert weights.mean() == pytest.approx(1)
-    totals = np.bincount(labels, weights, 6)
-    assert totals[totals > 0] == pytest.approx(len(labels) / np.count_nonzero(totals))
-
-
 def test_mean_cross_entropy() -> None:
     probabilities = np.array([[0.5, 0.5], [0.25, 0.75]], np.float32)
     assert mean_cross_entropy(np.array([0, 0]), probabilities) == pytest.approx((np.log(2) + np.log(4)) / 2)
@@ -366,17 +455,3 @@ def test_batches_hold_every_image_once(n: int, size: int, seed: int, epoch: int)
     assert all(len(batch) == size for batch in batches[:-1])
     again = list(epoch_batches(n, size, seed, epoch))
     assert all(np.array_equal(a, b) for a, b in zip(batches, again, strict=True))
-
-
-def test_batches_prepared_ahead_are_the_same_in_the_same_order_and_errors_come_through() -> None:
-    assert list(prefetch(iter([1, 2, 3]))) == [1, 2, 3]
-    assert list(prefetch(iter(()))) == []
-
-    def fails() -> Iterator[int]:
-        yield 1
-        raise ValueError("broken")
-
-    ahead = prefetch(fails())
-    assert next(ahead) == 1
-    with pytest.raises(ValueError, match="broken"):
-        next(ahead)

@@ -22,9 +22,9 @@ def stratified_order(labels: NDArray[np.int64], seed: int) -> NDArray[np.intp]:
     """
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
     shuffled = rng.permutation(len(labels))
+    by_class = np.argsort(labels[shuffled], kind="stable")  # class by class, each in the shuffled order
+    _, counts = np.unique(labels, return_counts=True)
+    rank = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
     place = np.empty(len(labels))
-    for label in np.unique(labels):
-        members = shuffled[labels[shuffled] == label]
-        place[members] = (np.arange(len(members)) + 0.5) / len(members)
-        place[members[0]] = -1.0
-    return shuffled[np.argsort(place[shuffled], kind="stable")]
+    place[by_class] = np.where(rank == 0, -1.0, (rank + 0.5) / np.repeat(counts, counts))
+    return shuffled[np.argsort(place, kind="stable")]
