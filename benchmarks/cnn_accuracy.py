@@ -39,7 +39,7 @@ class Benchmark:
 
     def study(self, network: str, recipe: str, *sizes: int, teacher: Path | None = None) -> None:
         """Run one network and recipe with every seed, and print a row for each training size asked for."""
-        plan = StudyPlan.of_recipe(self.source, [network], sizes, SEEDS, recipe, teacher=teacher, **self.changes)
+        plan = StudyPlan.from_recipe(self.source, [network], sizes, SEEDS, recipe, teacher=teacher, **self.changes)
         for cell in run_study(plan, self.out / f"{network}-{recipe}", self.jobs).cells:
             if cell.train_size in sizes:
                 print(

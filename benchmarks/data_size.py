@@ -28,7 +28,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.quick:
         with tempfile.TemporaryDirectory() as folder:
-            plan = StudyPlan.of_recipe("digits", ["perceptron"], (100, 200, 400, 800), (0, 1), epochs=30)
+            plan = StudyPlan.from_recipe("digits", ["perceptron"], (100, 200, 400, 800), (0, 1), epochs=30)
             run_study(plan, folder)
             sys.exit(outside_of_interval(Path(folder)))
     sys.exit(outside_of_interval(options.study))

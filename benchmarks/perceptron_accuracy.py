@@ -39,7 +39,7 @@ def print_table(source: str, sizes: tuple[int, ...], out: Path, jobs: int, **cha
           f"| test (n = {len(splits.test):,}) | seconds of training |")  # fmt: skip
     print("|---|---|---|---|---|---|")
     for name in ("reference", "strong"):
-        plan = StudyPlan.of_recipe(source, ["perceptron"], sizes, (0, 1, 2), name, **changes)
+        plan = StudyPlan.from_recipe(source, ["perceptron"], sizes, (0, 1, 2), name, **changes)
         for cell in run_study(plan, out / name, jobs).cells:
             print(
                 f"| {name} | {cell.train_size:,} | {cell.train_accuracy} | {cell.validation_accuracy} "

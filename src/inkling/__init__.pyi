@@ -41,10 +41,10 @@ from .runs.network_file import load_network as load_network
 from .runs.network_file import save_network as save_network
 from .runs.run import Run as Run
 from .studies.comparison import compare_networks as compare_networks
-from .studies.study import Study as Study
-from .studies.study import StudyPlan as StudyPlan
-from .studies.study import read_study as read_study
+from .studies.plan import StudyPlan as StudyPlan
 from .studies.study import run_study as run_study
+from .studies.summary import Study as Study
+from .studies.summary import read_study as read_study
 from .training.learning_rate_range import learning_rate_range as learning_rate_range
 from .training.loop import EpochRecord as EpochRecord
 from .training.loop import TrainingState as TrainingState

@@ -33,7 +33,8 @@ from inkling.runs.compatible import common_test_predictions
 from inkling.runs.execute import Plan, execute
 from inkling.runs.run import Run
 from inkling.studies.comparison import compare_networks
-from inkling.studies.study import StudyPlan, run_study
+from inkling.studies.plan import StudyPlan
+from inkling.studies.study import run_study
 from inkling.training.recipes.registry import recipe
 
 
@@ -291,7 +292,7 @@ def test_only_runs_on_the_same_test_images_are_compared(runs: tuple[Run, Run], t
 
 def test_the_networks_of_a_study_are_compared_over_its_seeds(tmp_path: Path) -> None:
     folder = tmp_path / "study"
-    run_study(StudyPlan.of_recipe("digits", ["perceptron"], (60, 120), (0, 1), epochs=8), folder)
+    run_study(StudyPlan.from_recipe("digits", ["perceptron"], (60, 120), (0, 1), epochs=8), folder)
     with pytest.raises(RunError, match="two networks"):
         compare_networks(folder)
     assert_refused(inkling("compare", folder), "two networks")

@@ -18,7 +18,8 @@ from inkling.figures.displays import LearningCurveBySizeDisplay
 from inkling.metrics.intervals import newcombe_interval
 from inkling.report import wording
 from inkling.report.gather import build_report, gather
-from inkling.studies.study import StudyPlan, run_study
+from inkling.studies.plan import StudyPlan
+from inkling.studies.study import run_study
 
 PERCEPTRON = {
     250: (0.2375, 0.2353, 0.2036),
@@ -196,7 +197,7 @@ def test_several_networks_share_a_display() -> None:
 
 
 def test_a_study_of_three_sizes_reports_its_curve(tmp_path: Path) -> None:
-    plan = StudyPlan.of_recipe("digits", ["perceptron"], (50, 100, 300), (0, 1), epochs=8)
+    plan = StudyPlan.from_recipe("digits", ["perceptron"], (50, 100, 300), (0, 1), epochs=8)
     done = run_study(plan, tmp_path / "study")
     assert [row[1] for row in done.table()] == ["training images", "50", "100", "300"]
     assert f"<td>{done.cells[0].test_accuracy}</td>" in done._repr_html_()

@@ -22,7 +22,8 @@ from inkling.images.sources.digits import load_digits
 from inkling.images.sources.registry import load_images
 from inkling.report.gather import build_report
 from inkling.runs.execute import Plan, execute
-from inkling.studies.study import StudyPlan, run_study
+from inkling.studies.plan import StudyPlan
+from inkling.studies.study import run_study
 from inkling.training.recipes.registry import recipe
 
 Write = Callable[[str], Path]
@@ -148,12 +149,12 @@ def test_a_run_keeps_its_corrections_whatever_becomes_of_the_file(corrections: P
 
 
 def test_a_study_takes_corrections_and_holds_to_them(corrections: Path, tmp_path: Path) -> None:
-    plan = StudyPlan.of_recipe("digits", ["perceptron"], [60], [0], corrections=corrections, epochs=2)
+    plan = StudyPlan.from_recipe("digits", ["perceptron"], [60], [0], corrections=corrections, epochs=2)
     run_study(plan, tmp_path / "study")
     info = json.loads((tmp_path / "study/runs/perceptron-60-seed0/run.json").read_text())
     assert info["corrections"]["labels"] == 4
     assert f"--corrections {corrections}" in info["command"]
-    plain = StudyPlan.of_recipe("digits", ["perceptron"], [60], [0, 1], epochs=2)
+    plain = StudyPlan.from_recipe("digits", ["perceptron"], [60], [0, 1], epochs=2)
     with pytest.raises(RunError, match="other corrections"):
         run_study(plain, tmp_path / "study")
     assert "--corrections" in inkling("study", "--help").stdout

@@ -23,7 +23,8 @@ from inkling.images.sources.registry import load_images
 from inkling.labels.review import Judged, write_review
 from inkling.report.gather import write_report
 from inkling.runs.execute import Plan, execute
-from inkling.studies.study import StudyPlan, run_study
+from inkling.studies.plan import StudyPlan
+from inkling.studies.study import run_study
 from inkling.training.recipes.registry import recipe
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver")
@@ -52,7 +53,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A report of two networks, the review of labels, and the reports of runs whose classes have trying names."""
     pytest.importorskip("torch")
     folder = tmp_path_factory.mktemp("pages")
-    plan = StudyPlan.of_recipe("digits", ["perceptron", "small-cnn"], [100, 300, 900], [0, 1], epochs=3)
+    plan = StudyPlan.from_recipe("digits", ["perceptron", "small-cnn"], [100, 300, 900], [0, 1], epochs=3)
     run_study(plan, folder / "study")
     settings = ("--network", "perceptron", "--recipe", "reference", "--epochs", 3)
     done = inkling("labels", "digits", *settings, "--limit", 30, "--out", folder / "labels")

@@ -24,7 +24,8 @@ from inkling.report.gather import gather
 from inkling.report.interaction import curve_panel, script, unit_numbers
 from inkling.report.page import render_report
 from inkling.report.wording import percent
-from inkling.studies.study import StudyPlan, run_study
+from inkling.studies.plan import StudyPlan
+from inkling.studies.study import run_study
 
 pytest.importorskip("torch")
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver")
@@ -35,7 +36,7 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 @pytest.fixture(scope="module")
 def content(tmp_path_factory: pytest.TempPathFactory) -> ReportContent:
     folder = tmp_path_factory.mktemp("interaction") / "study"
-    plan = StudyPlan.of_recipe("digits", ["perceptron", "small-cnn"], [100, 300], [0, 1], epochs=5, batch_size=32)
+    plan = StudyPlan.from_recipe("digits", ["perceptron", "small-cnn"], [100, 300], [0, 1], epochs=5, batch_size=32)
     run_study(plan, folder)
     return gather(folder)
 

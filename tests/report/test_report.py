@@ -34,7 +34,8 @@ from inkling.report.settings_wording import settings_by_size, settings_parts
 from inkling.runs.execute import Plan, execute
 from inkling.runs.run import Run
 from inkling.studies.folder import StudyFolder
-from inkling.studies.study import StudyPlan, run_study
+from inkling.studies.plan import StudyPlan
+from inkling.studies.study import run_study
 from inkling.training.recipes.registry import recipe
 from inkling.training.schedules import ScheduleSettings
 from inkling.training.settings import TrainingSettings
@@ -345,7 +346,7 @@ def test_it_is_small_enough_to_send(page: str) -> None:
 def two_networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("torch")
     folder = tmp_path_factory.mktemp("reports") / "networks"
-    plan = StudyPlan.of_recipe("digits", ["perceptron", "cnn"], [200, 400], [0, 1], epochs=4)
+    plan = StudyPlan.from_recipe("digits", ["perceptron", "cnn"], [200, 400], [0, 1], epochs=4)
     run_study(plan, folder)
     return folder
 

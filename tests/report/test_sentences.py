@@ -25,7 +25,8 @@ from inkling.metrics.intervals import wilson_interval
 from inkling.report import wording
 from inkling.report.content import CellContent, LabelSuspects, PicturedMistake, ReportContent
 from inkling.report.gather import gather
-from inkling.studies.study import StudyPlan, run_study
+from inkling.studies.plan import StudyPlan
+from inkling.studies.study import run_study
 
 # --- intervals -----------------------------------------------------------------------------------------------------
 
@@ -104,7 +105,7 @@ def test_a_model_that_is_better_is_said_to_be(simulated: Simulated) -> None:
 @pytest.fixture(scope="module")
 def content(tmp_path_factory: pytest.TempPathFactory) -> ReportContent:
     folder: Path = tmp_path_factory.mktemp("sentences") / "study"
-    run_study(StudyPlan.of_recipe("digits", ["perceptron"], [100, 400], [0], epochs=4), folder)
+    run_study(StudyPlan.from_recipe("digits", ["perceptron"], [100, 400], [0], epochs=4), folder)
     return gather(folder)
 
 

@@ -56,7 +56,7 @@ def test_the_umask_decides_who_may_read(umask: int, mode: int, tmp_path: Path) -
 
 
 def test_windows_which_opens_no_folder_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = os.open
+    real = vars(os)["open"]
 
     def windows_open(path: Any, *rest: Any, **options: Any) -> int:
         if Path(path).is_dir():

@@ -79,8 +79,9 @@ def test_a_holder_that_cannot_be_read_is_another_process(tmp_path: Path, content
             pass
 
 
-def test_a_folder_where_nothing_can_be_written_is_said() -> None:
-    with pytest.raises(RunError, match="cannot be written"), folder_lock(Path("/dev/null/run"), "a test"):
+def test_a_folder_where_nothing_can_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="cannot be written"), folder_lock(tmp_path / "file" / "run", "a test"):
         pass
 
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 import shutil
 import tracemalloc
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from inkling.networks.numpy.perceptron import Perceptron
 from inkling.runs.arrays import load_arrays, save_arrays
 from inkling.runs.execute import Plan, execute, summary
 from inkling.runs.run import Run
-from inkling.studies.folder import StudyFolder, load_runs
+from inkling.studies.folder import load_runs
 from inkling.training.loop import TrainingState, measure
 from inkling.training.recipes.registry import recipe
 
@@ -159,28 +158,6 @@ def test_no_pickle_in_the_source() -> None:
         for line in path.read_text().splitlines():
             assert not line.lstrip().startswith(("import pickle", "from pickle", "import joblib", "from joblib")), path
             assert "allow_pickle=True" not in line, path
-
-
-def test_a_study_folder_lists_finished_runs_only(tmp_path: Path) -> None:
-    study = StudyFolder.write(tmp_path / "study", {"source": "digits"})
-
-    def train_cell(seed: int, epochs: int) -> Iterator[object]:
-        plan = Plan("digits", "perceptron", recipe("reference", epochs=5, seed=seed), 50)
-        records = execute(plan, load_digits(), study.run_folder("perceptron", 50, seed))
-        for _ in range(epochs):
-            yield next(records)
-        records.close()
-
-    list(train_cell(0, 2))
-    with pytest.raises(RunError, match="no finished run"):
-        load_runs(study.folder)
-    for _ in execute(
-        Plan("digits", "perceptron", recipe("reference", epochs=5, seed=1), 50),
-        load_digits(),
-        study.run_folder("perceptron", 50, 1),
-    ):
-        pass
-    assert [run.settings.seed for run in load_runs(study.folder)] == [1]
 
 
 def test_predict_is_the_network_and_calibrated_at_the_temperature(run: Run) -> None:

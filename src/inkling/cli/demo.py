@@ -24,12 +24,12 @@ def demo(
     Two networks (perceptron, reference-cnn), two training sizes, three seeds.
     """
     from inkling.report.gather import write_report
-    from inkling.studies.study import StudyPlan
+    from inkling.studies.plan import StudyPlan
 
     output = Output(quiet, json)
     # The digits are a fiftieth of MNIST: more epochs give the perceptron about as many steps as the study's own.
     perceptron, cnn = (
-        StudyPlan.of_recipe("digits", [network], (200, 1077), (0, 1, 2), epochs=epochs)
+        StudyPlan.from_recipe("digits", [network], (200, 1077), (0, 1, 2), epochs=epochs)
         for network, epochs in (("perceptron", 400), ("reference-cnn", None))
     )
     plan = replace(perceptron, settings={**perceptron.settings, **cnn.settings})

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from inkling.images.dataset import Splits
-    from inkling.studies.study import Observer, Study, StudyPlan
+    from inkling.studies.plan import StudyPlan
+    from inkling.studies.pool import Observer
+    from inkling.studies.summary import Study
 
 
 def study(
@@ -50,7 +52,7 @@ def study(
     """
     from inkling.cli.downloads import load_with_progress
     from inkling.integrations.tracking.tracking import Tracking
-    from inkling.studies.study import StudyPlan
+    from inkling.studies.plan import StudyPlan
 
     output = Output(quiet, json)
     observer = Tracking(track) if track else None
@@ -62,7 +64,7 @@ def study(
     splits = load_with_progress(source, output, corrections)
     out = out or Path("runs") / f"study-{splits.name}-{recipe}"
     chosen = _chosen_network(networks, recipe, splits, max(sizes), out)
-    plan = StudyPlan.of_recipe(
+    plan = StudyPlan.from_recipe(
         source,
         chosen.name.split(","),
         sizes,
@@ -80,6 +82,7 @@ def study(
     output.result(
         {**done.to_dict(), **chosen.to_dict()},
         study_table(done),
+        *([done.failures] if done.failures else []),
         f"Over {len(plan.seeds)} seeds: accuracy as mean ± standard deviation, seconds of training as mean.",
         f"The study is in {out}. Next: inkling report {shlex.quote(str(out))}",
     )
@@ -105,7 +108,8 @@ def carry_out(
     chosen: choices.ChosenNetwork | None = None,
 ) -> Study:
     """Do the missing runs with their progress on screen, and return the study."""
-    from inkling.studies.study import read_study, study_progress
+    from inkling.studies.study import study_progress
+    from inkling.studies.summary import read_study
 
     words = ["inkling", *sys.argv[1:]]
     command = shlex.join(chosen.record(words, "--networks") if chosen else words)
@@ -130,7 +134,7 @@ def carry_out(
                 else:
                     if not trained:  # this run was done before
                         meter.start_at(at.done)
-                    meter.update(at.done, f"{at.done}/{total} runs, {what}: done")
+                    meter.update(at.done, f"{at.done}/{total} runs, {what}: {'diverged' if at.failure else 'done'}")
     except KeyboardInterrupt:
         raise StoppedError(f"; every finished epoch is saved. Go on with:\n  {command}") from None
     return read_study(out)

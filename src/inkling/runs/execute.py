@@ -5,16 +5,20 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from inkling.errors import DataError, RunError
 from inkling.images.corrections import describe
 from inkling.images.dataset import Splits
 from inkling.metrics.temperature import fit_temperature
 from inkling.networks.catalogue import build_network
+from inkling.networks.prediction import predict_in_parts
 from inkling.networks.protocols import Network
 from inkling.runs.environment import machine, versions
 from inkling.runs.lock import folder_lock
@@ -22,11 +26,15 @@ from inkling.runs.run import Predictions, Run
 from inkling.runs.schema import DataInfo
 from inkling.training.batches import check_teacher
 from inkling.training.loop import EpochRecord, TrainingState, train
+from inkling.training.progress import EpochProgressCallback, ProgressMeter
 from inkling.training.settings import TrainingSettings
 from inkling.training.threads import one_blas_thread
 
 CHECKPOINT_SECONDS = 2.0
 """A checkpoint is written after the first epoch, then at most this often, and at the end whatever the end is."""
+
+PREDICTING = "predicting"
+"""Stage of an `EpochProgress` after the last epoch: the best weights predict the validation and test images."""
 
 
 class Teacher:
@@ -83,7 +91,12 @@ class Plan:
 
 
 def execute(
-    plan: Plan, splits: Splits, folder: Path, resume: bool = False, command: Sequence[str] = ()
+    plan: Plan,
+    splits: Splits,
+    folder: Path,
+    resume: bool = False,
+    command: Sequence[str] = (),
+    progress: EpochProgressCallback | None = None,
 ) -> Generator[EpochRecord, None, None]:
     """Train into a run folder, yielding a record after every epoch.
 
@@ -99,6 +112,9 @@ def execute(
         Go on with the run in the folder, if there is one. It must be of the same plan.
     command : sequence of str
         The command line to repeat it, for the record.
+    progress : callable, optional
+        Called with an `EpochProgress` a few times a second at most: within epochs, and while the trained network
+        predicts the validation and test images.
 
     Raises
     ------
@@ -138,8 +154,11 @@ def execute(
             return
         if plan.corrections:
             run.keep_corrections(plan.corrections)
-        records = train(network, splits, plan.settings, start, teacher=teacher.network if teacher else None)
-        yield from _recorded(records, run, network, splits, start)
+        teaching = teacher.network if teacher else None
+        records = train(network, splits, plan.settings, start, teacher=teaching, progress=progress)
+        with closing(records):
+            state = yield from _recorded(records, run, start)
+        _finish(run, state, network, splits, ProgressMeter(progress, plan.settings.epochs))
 
 
 def _open_run(folder: Path, resume: bool, data: DataInfo, info: dict[str, Any]) -> tuple[Run, TrainingState | None]:
@@ -161,11 +180,9 @@ def _open_run(folder: Path, resume: bool, data: DataInfo, info: dict[str, Any]) 
 def _recorded(
     records: Generator[EpochRecord, None, None],
     run: Run,
-    network: Network,
-    splits: Splits,
     start: TrainingState | None,
-) -> Generator[EpochRecord, None, None]:
-    """Yield records of training, each written down first; at their end, write the results."""
+) -> Generator[EpochRecord, None, TrainingState]:
+    """Yield records of training, each written down first; return the state at their end."""
     state = start
     saved_epoch, saved_best, saved_at = start.epoch if start else 0, 0, -CHECKPOINT_SECONDS
     try:
@@ -185,11 +202,19 @@ def _recorded(
     if state.best_epoch != saved_best:
         # A run that was stopped after its last checkpoint and before its weights were written.
         run.save_weights(state)
-    with one_blas_thread():
-        predictions = {
-            split: Predictions(dataset.labels, network.predict_proba(dataset.images))
-            for split, dataset in (("validation", splits.validation), ("test", splits.test))
-        }
+    return state
+
+
+def _finish(run: Run, state: TrainingState, network: Network, splits: Splits, meter: ProgressMeter) -> None:
+    """Write the predictions on validation and test, and the results."""
+    predictions: dict[str, Predictions] = {}
+    images, before = len(splits.validation) + len(splits.test), 0
+    # Large weights overflow here as they did in training, where the loss said whether that matters.
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
+        for split, dataset in (("validation", splits.validation), ("test", splits.test)):
+            told = meter.stage(state.epoch, PREDICTING, images, before)
+            predictions[split] = Predictions(dataset.labels, predict_in_parts(network, dataset.images, told))
+            before += len(dataset)
     run.save_predictions(predictions)
     history = run.history()
     best = history[state.best_epoch - 1]

@@ -1,21 +1,65 @@
 """One study folder: study.json (what was asked for) and one run folder for each cell of its grid.
 
-study.json                          source; network, training size and settings of each cell; seeds; command
+study.json                          source; network, training size and settings of each cell; seeds; command; runs
+                                    that diverged
 runs/NETWORK-TRAINSIZE-seedS/       one run each
+
+The grid in study.json says what belongs to the study. Other folders beside its runs, such as copies of them, do not.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from inkling.errors import RunError
+from inkling.images.corrections import describe
+from inkling.images.sources.registry import canonical
 from inkling.runs.files import cannot_write, is_temporary, write_atomically
 from inkling.runs.run import Run
+from inkling.runs.schema import CorrectionsInfo, Count, check, read_json
+from inkling.studies.plan import StudyPlan
+from inkling.training.settings import TrainingSettings
 
 FORMAT = 1
+
+
+class GridCell(msgspec.Struct, frozen=True):
+    """One network at one training size."""
+
+    network: str
+    train_size: Count
+    settings: dict[str, Any]  # but for the seed
+
+
+class FailedRun(msgspec.Struct, frozen=True):
+    """A run that diverged: its loss was no longer a number."""
+
+    network: str
+    train_size: Count
+    seed: int
+    reason: str
+
+
+class StudyInfo(msgspec.Struct, frozen=True):
+    """study.json."""
+
+    format: int
+    source: str
+    cells: list[GridCell]
+    seeds: list[int]
+    command: str
+    corrections: CorrectionsInfo | None = None
+    failed: list[FailedRun] = []
+
+    def __post_init__(self) -> None:
+        names = [(cell.network, cell.train_size) for cell in self.cells]
+        if len(set(names)) != len(names) or len(set(self.seeds)) != len(self.seeds):
+            raise ValueError("a network at a training size, or a seed, is there twice")
 
 
 class StudyFolder:
@@ -32,12 +76,59 @@ class StudyFolder:
         path = self.folder / "study.json"
         if not path.is_file():
             raise RunError(f"{self.folder}: not a study folder (no study.json in it)")
+        self.info = read_json(path)
+        if self.info.get("format") != FORMAT:
+            raise RunError(
+                f"{path}: damaged (format {str(self.info.get('format'))[:20]}, this version reads {FORMAT}): "
+                "run the study again into another folder"
+            )
         try:
-            self.info: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            if self.info["format"] != FORMAT:
-                raise ValueError(f"format {self.info['format']}, this version reads {FORMAT}")
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            self._grid = check(self.info, StudyInfo)
+        except ValueError as error:
             raise RunError(f"{path}: damaged ({error}): run the study again into another folder") from None
+
+    @classmethod
+    def open(cls, plan: StudyPlan, folder: Path, command: str) -> StudyFolder:
+        """Make the folder of a study, or widen the grid of the one that is there.
+
+        Raises
+        ------
+        RunError
+            If the folder holds something else, or cannot be written.
+        """
+        settings = {key: without_seed(cell.to_dict()) for key, cell in plan.settings.items()}
+        seeds = list(plan.seeds)
+        corrections = describe(plan.corrections) if plan.corrections else None
+        failed: list[FailedRun] = []
+        if (folder / "study.json").exists():
+            old = cls(folder)._grid
+            if old.source != canonical(plan.source):
+                raise RunError(f"{folder}: holds a study with another source: choose another --out")
+            if (old.corrections.sha256 if old.corrections else None) != (corrections or {}).get("sha256"):
+                raise RunError(f"{folder}: holds a study with other corrections of labels: choose another --out")
+            for cell in old.cells:
+                kept = settings.setdefault((cell.network, cell.train_size), cell.settings)
+                # As settings, not as they are written: a later version may have named more of them.
+                if TrainingSettings.from_dict(kept) != TrainingSettings.from_dict(cell.settings):
+                    raise RunError(
+                        f"{folder}: holds a study with other settings for {cell.network} on {cell.train_size:,} "
+                        "images: choose another --out"
+                    )
+            seeds = old.seeds + [seed for seed in seeds if seed not in old.seeds]
+            failed = old.failed
+        info: dict[str, Any] = {
+            "source": canonical(plan.source),
+            "cells": [
+                {"network": network, "train_size": size, "settings": kept} for (network, size), kept in settings.items()
+            ],
+            "seeds": seeds,
+            "command": command,
+        }
+        if corrections:
+            info["corrections"] = corrections
+        if failed:
+            info["failed"] = msgspec.to_builtins(failed)
+        return cls.write(folder, info)
 
     @classmethod
     def write(cls, folder: Path, info: Mapping[str, Any]) -> StudyFolder:
@@ -62,18 +153,62 @@ class StudyFolder:
         """Return where a cell's run lives."""
         return self.folder / "runs" / f"{network}-{train_size}-seed{seed}"
 
+    def record(self, network: str, train_size: int, seed: int, failure: str | None) -> None:
+        """Write down that a run diverged, or (None) that it did not after all."""
+        key = (network, train_size, seed)
+        failed = [run for run in self._grid.failed if (run.network, run.train_size, run.seed) != key]
+        if failure is not None:
+            failed.append(FailedRun(network, train_size, seed, failure))
+        if failed != self._grid.failed:
+            info = {name: value for name, value in self.info.items() if name != "failed"}
+            self.info = {**info, "failed": msgspec.to_builtins(failed)} if failed else info
+            self._grid = check(self.info, StudyInfo)
+            write_atomically(self.folder / "study.json", json.dumps(self.info, indent=2) + "\n")
+
     def finished_runs(self) -> list[Run]:
-        """Return every finished run, ordered by network, training size and seed."""
-        runs = [Run(path.parent) for path in sorted(self.folder.glob("runs/*/run.json"))]
-        done = [run for run in runs if run.finished]
+        """Return every finished run of the grid, ordered by network, training size and seed.
+
+        Raises
+        ------
+        RunError
+            If a run is damaged, or is not the one that belongs into its folder.
+        """
+        done = [run for run in self._runs() if run.finished]
         return sorted(done, key=lambda run: (run.network_name, run.train_size, run.settings.seed))
 
+    def failed_runs(self) -> tuple[FailedRun, ...]:
+        """Return the runs that diverged."""
+        return tuple(self._grid.failed)
+
     def unfinished_runs(self) -> list[str]:
-        """Return the names of the run folders that the study asks for and that are not finished."""
+        """Return the names of the run folders that the study asks for and that are not finished, and which diverged."""
         done = {run.folder.name for run in self.finished_runs()}
-        cells = [(cell["network"], cell["train_size"]) for cell in self.info.get("cells", [])]
-        folders = [self.run_folder(*cell, seed) for cell in cells for seed in self.info.get("seeds", [])]
-        return [folder.name for folder in folders if folder.name not in done]
+        diverged = {self.run_folder(run.network, run.train_size, run.seed).name for run in self._grid.failed}
+        names = [self.run_folder(*key).name for key in self._keys()]
+        return [f"{name} (diverged)" if name in diverged else name for name in names if name not in done]
+
+    def _keys(self) -> Iterator[tuple[str, int, int]]:
+        for cell in self._grid.cells:
+            for seed in self._grid.seeds:
+                yield cell.network, cell.train_size, seed
+
+    def _runs(self) -> Iterator[Run]:
+        for network, size, seed in self._keys():
+            folder = self.run_folder(network, size, seed)
+            if (folder / "run.json").is_file():
+                run = Run(folder)
+                if (run.network_name, run.train_size, run.settings.seed) != (network, size, seed):
+                    raise RunError(
+                        f"{folder}: expected the run of {network} on {size:,} images with seed {seed}, found "
+                        f"{run.network_name} on {run.train_size:,} with seed {run.settings.seed}: "
+                        "move it away, and start the study again"
+                    )
+                yield run
+
+
+def without_seed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as JSON values, but for the seed."""
+    return {name: value for name, value in settings.items() if name != "seed"}
 
 
 def load_runs(folder: Path | str) -> list[Run]:
@@ -85,7 +220,15 @@ def load_runs(folder: Path | str) -> list[Run]:
         If the folder is neither, is damaged, or nothing in it is finished.
     """
     path = Path(folder)
-    runs = StudyFolder(path).finished_runs() if (path / "study.json").is_file() else [Run(path)]
-    if not runs or not runs[0].finished:
-        raise RunError(f"{path}: no finished run in it: go on with the command that started it")
+    if not (path / "study.json").is_file():
+        run = Run(path)
+        if not run.finished:
+            raise RunError(f"{path}: no finished run in it: go on with the command that started it")
+        return [run]
+    study = StudyFolder(path)
+    runs = study.finished_runs()
+    if not runs:
+        failed = study.failed_runs()
+        why = f" ({len(failed)} diverged, the first because {failed[0].reason})" if failed else ""
+        raise RunError(f"{path}: no finished run in it{why}: go on with the command that started it")
     return runs

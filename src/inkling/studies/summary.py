@@ -1,0 +1,122 @@
+"""What the finished runs of a study say together: mean and spread over seeds of each network and training size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from html import escape
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from inkling.diagnosis.accuracy import evaluate_predictions
+from inkling.metrics.spread import Spread, spread
+from inkling.runs.run import Run
+from inkling.studies.folder import FailedRun, StudyFolder, load_runs
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The runs of one network and training size, over seeds."""
+
+    network: str
+    train_size: int
+    seeds: tuple[int, ...]
+    train_accuracy: Spread
+    validation_accuracy: Spread
+    test_accuracy: Spread
+    n_validation: int
+    n_test: int
+    train_seconds: Spread
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study that is done."""
+
+    folder: Path
+    cells: tuple[Cell, ...]
+    failed: tuple[FailedRun, ...] = ()  # runs that diverged; no cell counts them
+
+    @property
+    def failures(self) -> str:
+        """One sentence that names the runs that diverged; empty where none did."""
+        if not self.failed:
+            return ""
+        names = ", ".join(f"{run.network} on {run.train_size:,} images with seed {run.seed}" for run in self.failed)
+        runs = "1 run" if len(self.failed) == 1 else f"{len(self.failed)} runs"
+        return f"{runs} diverged and {'is' if len(self.failed) == 1 else 'are'} not counted: {names}."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "study": str(self.folder),
+            "cells": [asdict(cell) for cell in self.cells],
+            "train_seconds": sum(cell.train_seconds.mean * cell.train_seconds.n for cell in self.cells),
+            "failed": msgspec.to_builtins(list(self.failed)),
+        }
+
+    def table(self) -> list[tuple[str, ...]]:
+        """Return the cells in words, a heading first: accuracies over seeds as mean ± standard deviation."""
+        first = self.cells[0]
+        heading = (
+            "network", "training images", "train", f"validation (n = {first.n_validation:,})",
+            f"test (n = {first.n_test:,})", "seconds",
+        )  # fmt: skip
+        rows = [
+            (
+                cell.network,
+                f"{cell.train_size:,}",
+                str(cell.train_accuracy),
+                str(cell.validation_accuracy),
+                str(cell.test_accuracy),
+                f"{cell.train_seconds.mean:.2f}",
+            )
+            for cell in self.cells
+        ]
+        return [heading, *rows]
+
+    def _repr_html_(self) -> str:
+        heading, *rows = self.table()
+        cells = [("th", heading), *(("td", row) for row in rows)]
+        lines = ["".join(f"<{tag}>{escape(word)}</{tag}>" for word in row) for tag, row in cells]
+        return f"<table><tr>{'</tr><tr>'.join(lines)}</tr></table>"
+
+
+def read_study(folder: Path | str) -> Study:
+    """Return what the finished runs of a study folder say together.
+
+    Raises
+    ------
+    RunError
+        If the folder is no study, is damaged, or no run in it is finished.
+    """
+    cells = []
+    for (network, size), group in groupby(load_runs(folder), key=lambda run: (run.network_name, run.train_size)):
+        runs = list(group)
+        cells.append(
+            Cell(
+                network=network,
+                train_size=size,
+                seeds=tuple(run.settings.seed for run in runs),
+                train_accuracy=_over_runs(runs, "train_accuracy"),
+                validation_accuracy=_over_runs(runs, "validation_accuracy"),
+                test_accuracy=spread([_test_accuracy(run) for run in runs]),
+                n_validation=runs[0].data.validation,
+                n_test=runs[0].data.test,
+                train_seconds=_over_runs(runs, "train_seconds"),
+            )
+        )
+    is_study = (Path(folder) / "study.json").is_file()
+    return Study(Path(folder), tuple(cells), StudyFolder(folder).failed_runs() if is_study else ())
+
+
+def _over_runs(runs: Sequence[Run], result: str) -> Spread:
+    return spread([float((run.results or {})[result]) for run in runs])
+
+
+def _test_accuracy(run: Run) -> float:
+    predictions = run.predictions("test")
+    return evaluate_predictions(predictions.labels, predictions.probabilities, run.data.class_names).accuracy
