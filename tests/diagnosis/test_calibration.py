@@ -149,7 +149,7 @@ def test_displays_show_the_numbers() -> None:
     assert (ax.get_xlim(), ax.get_ylim()) == ((0, 0.5), (0.001, 1))
     line = ax.lines[0]
     assert line.get_ydata()[0] == pytest.approx(curve.at(0).error)
-    assert any(text.get_text() == f"a tenth refused: {100 * curve.at(0.1).error:.3g}%" for text in ax.texts)
+    assert any(text.get_text() == f"a tenth rejected: {100 * curve.at(0.1).error:.3g}%" for text in ax.texts)
 
 
 def test_displays_survive_a_classifier_that_is_always_correct_and_confident() -> None:

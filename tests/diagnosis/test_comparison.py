@@ -39,7 +39,7 @@ from inkling.training.recipes.registry import recipe
 
 
 def answers(right: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Probabilities of two classes for images of class 0 that are named right or not."""
+    """Probabilities of two classes for images of class 0 that are classified correctly or not."""
     return np.where(right[:, None], [0.9, 0.1], [0.2, 0.8]).astype(np.float32)
 
 
@@ -142,7 +142,7 @@ def test_equal_models_are_not_shown_to_differ() -> None:
     rng = np.random.default_rng(3)
     shown = 0
     for _ in range(1000):
-        easy = rng.random(1000) < 0.9  # half of the others are named right, by each for itself
+        easy = rng.random(1000) < 0.9  # half of the others are classified correctly, by each for itself
         a, b = (easy | (rng.random(1000) < 0.5) for _ in range(2))
         found = compare_predictions(np.zeros(1000, np.int64), answers(a), answers(b))
         assert ("No significant difference" in found.verdict) == (not found.shown)

@@ -34,7 +34,7 @@ _INK_UNDER_MAP = 0.3
 
 @dataclass(frozen=True, eq=False)
 class AttributionDisplay(Display):
-    """Images above, and below each its map: red speaks for the class, blue against it, one scale for all.
+    """Images above, and below each its map: red is evidence for the class, blue against it, one scale for all.
 
     The image lies under its map in light grey.
 
@@ -145,7 +145,7 @@ class HiddenUnitsDisplay(Display):
 
 @dataclass(frozen=True)
 class DeletionDisplay(Display):
-    """The probability of a class as pixels are taken away: in the order of a map, and at random.
+    """The probability of a class as pixels are removed: in the order of a map, and at random.
 
     Attributes
     ----------
@@ -165,7 +165,7 @@ class DeletionDisplay(Display):
         """Draw, into `ax` or a new figure."""
         ax = new_axes(360, 270) if ax is None else ax
         whose = "predicted class" if self.test.predicted else "class asked about"
-        style_axes(ax, "non-black pixels taken away", f"probability of the {whose}", title)
+        style_axes(ax, "non-black pixels removed", f"probability of the {whose}", title)
         ax.set_xlim(0, 1)
         ax.set_ylim(0, 1)
         ax.xaxis.set_major_formatter(PercentFormatter(1, 0))

@@ -1,4 +1,4 @@
-"""How sure is it: confidence against accuracy, and the error that is left when the least confident are refused."""
+"""Calibration: accuracy against confidence, and the error that remains when the least confident are rejected."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class ReliabilityDisplay(Display):
         if self.after is not None:
             key.append(f"hollow: at temperature {self.temperature:.2g}, ECE {self.after.ece:.3f}")
         key.append(f"n = {self.before.n:,}; larger points, more images")
-        x_label = "\n".join(["confidence: probability of the class it names", *key])
-        style_axes(ax, x_label, "named right, % of images", title)
+        x_label = "\n".join(["confidence: probability of the predicted class", *key])
+        style_axes(ax, x_label, "accuracy, % of images", title)
         ax.set(xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_ticks(np.linspace(0, 1, 6))
@@ -57,7 +57,7 @@ class ReliabilityDisplay(Display):
         ax.set_axisbelow(True)
         ax.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)))
         ax.annotate(
-            "as sure as right", (0.01, 0.01), (3, 5), textcoords="offset points", color=MUTED, fontsize=TEXT - 1,
+            "well calibrated", (0.01, 0.01), (3, 5), textcoords="offset points", color=MUTED, fontsize=TEXT - 1,
             rotation=45, rotation_mode="anchor",
         )  # fmt: skip
         if self.after is not None:
@@ -76,7 +76,7 @@ class ReliabilityDisplay(Display):
 
 @dataclass(frozen=True)
 class CoverageDisplay(Display):
-    """Error on the images that are left, against the fraction refused, on a logarithmic axis with its Wilson band.
+    """Error on the images that are kept, against the fraction rejected, on a logarithmic axis with its Wilson band.
 
     Attributes
     ----------
@@ -100,9 +100,9 @@ class CoverageDisplay(Display):
 
     @property
     def reach(self) -> float:
-        """Largest fraction refused worth an axis: half, or less where at most one mistake is left before."""
+        """Largest fraction rejected worth an axis: half, or less where at most one mistake is left before."""
         few = [one.rejected for one in self.found.points if one.error * one.kept < 1.5]
-        return min([0.5, *(max(0.12, refused + 0.02) for refused in few)])
+        return min([0.5, *(max(0.12, rejected + 0.02) for rejected in few)])
 
     @property
     def _drawn(self) -> list[SelectivePoint]:
@@ -129,7 +129,7 @@ class CoverageDisplay(Display):
         """
         ax = new_axes(360, 270) if ax is None else ax
         low, high = limits or self.limits
-        style_axes(ax, "refused, % of images, the least confident first", "error, % of those left (log scale)", title)
+        style_axes(ax, "rejected, % of images, the least confident first", "error, % of those kept (log scale)", title)
         ax.set_yscale("log")
         ax.set(xlim=(0, reach or self.reach), ylim=(low, high))
         ax.xaxis.set_major_formatter(PercentFormatter(1, 0))
@@ -144,11 +144,11 @@ class CoverageDisplay(Display):
         above = [min(high, one.error_interval.high) for one in drawn]
         ax.fill_between(x, below, above, color=self.colour, alpha=0.18, linewidth=0)
         ax.plot(x, [max(low, one.error) for one in drawn], color=self.colour, linewidth=1.9, zorder=3)
-        for refused, place in ((0.0, (8, 4)), (0.1, (8, 6))):
-            one = self.found.at(refused)
+        for rejected, place in ((0.0, (8, 4)), (0.1, (8, 6))):
+            one = self.found.at(rejected)
             y = max(low, one.error)
             ax.plot([one.rejected], [y], "o", color=self.colour, markersize=5, zorder=4, clip_on=False)
-            words = "all images" if not refused else "a tenth refused"
+            words = "all images" if not rejected else "a tenth rejected"
             ax.annotate(
                 f"{words}: {100 * one.error:.3g}%", (one.rejected, y), place, textcoords="offset points", color=INK,
                 fontsize=TEXT - 0.5, ha="right" if one.rejected > 0.6 * ax.get_xlim()[1] else "left",

@@ -58,7 +58,7 @@ class ConfusionMatrixDisplay(Display):
             width = max(340, k * cell + 5.5 * widest + 36)
             ax = new_axes(width, k * cell + 40 + (5.5 * widest if widest > 2 else 0))
         size = TEXT if k <= 12 else 8.5 if k <= 26 else 6.5
-        style_axes(ax, "taken for", title=title)
+        style_axes(ax, "predicted class", title=title)
         ax.set(xlim=(0, k), ylim=(k, 0), aspect="equal")
         ax.xaxis.tick_top()
         ax.xaxis.set_label_position("top")

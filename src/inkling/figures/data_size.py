@@ -1,4 +1,4 @@
-"""Would more data help: error against training images, measured and as the fitted law goes on."""
+"""Would more data help: error against training images, measured and as the power-law fit continues."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from inkling.figures.style import INK, RULE, TEXT, figure_of, network_colour, ne
 class LearningCurveBySizeDisplay(Display):
     """Test error against training images, both logarithmic, for one network or more.
 
-    Points are means over seeds with the range of the seeds as bars. The law is solid where it was measured and dashed
+    Points are means over seeds with the range of the seeds as bars. The fit is solid where it was measured and dashed
     beyond; the band is its 95% prediction interval.
 
     Attributes
@@ -51,7 +51,7 @@ class LearningCurveBySizeDisplay(Display):
             Where to; a new figure without it.
         title : str
         reach : int, optional
-            Training images up to which the laws are drawn; twice the largest measured size of each without it.
+            Training images up to which the fits are drawn; twice the largest measured size of each without it.
         """
         ax = new_axes(480, 320) if ax is None else ax
         style_axes(ax, "training images (log scale)", "test error, % of images (log scale)", title)
