@@ -32,11 +32,18 @@ def check_device(name: str) -> None:
 
 def check_images(network: Classifier, images: NDArray[np.uint8]) -> None:
     """Raise NetworkError unless the network takes such images."""
+    _check_arrays(images=images)
     if images.dtype != np.uint8 or images.shape[1:] != network.image_shape:
         raise NetworkError(
             f"this network takes uint8 images of shape {network.image_shape}, "
             f"found {images.dtype} of shape {images.shape[1:]}"
         )
+
+
+def _check_arrays(**values: Any) -> None:
+    for name, value in values.items():
+        if not isinstance(value, np.ndarray):
+            raise NetworkError(f"{name} must be a NumPy array, found {type(value).__name__}: give numpy.asarray of it")
 
 
 def check_batch(
@@ -55,6 +62,7 @@ def check_batch(
         Finite, 0 or more.
     """
     check_images(network, images)
+    _check_arrays(targets=targets, weights=np.empty(0) if weights is None else weights)
     n, classes = len(images), network.n_classes
     labels = targets.ndim == 1 and targets.dtype.kind in "iu"
     if n == 0 or not (labels or targets.dtype.kind == "f") or targets.shape != ((n,) if labels else (n, classes)):

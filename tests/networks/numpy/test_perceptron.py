@@ -294,6 +294,9 @@ UNIFORM = np.full((6, 3), 1 / 3, np.float32)
     [
         (IMAGES / 255, LABELS, None, "takes uint8 images of shape"),
         (IMAGES.transpose(0, 3, 1, 2), LABELS, None, "found uint8 of shape"),
+        (IMAGES.tolist(), LABELS, None, "images must be a NumPy array, found list"),
+        (IMAGES, LABELS.tolist(), None, "targets must be a NumPy array, found list"),
+        (IMAGES, LABELS, [1.0] * 6, "weights must be a NumPy array, found list"),
         (IMAGES[:0], LABELS[:0], None, "1 image or more"),
         (IMAGES, LABELS[:5], None, r"found 6 images and int64 of shape \(5,\)"),
         (IMAGES, LABELS - 1, None, r"labels must lie in 0\.\.2, found -1 to 1"),

@@ -318,6 +318,7 @@ class Unfit(torch.nn.Module):  # type: ignore[misc]
         (torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(60, 3)), "fails on a blank image"),
         (torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3)).double(), "fails on a blank image"),
         (Unfit(), "found dict"),
+        (torch.nn.Sequential(torch.nn.AdaptiveMaxPool2d((3, 1)), torch.nn.Flatten()), "has no parameters to train"),
     ],
 )
 def test_a_module_that_does_not_fit_is_refused_before_it_trains(module: Any, message: str) -> None:

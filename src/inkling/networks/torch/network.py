@@ -101,6 +101,8 @@ class TorchNetwork:
                 f"the module of '{self.name}' must give logits of shape (1, {self.n_classes}) for one image, "
                 f"found {shape}"
             )
+        if next(self.module.parameters(), None) is None:
+            raise NetworkError(f"the module of '{self.name}' has no parameters to train")
 
     def _bind_module(self) -> None:
         """Find the parts of the module that a training step needs."""
