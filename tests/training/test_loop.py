@@ -6,7 +6,6 @@ import json
 import tracemalloc
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,18 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inkling.errors import NetworkError, SettingsError, TrainingError
+from inkling.errors import TrainingError
 from inkling.images.augment import Augmentation
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.ordering import epoch_batches
 from inkling.metrics.scores import mean_cross_entropy
-from inkling.networks.catalogue import NETWORKS
 from inkling.networks.numpy.optimizers import OptimizerSettings
 from inkling.networks.numpy.perceptron import Perceptron
 from inkling.networks.protocols import State, Trainable, weights_only
 from inkling.training.loop import EpochRecord, measure, train
-from inkling.training.recipes.registry import find_recipe, recipe, recipes_of
-from inkling.training.schedules import ScheduleSettings, rate_at
+from inkling.training.schedules import ScheduleSettings
 from inkling.training.settings import TrainingSettings
 
 EPOCHS = 5
@@ -367,91 +364,7 @@ def test_image_weights_count(tiny_splits: Splits) -> None:
     assert same(weights_only(zeros.state()), weights_only(fresh().state()))
 
 
-def test_every_problem_is_reported_at_once(tiny_splits: Splits) -> None:
-    wrong = TrainingSettings(
-        epochs=0,
-        batch_size=0,
-        seed=-1,
-        patience=0,
-        schedule=ScheduleSettings("straight", learning_rate=-1.0),
-        optimizer=OptimizerSettings(momentum=2.0),
-        augmentation=Augmentation(shift=-1.0),
-    )
-    with pytest.raises(SettingsError) as caught:
-        list(train(fresh(), tiny_splits, wrong))
-    assert len(caught.value.problems) == 8
-    for word in ("epochs", "batch size", "seed", "patience", "schedule", "learning rate", "momentum", "shift"):
-        assert word in str(caught.value)
-
-
-@pytest.mark.parametrize(("network", "name"), [(network, name) for network in NETWORKS for name in recipes_of(network)])
-def test_settings_survive_json(network: str, name: str) -> None:
-    chosen = replace(recipe(name, network, 2000), seed=11, patience=3)
-    assert chosen.recipe == name
-    assert TrainingSettings.from_dict(json.loads(json.dumps(chosen.to_dict()))) == chosen
-    assert TrainingSettings.from_dict(json.loads(json.dumps(EVERYTHING.to_dict()))) == EVERYTHING
-    assert TrainingSettings.from_dict({}) == TrainingSettings()
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"epoch": 3}, r"unknown setting 'epoch' \(did you mean 'epochs'\?\)"),
-        ({"optimizer": {"momentun": 0.5}}, r"'optimizer\.momentun' \(did you mean 'momentum'\?\)"),
-        ({"schedule": 3}, "schedule. must be an object, found int"),
-        ({"epochs": 0}, "epochs must be 1 or more, found 0"),
-    ],
-)
-def test_wrong_json_is_refused(values: dict[str, Any], message: str) -> None:
-    with pytest.raises(SettingsError, match=message):
-        TrainingSettings.from_dict(values)
-
-
-def test_unknown_recipes_are_refused() -> None:
-    with pytest.raises(SettingsError, match=r"'refrence' \(did you mean 'reference'\?\)"):
-        find_recipe("refrence", "perceptron")
-    with pytest.raises(SettingsError, match="no recipe of the perceptron is called 'fast': there is reference, strong"):
-        recipe("fast", "perceptron")
-    with pytest.raises(NetworkError, match=r"'percetron' \(did you mean 'perceptron'\?\)"):
-        recipe("reference", "percetron")
-    with pytest.raises(SettingsError, match="epochs must be 1 or more"):
-        recipe("reference", epochs=0)
-
-
-def test_schedules() -> None:
-    constant = ScheduleSettings("constant", 0.5)
-    assert [rate_at(constant, step, 4, 3) for step in (0, 5, 11)] == [0.5] * 3
-    cosine = ScheduleSettings("cosine", 1.0)
-    assert rate_at(cosine, 0, 10, 2) == 1.0
-    assert rate_at(cosine, 10, 10, 2) == pytest.approx(0.5)
-    assert rate_at(cosine, 19, 10, 2) == pytest.approx(0.5 * (1 + np.cos(np.pi * 0.95)))
-    warm = ScheduleSettings("cosine", 1.0, warmup=1 / 3)
-    rates = [rate_at(warm, step, 4, 3) for step in range(12)]
-    assert rates[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
-    assert all(later < earlier for earlier, later in pairwise(rates[4:]))
-    assert 0 < rates[-1] < 0.05
-    line = ScheduleSettings("linear", 0.8, warmup=0.5)
-    assert [rate_at(line, step, 4, 2) for step in range(8)] == pytest.approx(
-        [0.16, 0.32, 0.48, 0.64, 0.8, 0.6, 0.4, 0.2]
-    )
-
-
-def test_schedule_problems() -> None:
-    assert ScheduleSettings("constant", warmup=0.1).problems() == ["warm-up needs the cosine or the linear schedule"]
-    assert len(ScheduleSettings(learning_rate=float("nan")).problems()) == 1
-    assert len(ScheduleSettings(learning_rate=float("inf")).problems()) == 1
-
-
 def test_mean_cross_entropy() -> None:
     probabilities = np.array([[0.5, 0.5], [0.25, 0.75]], np.float32)
     assert mean_cross_entropy(np.array([0, 0]), probabilities) == pytest.approx((np.log(2) + np.log(4)) / 2)
     assert np.isfinite(mean_cross_entropy(np.array([0]), np.array([[0.0, 1.0]], np.float32)))
-
-
-@given(st.integers(1, 60), st.integers(1, 70), st.integers(0, 9), st.integers(0, 9))
-def test_batches_hold_every_image_once(n: int, size: int, seed: int, epoch: int) -> None:
-    batches = list(epoch_batches(n, size, seed, epoch))
-    assert sorted(np.concatenate(batches)) == list(range(n))
-    assert all(len(batch) == size for batch in batches[:-1])
-    again = list(epoch_batches(n, size, seed, epoch))
-    assert all(np.array_equal(a, b) for a, b in zip(batches, again, strict=True))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from command_line import inkling
-from inkling.errors import SettingsError
+from inkling.errors import NetworkError, SettingsError
 from inkling.networks import catalogue
 from inkling.networks.catalogue import CATALOGUE, NETWORKS
 from inkling.networks.numpy.perceptron import Perceptron
@@ -80,3 +80,14 @@ def test_a_small_cell_of_a_study_says_how_to_repeat_it(tmp_path: Path) -> None:
     info = json.loads((run / "run.json").read_text())
     assert info["settings"]["batch_size"] == 40
     assert "--batch-size 40" in info["command"]
+
+
+def test_unknown_recipes_are_refused() -> None:
+    with pytest.raises(SettingsError, match=r"'refrence' \(did you mean 'reference'\?\)"):
+        find_recipe("refrence", "perceptron")
+    with pytest.raises(SettingsError, match="no recipe of the perceptron is called 'fast': there is reference, strong"):
+        recipe("fast", "perceptron")
+    with pytest.raises(NetworkError, match=r"'percetron' \(did you mean 'perceptron'\?\)"):
+        recipe("reference", "percetron")
+    with pytest.raises(SettingsError, match="epochs must be 1 or more"):
+        recipe("reference", epochs=0)

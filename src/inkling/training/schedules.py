@@ -18,16 +18,16 @@ class ScheduleSettings:
 
     def problems(self) -> list[str]:
         """Return one sentence for each setting that is out of range."""
-        found = []
+        problems = []
         if self.name not in SCHEDULES:
-            found.append(f"schedule must be one of {', '.join(SCHEDULES)}, found '{self.name}'")
+            problems.append(f"schedule must be one of {', '.join(SCHEDULES)}, found '{self.name}'")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            found.append(f"learning rate must be above 0, found {self.learning_rate}")
+            problems.append(f"learning rate must be above 0, found {self.learning_rate}")
         if not 0 <= self.warmup < 1:
-            found.append(f"warm-up must lie in 0..1 (1 excluded), found {self.warmup}")
+            problems.append(f"warm-up must lie in 0..1 (1 excluded), found {self.warmup}")
         if self.warmup and self.name == "constant":
-            found.append("warm-up needs the cosine or the linear schedule")
-        return found
+            problems.append("warm-up needs the cosine or the linear schedule")
+        return problems
 
 
 def rate_at(settings: ScheduleSettings, step: int, steps_per_epoch: int, epochs: int) -> float:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any
 
+import msgspec
+
 from inkling.errors import SettingsError, did_you_mean
 from inkling.images.augment import Augmentation
 from inkling.networks.numpy.optimizers import OptimizerSettings
@@ -33,30 +35,32 @@ class TrainingSettings:
 
     def problems(self) -> list[str]:
         """Return one sentence for each setting that is out of range."""
-        found = [
+        problems = [
             f"{name.replace('_', ' ')} must be 1 or more, found {getattr(self, name)}"
             for name in ("epochs", "batch_size")
             if getattr(self, name) < 1
         ]
-        whole = {
+        integers = {
             "epochs": self.epochs,
             "batch size": self.batch_size,
             "seed": self.seed,
             "patience": self.patience or 1,
         }
-        found += [
-            f"{name} must be a whole number, found {value}" for name, value in whole.items() if type(value) is not int
+        problems += [
+            f"{name} must be a whole number, found {value}"
+            for name, value in integers.items()
+            if type(value) is not int
         ]
-        found += seed_problems(self.seed)
+        problems += seed_problems(self.seed)
         if self.patience is not None and self.patience < 1:
-            found.append(f"patience must be 1 epoch or more, found {self.patience}")
+            problems.append(f"patience must be 1 epoch or more, found {self.patience}")
         if not 0 <= self.label_smoothing < 1:
-            found.append(f"label smoothing must lie in 0..1 (1 excluded), found {self.label_smoothing}")
+            problems.append(f"label smoothing must lie in 0..1 (1 excluded), found {self.label_smoothing}")
         if self.precision not in PRECISIONS:
-            found.append(f"precision must be one of {', '.join(PRECISIONS)}, found '{self.precision}'")
+            problems.append(f"precision must be one of {', '.join(PRECISIONS)}, found '{self.precision}'")
         for part in (self.schedule, self.optimizer, self.augmentation, self.distillation):
-            found += part.problems()
-        return found
+            problems += part.problems()
+        return problems
 
     def check(self) -> TrainingSettings:
         """Return these settings, or raise SettingsError with every one that is out of range."""
@@ -76,9 +80,14 @@ class TrainingSettings:
         Raises
         ------
         SettingsError
-            If a name is unknown or a value is out of range.
+            If a name is unknown, or a value is of another type or out of range.
         """
-        settings: TrainingSettings = _from_json(cls, values, "")
+        _check_names(cls(), values, "")
+        try:
+            settings = msgspec.convert(values, cls)
+        except msgspec.ValidationError as error:
+            what, _, where = str(error).replace("`", "").partition(" - at $.")
+            raise SettingsError([f"{where}: {what[:1].lower()}{what[1:]}"]) from None
         return settings.check()
 
 
@@ -87,16 +96,14 @@ def seed_problems(seed: int) -> list[str]:
     return [] if 0 <= seed < 2**63 else [f"seed must be 0 or more and below 2^63, found {seed}"]
 
 
-def _from_json(cls: Any, values: Any, where: str) -> Any:
+def _check_names(defaults: Any, values: Any, where: str) -> None:
+    """Raise SettingsError where a name is no setting, with the nearest that is one."""
     if not isinstance(values, Mapping):
         raise SettingsError([f"{where or 'settings'} must be an object, found {type(values).__name__}"])
-    known = {f.name: f for f in fields(cls)}
+    known = {field.name: getattr(defaults, field.name) for field in fields(defaults)}
     unknown = [name for name in values if name not in known]
     if unknown:
-        raise SettingsError(f"unknown setting '{where}{name}'{did_you_mean(name, known)}" for name in unknown)
-    defaults = cls()
-    arguments = {}
+        raise SettingsError(f"unknown setting '{where}{name}'{did_you_mean(str(name), known)}" for name in unknown)
     for name, value in values.items():
-        default = getattr(defaults, name)
-        arguments[name] = _from_json(type(default), value, f"{where}{name}.") if is_dataclass(default) else value
-    return cls(**arguments)
+        if is_dataclass(known[name]):
+            _check_names(known[name], value, f"{where}{name}.")
