@@ -111,6 +111,12 @@ def test_errors_in_both_directions_are_seen_though_the_means_agree() -> None:
     assert found.before.ece == pytest.approx(0.15)
 
 
+def test_a_single_image_has_no_interval_of_its_scores() -> None:
+    values = diagnose_calibration(np.array([0]), np.array([[0.7, 0.3]])).to_dict()["before"]
+    assert values["brier_interval"] is values["nll_interval"] is None
+    assert values["brier"] == pytest.approx(0.18)
+
+
 def test_labels_of_other_images_raise() -> None:
     with pytest.raises(DataError, match="the same images"):
         measure_calibration(np.zeros(3, np.int64), np.ones((2, 2)))
