@@ -19,7 +19,7 @@ from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-from inkling.report.gather import write_report
+from inkling.report.page import write_report
 
 SHOTS = {"desktop": (1280, 1600, False), "desktop-dark": (1280, 1600, True), "phone": (390, 1460, False)}
 """Name: width and height in CSS pixels, and whether the reader prefers dark pages."""

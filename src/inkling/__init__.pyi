@@ -36,7 +36,7 @@ from .networks.protocols import Inspectable as Inspectable
 from .networks.protocols import Network as Network
 from .networks.protocols import Trainable as Trainable
 from .networks.torch.network import TorchNetwork as TorchNetwork
-from .report.gather import write_report as write_report
+from .report.page import write_report as write_report
 from .runs.network_file import load_network as load_network
 from .runs.network_file import save_network as save_network
 from .runs.run import Run as Run

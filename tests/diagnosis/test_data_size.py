@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from inkling.diagnosis.data_size import LearningCurve, compare_sizes, fit_learni
 from inkling.errors import DataError
 from inkling.figures.displays import LearningCurveBySizeDisplay
 from inkling.metrics.intervals import newcombe_interval
-from inkling.report import wording
-from inkling.report.gather import build_report, gather
+from inkling.report.gather import gather
+from inkling.report.page import build_report
+from inkling.report.sections.data_size import data_size_title, size_effect
 from inkling.studies.plan import StudyPlan
 from inkling.studies.study import run_study
 
@@ -157,14 +159,14 @@ def test_two_sizes_are_compared_on_the_same_images() -> None:
     assert found.shown
     apart = newcombe_interval(929, 1000, 900, 1000)
     assert found.gain_interval.high - found.gain_interval.low < 0.6 * (apart.high - apart.low)
-    assert wording.size_effect(found, "cnn").startswith(
+    assert size_effect(found, "cnn").startswith(
         "From 200 to 1,000 training images, the cnn's test error goes from 10.0% to 7.1% (n = 1,000): +2.9 points of "
         "accuracy, 95% interval +"
     )
     again = compare_sizes(200, [small], 1000, [small], labels)
-    assert wording.size_effect(again, "cnn").endswith(", which chance alone could explain.")
+    assert size_effect(again, "cnn").endswith(", not a significant difference.")
     seeds = compare_sizes(200, [small] * 3, 1000, [large] * 3, labels)
-    assert "(n = 1,000, means over 3 seeds)" in wording.size_effect(seeds, "cnn")
+    assert "(n = 1,000, means over 3 seeds)" in size_effect(seeds, "cnn")
 
 
 def curve(shift: float = 0.0) -> LearningCurve:
@@ -201,11 +203,11 @@ def test_a_study_of_three_sizes_reports_its_curve(tmp_path: Path) -> None:
     done = run_study(plan, tmp_path / "study")
     assert [row[1] for row in done.table()] == ["training images", "50", "100", "300"]
     assert f"<td>{done.cells[0].test_accuracy}</td>" in done._repr_html_()
-    content = gather(tmp_path / "study")
+    content = gather(tmp_path / "study")["data-size"]
     assert not content.size_effects
     found = content.learning_curves["perceptron"]
     assert found.sizes == (50, 100, 300)
     assert [len(of) for of in found.errors] == [2, 2, 2]
-    page = html.unescape(build_report(tmp_path / "study"))
+    page = html.unescape(re.sub("</?a[^>]*>", "", build_report(tmp_path / "study")))
     assert page.count(found.verdict) == 2  # in the answer, and with its figure
-    assert wording.data_size_title(content) in page
+    assert data_size_title(content) in page

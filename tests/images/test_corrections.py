@@ -20,7 +20,7 @@ from inkling.images.corrections import Suspect, correct, describe, to_csv
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.sources.digits import load_digits
 from inkling.images.sources.registry import load_images
-from inkling.report.gather import build_report
+from inkling.report.page import build_report
 from inkling.runs.execute import Plan, execute
 from inkling.studies.plan import StudyPlan
 from inkling.studies.study import run_study

@@ -21,7 +21,7 @@ from inkling.figures.style import LEVELS, NETWORK_COLOURS
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.sources.registry import load_images
 from inkling.labels.review import Judged, write_review
-from inkling.report.gather import write_report
+from inkling.report.page import write_report
 from inkling.runs.execute import Plan, execute
 from inkling.studies.plan import StudyPlan
 from inkling.studies.study import run_study

@@ -25,11 +25,11 @@ from inkling.images.sources.digits import load_digits
 from inkling.metrics import formatting
 from inkling.metrics.spread import spread
 from inkling.networks.numpy.optimizers import OptimizerSettings
-from inkling.report import wording
-from inkling.report.comparison_table import comparison_rows
-from inkling.report.content import CellContent
-from inkling.report.gather import build_report, gather, write_report
-from inkling.report.page import render_report
+from inkling.report.evidence import Cell, Evidence
+from inkling.report.gather import Report, gather, gather_sections
+from inkling.report.head import answers
+from inkling.report.page import build_report, render_report, write_report
+from inkling.report.sections.comparison import better_title, compared_cells, comparison_rows, comparison_title, decisive
 from inkling.report.settings_wording import settings_by_size, settings_parts
 from inkling.runs.execute import Plan, execute
 from inkling.runs.run import Run
@@ -80,8 +80,8 @@ def page(study: Path) -> str:
 
 
 def words(page: str) -> str:
-    """The text that a reader sees, in one line."""
-    body = page[page.index("<body>") :]
+    """The text that a reader sees, in one line; links of terms stand in the middle of it."""
+    body = re.sub("</?a[^>]*>", "", page[page.index("<body>") :])
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", body)).split())
 
 
@@ -110,25 +110,27 @@ class Page(HTMLParser):
 
 
 def test_every_verdict_is_in_the_page_and_the_answer_comes_first(study: Path, page: str) -> None:
-    content, seen = gather(study), words(page)
-    for cell in content.cells:
+    report, seen = gather(study), words(page)
+    evidence = report.evidence
+    for cell in evidence.cells:
         assert " ".join(cell.first.overfitting.verdict.split()) in seen
-    test = content.chosen.first.test
+    test = evidence.chosen.first.test
     lede = seen[: seen.index("Learning curves")]
-    assert [question for question, _ in wording.answers(content)] == [
-        "How well", "Mistakes", "Overfitting", "More images", "How sure"
+    assert lede.count(f"% test accuracy: perceptron on {evidence.data_name}") == 1
+    assert [question for question, _ in answers(report)] == [
+        "Accuracy", "Mistakes", "Overfitting", "More data", "Calibration"
     ]  # fmt: skip
-    for question, answer in wording.answers(content):
-        assert f"{question} {answer}" in lede
+    for question, answer in answers(report):
+        assert f"{question} {' '.join(answer.split())}" in lede
         assert answer.endswith(".")
-    assert content.chosen.first.overfitting.summary in lede
+    assert evidence.chosen.first.overfitting.summary in lede
     assert f"{100 * test.interval.low:.1f}–{100 * test.interval.high:.1f}%" in lede
-    assert f"of {test.n} test images right" in lede
+    assert f"on {test.n} test images" in lede
     assert "From 100 to 400 training images" in lede
-    assert "it most often takes" in lede
-    order = ["Learning curves", "Overfitting", "More images", "How sure it is", "Confusion matrix", "Misses per class",
-             "Worst mistakes", "Labels and copies", "What it looked at", "First-layer weights", "Architecture",
-             "All runs", "How it was made"]  # fmt: skip
+    assert "test images are misclassified, most often" in lede
+    order = ["Learning curves", "Overfitting", "Data size", "Calibration", "Confusion matrix", "Errors per class",
+             "Misclassified images", "Labels and duplicates", "Attribution", "First-layer weights", "Architecture",
+             "All runs", "How to repeat it", "Glossary"]  # fmt: skip
     topics = re.findall(r'<p class="topic">([^<]*)</p>', page)
     assert topics == order
 
@@ -138,7 +140,7 @@ def test_misses_sum_to_n_minus_correct_in_the_page(study: Path, page: str) -> No
     table = table[table.index("<table") : table.index("</table>")]
     rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in table[: table.index("<tfoot>")].split("<tr>")[2:]]
     totals = re.findall(r"<td>([\d,]+)</td>", table[table.index("<tfoot>") :])
-    for column, cell in enumerate(gather(study).cells):
+    for column, cell in enumerate(gather(study).evidence.cells):
         found = cell.first.evaluation
         assert sum(int(row[2 + column]) for row in rows) == found.n - found.correct == int(totals[1 + column])
         assert f"<small>{found.n}</small><small>− {found.correct}</small> = {found.n - found.correct}<" in table
@@ -163,15 +165,14 @@ def test_headings_ids_and_names_are_in_order(study: Path, page: str) -> None:
     assert parsed.headings.count("h1") == 1
     assert len(set(parsed.ids)) == len(parsed.ids)
     assert parsed.unnamed == []
-    content = gather(study)
-    (examined,) = content.close_ups
-    assert examined.attribution is not None
-    assert content.label_suspects is not None
-    # Curves, misses, confusion, architecture; reliability, refusals and the test of the maps.
+    report = gather(study)
+    ((_, mistakes),) = report["mistakes"].items()
+    ((_, attribution),) = report["attribution"].items()
+    # Curves, misses, confusion, architecture; reliability, risk-coverage and the deletion test.
     assert parsed.tags.count("svg") == 8 + 3
     pictures = (
-        len(examined.mistakes) * (1 + 4), len(content.label_suspects.suspects) * (1 + 4),
-        2 * len(examined.attribution.right + examined.attribution.wrong), 2 * 64,
+        len(mistakes) * (1 + 4), len(report["labels"].suspects.suspects) * (1 + 4),
+        2 * len(attribution.right + attribution.wrong), 2 * 64,
     )  # fmt: skip
     assert parsed.tags.count("img") == sum(pictures)
 
@@ -183,7 +184,7 @@ def test_what_it_takes_to_repeat_it_is_there(study: Path, page: str) -> None:
     assert "numpy" in seen
     for run in ("perceptron-100-seed0", "perceptron-400-seed1"):
         assert StudyFolder(study).folder.joinpath("runs", run).is_dir()
-    for _, digest in gather(study).fingerprints:
+    for _, digest in gather(study)["provenance"].fingerprints:
         assert re.fullmatch("[0-9a-f]{64}", digest)
         assert digest in page
     assert "standard deviation over seeds" in seen
@@ -201,19 +202,19 @@ def test_one_run_on_any_images(tmp_path: Path, names: tuple[str, ...], shape: tu
     if HOSTILE in names:
         charts = "".join(re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL))
         assert "&lt;script&gt;" in charts
-    content = gather(tmp_path / "run")
-    assert len(content.cells) == 1
-    assert not content.size_effects
-    assert content.chosen.first.overfitting.verdict in words(page)
+    report = gather(tmp_path / "run")
+    assert len(report.evidence.cells) == 1
+    assert report["data-size"] is None
+    assert report.evidence.chosen.first.overfitting.verdict in words(page)
     assert "over seeds" not in words(page)
 
 
 def test_a_source_that_is_gone_costs_the_pictures_and_one_line(tmp_path: Path) -> None:
     train(tmp_path / "run", noise(("a", "b")), str(tmp_path / "gone"))
-    seen, content = words(build_report(tmp_path / "run")), gather(tmp_path / "run")
+    seen, report = words(build_report(tmp_path / "run")), gather(tmp_path / "run")
     assert seen.count("The pictures are left out") == 1
-    assert all(found.picture is None for found in content.close_ups[0].mistakes)
-    assert "said" in seen
+    assert all(found.picture is None for found in report["mistakes"]["perceptron"])
+    assert "predicted" in seen[seen.index("The pictures are left out") :]
 
 
 def test_a_source_with_other_images_now_costs_the_pictures(tmp_path: Path) -> None:
@@ -229,11 +230,14 @@ def test_a_named_set_is_not_downloaded_for_a_report(tmp_path: Path, monkeypatch:
 
 def test_pictures_are_of_the_mistakes(study: Path) -> None:
     digits = load_digits()
-    content = gather(study)
-    (examined,) = content.close_ups
-    assert examined.cell is content.chosen
-    test, train = digits.test, digits.with_train_size(examined.cell.train_size, 0).train
-    for found in examined.mistakes:
+    report = gather(study)
+    ((network, mistakes),) = report["mistakes"].items()
+    (cell,) = report.evidence.best_cells
+    assert cell is report.evidence.chosen
+    assert cell.network == network
+    test, train = digits.test, digits.with_train_size(cell.train_size, 0).train
+    for found in mistakes:
+        assert found.name == f"test image {found.mistake.index}"
         assert test.labels[found.mistake.index] == found.mistake.label
         assert found.picture is not None
         np.testing.assert_array_equal(found.picture, test.images[found.mistake.index])
@@ -249,51 +253,52 @@ def test_without_a_mistake_there_is_no_gallery(tmp_path: Path) -> None:
     easy = Splits(part, part, part, "easy")
     for _ in execute(Plan("easy", "perceptron", replace(SETTINGS, epochs=30)), easy, tmp_path / "run"):
         pass
-    content = gather(tmp_path / "run")
-    assert content.chosen.first.evaluation.correct == 60
-    seen = words(build_report(tmp_path / "run"))
-    assert "Worst mistakes" not in seen
+    assert gather(tmp_path / "run").evidence.chosen.first.evaluation.correct == 60
+    page = build_report(tmp_path / "run")
+    seen = words(page)
+    assert 'id="mistakes"' not in page
+    assert "#mistakes" not in page
+    assert "Worst mistake" not in seen
     assert "None of the 60 test images is misclassified" in seen
 
 
 def test_two_networks_of_which_one_has_no_weight_pictures(study: Path) -> None:
-    content = gather(study)
-    others = tuple(replace(cell, network="cnn", first_layer=None) for cell in content.cells)
-    effects = {**content.size_effects, "cnn": content.size_effects["perceptron"]}
-    (examined,) = content.close_ups
-    close_ups = (replace(examined, cell=others[-1]), examined)
-    both = replace(content, cells=others + content.cells, size_effects=effects, close_ups=close_ups)
-    parsed = Page(page := render_report(both))
+    evidence = gather(study).evidence
+    others = tuple(replace(cell, network="cnn") for cell in evidence.cells)
+    both = gather_sections(
+        replace(evidence, cells=others + evidence.cells, best_cells=(others[-1], *evidence.best_cells))
+    )
+    effects = gather(study)["data-size"]
+    effects = replace(effects, size_effects={**effects.size_effects, "cnn": effects.size_effects["perceptron"]})
+    alone = {"perceptron": both["weights"]["perceptron"]}
+    parsed = Page(page := render_report(both.with_content("data-size", effects).with_content("weights", alone)))
     assert len(set(parsed.ids)) == len(parsed.ids)
     assert parsed.tags.count("svg") == 4 + 4 + 2 + 4 + 2 + 2 * 3
     seen = words(page)
-    assert "What the hidden units of the perceptron look for" in seen
-    assert "What the hidden units of the cnn look for" not in seen
+    assert "Weights of the hidden units in the first layer of the perceptron" in seen
+    assert "in the first layer of the cnn" not in seen
     assert "the cnn's test error goes from" in seen
     assert "var(--network-1)" in page
 
 
 def test_the_evidence_behind_the_answer_is_in_the_page(study: Path, page: str) -> None:
-    content, seen = gather(study), words(page)
-    (examined,) = content.close_ups
-    assert examined.attribution is not None
-    assert content.duplicates is not None
+    report, seen = gather(study), words(page)
+    calibration, overfitting = report["calibration"]["perceptron"], report["overfitting"]
     said = [
-        examined.calibration.verdict, examined.refusals.verdict, examined.attribution.test.verdict,
-        content.gap_changes["perceptron"].verdict, content.duplicates.verdict,
-        *(cell.first.early_stopping.verdict for cell in content.cells),
+        calibration.diagnosis.verdict, calibration.rejection.verdict, report["attribution"]["perceptron"].test.verdict,
+        overfitting.gap_changes["perceptron"].verdict, report["labels"].duplicates.verdict,
+        *(overfitting.early_stopping["perceptron", size].verdict for size in (100, 400)),
     ]  # fmt: skip
     for sentence in said:
         assert " ".join(sentence.split()) in seen
 
 
 def test_test_labels_in_doubt_are_those_the_network_finds_least_probable(study: Path) -> None:
-    content, test = gather(study), load_digits().test
-    doubted = content.label_suspects
-    assert doubted is not None
+    report, test = gather(study), load_digits().test
+    doubted = report["labels"].suspects
     assert doubted.n == 360
     found = [Run(path.parent).predictions("test") for path in sorted(study.glob("runs/*/run.json"))
-             if f"-{content.chosen.train_size}-" in str(path)]  # fmt: skip
+             if f"-{report.evidence.chosen.train_size}-" in str(path)]  # fmt: skip
     mean = np.mean([of.probabilities for of in found], axis=0)
     own = mean[np.arange(360), test.labels]
     scores = [suspect.found.score for suspect in doubted.suspects]
@@ -306,7 +311,7 @@ def test_test_labels_in_doubt_are_those_the_network_finds_least_probable(study: 
 def test_without_cleanlab_the_page_says_what_to_install(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inkling.diagnosis.label_errors.find_spec", lambda name: None)
     seen = words(build_report(study))
-    assert "Test labels were not examined" in seen
+    assert "Test labels were not checked" in seen
     assert "pip install 'inkling-ml[labels]'" in seen
 
 
@@ -316,8 +321,8 @@ def test_every_figure_becomes_a_file(two_networks: Path, tmp_path: Path) -> None
     assert last_json(done)["figures"] == str(out)
     names = {path.stem for path in out.iterdir()}
     assert {path.name for path in out.iterdir()} == {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
-    expected = {"error-cnn-200", "loss-perceptron-400", "confusion-cnn", "reliability-perceptron", "refusing-cnn",
-                "misses-cnn-400", "mistakes-cnn", "attribution-cnn-right", "attribution-perceptron-mistakes",
+    expected = {"error-cnn-200", "loss-perceptron-400", "confusion-cnn", "reliability-perceptron", "risk-coverage-cnn",
+                "misses-cnn-400", "mistakes-cnn", "attribution-cnn-correct", "attribution-perceptron-mistakes",
                 "deletion-cnn", "weights-perceptron-200", "weights-cnn-400", "feature-maps-cnn",
                 "architecture-cnn"}  # fmt: skip
     assert expected <= names
@@ -352,23 +357,25 @@ def two_networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_networks_stand_side_by_side(two_networks: Path) -> None:
-    content, page = gather(two_networks), build_report(two_networks)
-    seen = words(page)
-    compared = {cell.network: cell for cell in content.compared}
+    report, page = gather(two_networks), build_report(two_networks)
+    evidence, seen = report.evidence, words(page)
+    cells = compared_cells(evidence)
+    compared = {cell.network: cell for cell in cells}
     assert {name: cell.train_size for name, cell in compared.items()} == {"cnn": 400, "perceptron": 400}
-    title = wording.comparison_title(content.compared, content.n_test)
+    title = comparison_title(cells, evidence.n_test)
     assert seen.count(title) == 1
-    best, other = sorted(content.compared, key=lambda cell: -cell.validation_accuracy.mean)
-    assert f"he {best.network} names {100 * best.test_accuracy.mean:.1f}% of the test images right" in title
-    assert f"the {other.network} {100 * other.test_accuracy.mean:.1f}%" in title
-    assert list(content.comparisons) == [200, 400]
-    (found,) = content.comparisons[400]
+    best, other = sorted(cells, key=lambda cell: -cell.validation_accuracy.mean)
+    assert f"Test accuracy {100 * best.test_accuracy.mean:.1f}% for the {best.network} and " in title
+    assert f"{100 * other.test_accuracy.mean:.1f}% for the {other.network}; " in title
+    comparisons = report["comparison"].comparisons
+    assert list(comparisons) == [200, 400]
+    (found,) = comparisons[400]
     assert {found.a, found.b} == set(compared)
-    assert dict(wording.answers(content))["Which network"] == (
+    assert dict(answers(report))["Best network"] == (
         f"After 400 training images, {found.verdict[0].lower()}{found.verdict[1:]}"
     )
-    assert wording.better_title(content) in seen
-    for cell in content.compared:
+    assert better_title(*decisive(evidence.cells, comparisons)) in seen
+    for cell in cells:
         assert f"{cell.parameters:,}" in seen
         assert f"{cell.multiply_adds:,}" in seen
         assert formatting.significant(cell.timing.images_per_second) in seen
@@ -376,44 +383,43 @@ def test_networks_stand_side_by_side(two_networks: Path) -> None:
         timing = cell.first.timing
         assert timing.images_per_second == pytest.approx(cell.train_size / timing.per_epoch)
     assert compared["perceptron"].parameters == 64 * 64 + 64 + 64 * 10 + 10
-    assert "Networks side by side" in re.findall(r'<p class="topic">([^<]*)</p>', page)
+    assert "Comparison of networks" in re.findall(r'<p class="topic">([^<]*)</p>', page)
     for name in compared:
         assert f"Settings, {name}" in seen
     assert not Page(page).unnamed
 
 
 def test_one_network_is_compared_with_none(study: Path, page: str) -> None:
-    assert gather(study).compared == ()
-    assert "Networks side by side" not in page
+    assert gather(study)["comparison"] is None
+    assert "Comparison of networks" not in page
 
 
 def test_the_page_of_a_convolutional_network_shows_its_inside(two_networks: Path) -> None:
-    content, page = gather(two_networks), build_report(two_networks)
+    report, page = gather(two_networks), build_report(two_networks)
     seen = words(page)
-    of_cnn, of_perceptron = content.close_ups
-    cell, maps = of_cnn.cell, of_cnn.feature_maps
-    assert cell is content.cells_of("cnn")[-1]
-    assert maps is not None
+    assert list(report["feature-maps"]) == ["cnn"]
+    maps = report["feature-maps"]["cnn"]
+    cell = maps.cell
+    assert cell is report.evidence.cells_of("cnn")[-1]
     predictions = cell.first.evaluation
-    assert predictions.n == content.n_test
+    assert predictions.n == report.evidence.n_test
     np.testing.assert_array_equal(maps.picture, load_digits().test.images[maps.index])
     assert load_digits().test.labels[maps.index] == maps.label
-    assert f"What the cnn makes of test image {maps.index}, a {maps.label}, on the way" in seen
+    assert f"Feature maps of the cnn for test image {maps.index}, class {maps.label}" in seen
     for title in ("4×4, 32 channels", "2×2, 64 channels, the 32 that answer most", "1×1, 128 channels, the 32 that"):
         assert f"After ReLU: {title}" in seen
-    assert "it finds its pattern, 3×3 pixels large" in seen
-    assert "What the filters in the first layer of the cnn look for" in seen
-    assert "What the hidden units of the perceptron look for" in seen
+    assert "where its pattern occurs, 3×3 pixels large" in seen
+    assert "Weights of the filters in the first layer of the cnn" in seen
+    assert "Weights of the hidden units in the first layer of the perceptron" in seen
     assert "400 training images, 32 filters" in seen
     assert 'width="3" height="3"' in page
     for layer in cell.layers:
         assert layer.detail in seen
     assert f"The cnn has {cell.parameters:,} parameters" in seen
     assert "residual sum" in seen
-    assert of_perceptron.feature_maps is None
 
 
-def costing(cell: CellContent, per_epoch: float, validation: float, test: float = 0.9) -> CellContent:
+def costing(cell: Cell, per_epoch: float, validation: float, test: float = 0.9) -> Cell:
     run = replace(cell.first, timing=replace(cell.first.timing, per_epoch=per_epoch))
     spread = cell.validation_accuracy
     return replace(
@@ -434,25 +440,25 @@ def costing(cell: CellContent, per_epoch: float, validation: float, test: float 
     ],
 )
 def test_the_costs_of_networks_in_words(two_networks: Path, ratio: float, expected: str) -> None:
-    first, second = gather(two_networks).compared
+    first, second = compared_cells(gather(two_networks).evidence)
     better, worse = costing(first, ratio, 0.99, 0.98), costing(second, 1.0, 0.8, 0.75)
     names = better.network, worse.network
-    accuracies = f"he {names[0]} names 98.0% of the test images right, the {names[1]} 75.0%"
-    assert wording.comparison_title([worse, better], 360) == (
-        f"T{accuracies}; an epoch of the {names[0]} takes {expected} the {names[1]}'s"
+    accuracies = f"Test accuracy 98.0% for the {names[0]} and 75.0% for the {names[1]}"
+    assert comparison_title([worse, better], 360) == (
+        f"{accuracies}; an epoch of the {names[0]} takes {expected} one of the {names[1]}"
     )
 
 
 def test_the_title_sets_the_best_of_three_against_the_cheapest(two_networks: Path) -> None:
-    first, second = gather(two_networks).compared
+    first, second = compared_cells(gather(two_networks).evidence)
     cells = [
         costing(first, 60.0, 0.99),
         costing(second, 2.0, 0.8),
         replace(costing(second, 30.0, 0.9), network="third"),
     ]
-    title = wording.comparison_title(cells, 360)
-    assert "right, the third 90.0% and the " in title
-    assert title.endswith(f"takes 30 times as long as the {second.network}'s")
+    title = comparison_title(cells, 360)
+    assert f"for the {first.network}, 90.0% for the third and 90.0% for the {second.network}; " in title
+    assert title.endswith(f"takes 30 times as long as one of the {second.network}")
 
 
 @pytest.mark.parametrize(
@@ -470,7 +476,7 @@ def test_an_accuracy_is_called_best_only_where_it_is_shown(
     labels = np.zeros(1000, np.int64)
     rng = np.random.default_rng(0)
     cells, answers = [], []
-    for cell, right in zip(gather(two_networks).compared, (of_first, of_second), strict=True):
+    for cell, right in zip(compared_cells(gather(two_networks).evidence), (of_first, of_second), strict=True):
         cells.append(replace(cell, test_accuracy=spread([correct / 1000 for correct in right])))
         answers.append([np.eye(2)[(rng.permutation(1000) >= correct).astype(int)] for correct in right])
     compared = compare_over_seeds(labels, *answers, *(cell.network for cell in cells))
@@ -481,20 +487,20 @@ def test_an_accuracy_is_called_best_only_where_it_is_shown(
 
 
 def test_a_cost_is_called_best_only_by_a_margin(two_networks: Path) -> None:
-    first, second = gather(two_networks).compared
+    first, second = compared_cells(gather(two_networks).evidence)
     for per_epoch, best in ((1.0, 0), (1.95, None), (2.1, None), (3.0, 1)):
         rows = {
             row.measure: row
             for row in comparison_rows([costing(first, per_epoch, 0.9), costing(second, 2, 0.9)], 360, 360, ())
         }
-        assert rows["Time an epoch"].best == best
-        assert rows["Time an epoch"].values == (formatting.seconds(per_epoch), "2.00 s")
+        assert rows["Time per epoch"].best == best
+        assert rows["Time per epoch"].values == (formatting.seconds(per_epoch), "2.00 s")
         assert rows["Parameters"].best == 1
         assert rows["Best epoch"].best is None
 
 
 def test_the_comparison_holds_means_over_seeds_and_the_least_disturbed_times(two_networks: Path) -> None:
-    cell = gather(two_networks).compared[0]
+    cell = compared_cells(gather(two_networks).evidence)[0]
     assert len(cell.runs) == 2
     assert cell.gap.mean == pytest.approx(np.mean([run.overfitting.gap for run in cell.runs]))
     assert cell.timing.per_epoch == min(run.timing.per_epoch for run in cell.runs)
@@ -504,7 +510,7 @@ def test_the_comparison_holds_means_over_seeds_and_the_least_disturbed_times(two
     table = page[page.index('<table class="comparison"') :]
     table = table[: table.index("</table>")]
     counts = [int(count.replace(",", "")) for count in re.findall(r"<strong>([\d,]+)</strong>", table)]
-    assert counts[0] == min(cell.parameters for cell in gather(two_networks).compared)
+    assert counts[0] == min(cell.parameters for cell in compared_cells(gather(two_networks).evidence))
 
 
 def test_numbers_in_words() -> None:
@@ -512,15 +518,20 @@ def test_numbers_in_words() -> None:
     assert [formatting.signed(value) for value in (-1.26, -0.04, 0.83)] == ["−1.3", "0.0", "0.8"]
 
 
+def longer_report(evidence: Evidence, cells: tuple[Cell, ...]) -> Report:
+    best = tuple(cells[evidence.cells.index(cell)] for cell in evidence.best_cells)
+    return gather_sections(replace(evidence, cells=cells, best_cells=best))
+
+
 def test_each_network_has_a_horizontal_scale_of_its_own(two_networks: Path) -> None:
-    content = gather(two_networks)
+    evidence = gather(two_networks).evidence
     cells = tuple(
         replace(cell, runs=tuple(replace(run, history=run.history * 100) for run in cell.runs))
         if cell.network == "perceptron"
         else cell
-        for cell in content.cells
+        for cell in evidence.cells
     )
-    page = render_report(replace(content, cells=cells))
+    page = render_report(longer_report(evidence, cells))
     for network, last in (("cnn", 4), ("perceptron", 400)):
         panels = re.findall(f'aria-label="error of the {network} by epoch.*?</svg>', page, re.DOTALL)
         assert len(panels) == 2
@@ -530,10 +541,10 @@ def test_each_network_has_a_horizontal_scale_of_its_own(two_networks: Path) -> N
 
 
 def test_training_sizes_of_very_different_epochs_do_not_share_a_scale(study: Path) -> None:
-    content = gather(study)
-    small, large = content.cells
+    evidence = gather(study).evidence
+    small, large = evidence.cells
     longer = replace(small, runs=tuple(replace(run, history=run.history * 100) for run in small.runs))
-    page = render_report(replace(content, cells=(longer, large)))
+    page = render_report(longer_report(evidence, (longer, large)))
     panels = re.findall('aria-label="error of the perceptron by epoch.*?</svg>', page, re.DOTALL)
     assert [max(int(text) for text in re.findall(r">(\d+)</text>", panel)) for panel in panels] == [400, 4]
 

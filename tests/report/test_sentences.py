@@ -17,14 +17,25 @@ from numpy.typing import NDArray
 from conftest import Simulated
 from inkling.diagnosis.accuracy import evaluate_predictions
 from inkling.diagnosis.calibration import diagnose_calibration, measure_calibration
-from inkling.diagnosis.class_misses import misses_per_class
+from inkling.diagnosis.class_misses import ClassMisses, misses_per_class
 from inkling.diagnosis.comparison import compare_predictions
 from inkling.diagnosis.data_size import compare_sizes, fit_learning_curve
 from inkling.diagnosis.mistakes import Mistake
+from inkling.metrics.formatting import seconds
 from inkling.metrics.intervals import wilson_interval
-from inkling.report import wording
-from inkling.report.content import CellContent, LabelSuspects, PicturedMistake, ReportContent
-from inkling.report.gather import gather
+from inkling.report.evidence import Cell, Evidence
+from inkling.report.gather import Report, gather
+from inkling.report.sections.attribution import attribution_title
+from inkling.report.sections.calibration import calibration_title
+from inkling.report.sections.comparison import best_network, better_title, decisive
+from inkling.report.sections.confusions import confusion_title, most_confused
+from inkling.report.sections.curves import curves_title
+from inkling.report.sections.data_size import DataSize, data_size_title, more_images
+from inkling.report.sections.labels import LabelSuspects, suspects_title
+from inkling.report.sections.misses import misses_title
+from inkling.report.sections.mistakes import PicturedMistake, mistakes_title
+from inkling.report.sections.overfitting import overfitting_title
+from inkling.report.sections.runs import time_taken
 from inkling.studies.plan import StudyPlan
 from inkling.studies.study import run_study
 
@@ -103,10 +114,15 @@ def test_a_model_that_is_better_is_said_to_be(simulated: Simulated) -> None:
 
 
 @pytest.fixture(scope="module")
-def content(tmp_path_factory: pytest.TempPathFactory) -> ReportContent:
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     folder: Path = tmp_path_factory.mktemp("sentences") / "study"
     run_study(StudyPlan.from_recipe("digits", ["perceptron"], [100, 400], [0], epochs=4), folder)
     return gather(folder)
+
+
+@pytest.fixture(scope="module")
+def evidence(report: Report) -> Evidence:
+    return report.evidence
 
 
 def named(right: int, n: int = 1000) -> NDArray[np.float64]:
@@ -114,150 +130,159 @@ def named(right: int, n: int = 1000) -> NDArray[np.float64]:
     return np.eye(2)[(np.arange(n) >= right).astype(int)]
 
 
-def of_network(cell: CellContent, network: str, accuracy: float) -> CellContent:
+def of_network(cell: Cell, network: str, accuracy: float) -> Cell:
     better = {f"{split}_accuracy": replace(cell.test_accuracy, mean=accuracy) for split in ("validation", "test")}
     return replace(cell, network=network, **better)
 
 
-def test_which_network_names_the_best_and_its_closest_rival(content: ReportContent) -> None:
+def test_the_best_network_is_compared_with_its_closest_rival(evidence: Evidence) -> None:
     labels = np.zeros(1000, np.int64)
     right = {"good": 980, "close": 970, "poor": 600}
-    small, large = content.cells
+    small, large = evidence.cells
     cells = tuple(of_network(large, name, count / 1000) for name, count in right.items())
     pairs = [("good", "close"), ("good", "poor"), ("close", "poor")]
     # A network that is right where another is: only the difference between them tells them apart.
     of_size = tuple(compare_predictions(labels, named(right[a]), named(right[b]), a, b) for a, b in pairs)
-    several = replace(content, cells=(small, *cells), comparisons={100: of_size[1:2], 400: of_size})
-    question, answer = wording.which_network(several) or ("", "")
-    assert question == "Which network"
+    several = (small, *cells), {100: of_size[1:2], 400: of_size}
+    answer = best_network(*several) or ""
     assert answer.startswith("After 400 training images, good is better than close: accuracy 98.0% against")
-    assert wording.better_title(several) == "The good is better than the close after 400 training images"
+    assert better_title(*decisive(*several)) == "The good is better than the close after 400 training images"
     alike = compare_predictions(labels, named(975), named(974), "good", "close")
-    none_shown = replace(several, comparisons={400: (alike,)})
-    assert wording.better_title(none_shown) == (
-        "No difference between the good and the close is shown after 400 training images"
+    assert better_title(*decisive(several[0], {400: (alike,)})) == (
+        "No significant difference between the good and the close after 400 training images"
     )
-    assert "no significant difference between good and close: " in (wording.which_network(none_shown) or ("", ""))[1]
-    assert wording.which_network(replace(several, comparisons={})) is None
+    assert "no significant difference between good and close: " in (best_network(several[0], {400: (alike,)}) or "")
+    assert best_network(several[0], {}) is None
 
 
-def test_more_images_says_what_the_sizes_can_tell(content: ReportContent) -> None:
+def test_more_images_says_what_the_sizes_can_tell() -> None:
     labels = np.zeros(1000, np.int64)
     helped = compare_sizes(100, [named(900)], 400, [named(950)], labels)
     same = compare_sizes(100, [named(900)], 400, [named(901)], labels)
     harmed = compare_sizes(100, [named(950)], 400, [named(900)], labels)
     curve = fit_learning_curve({100: [0.2], 400: [0.1], 1600: [0.05], 6400: [0.025]}, 10_000)
     for effects, curves, title in (
-        ({"a": helped}, {}, "More training images helped the a"),
-        ({"a": helped, "b": same}, {}, "More training images helped the a and are not shown to change the b"),
-        ({"a": harmed}, {}, "More training images harmed the a"),
-        ({}, {"a": curve}, "Twice the training images would lower the a's error by 29%"),
+        ({"a": helped}, {}, "More training images improve the a"),
+        ({"a": helped, "b": same}, {}, "More training images improve the a and do not significantly change the b"),
+        ({"a": harmed}, {}, "More training images worsen the a"),
+        ({}, {"a": curve}, "Twice the training images would lower the a's error by 29% (predicted)"),
     ):
-        found = replace(content, size_effects=effects, learning_curves=curves)
-        assert wording.data_size_title(found) == title
-    twice = wording.more_images(replace(content, learning_curves={"perceptron": curve}), "perceptron")
+        assert data_size_title(DataSize(curves, effects)) == title
+    twice = more_images(DataSize({"perceptron": curve}, {}), "perceptron")
     assert twice.startswith("Predicted test accuracy at 2x the training images (12,800): 98.2")
-    one = wording.more_images(replace(content, size_effects={}), "perceptron")
+    one = more_images(None, "perceptron")
     assert one.startswith("One training size cannot say whether more images would help")
 
 
 @pytest.mark.parametrize(
-    ("sure", "right", "said"),
+    ("confidence", "right", "said"),
     [
-        (0.99, 0.80, "The perceptron is overconfident: 99.0% sure on average, 80.0% right"),
-        (0.60, 0.90, "The perceptron is underconfident: 60.0% sure on average, 90.0% right"),
-        (0.90, 0.90, "The perceptron is as sure as it is right: 90.0% sure on average, 90.0% right"),
+        (0.99, 0.80, "The perceptron is overconfident: mean confidence 99.0%, accuracy 80.0%"),
+        (0.60, 0.90, "The perceptron is underconfident: mean confidence 60.0%, accuracy 90.0%"),
+        (0.90, 0.90, "The perceptron is well calibrated: mean confidence 90.0%, accuracy 90.0%"),
     ],
 )
-def test_how_sure_is_said_of_known_confidence(content: ReportContent, sure: float, right: float, said: str) -> None:
+def test_calibration_is_said_of_known_confidence(confidence: float, right: float, said: str) -> None:
     labels = (np.arange(1000) >= 1000 * right).astype(np.int64)
-    found = diagnose_calibration(labels, np.tile([sure, 1 - sure], (1000, 1)))
-    (examined,) = content.close_ups
-    assert wording.sureness_title(replace(examined, calibration=found)) == said
+    found = diagnose_calibration(labels, np.tile([confidence, 1 - confidence], (1000, 1)))
+    assert calibration_title(found, "perceptron") == said
 
 
-def test_a_network_off_in_both_directions_is_called_so(content: ReportContent) -> None:
+def test_a_network_off_in_both_directions_is_called_so() -> None:
     labels = (np.arange(1000) % 10 >= np.repeat([9, 6], 500)).astype(np.int64)
     found = diagnose_calibration(labels, np.repeat([[0.6, 0.4], [0.9, 0.1]], 500, axis=0))
-    (examined,) = content.close_ups
-    assert "too sure of some images and not sure enough of others" in wording.sureness_title(
-        replace(examined, calibration=found)
-    )
+    assert "overconfident on some images and underconfident on others" in calibration_title(found, "perceptron")
 
 
 def test_labels_in_doubt_are_counted() -> None:
     doubted = LabelSuspects((), 10_000, 0, None)
-    assert wording.suspects_title(doubted) == "Confident learning flags none of the 10,000 test labels as wrong"
-    assert "flags 1,200 of the" in wording.suspects_title(replace(doubted, flagged=1200))
+    assert suspects_title(doubted) == "Confident learning flags none of the 10,000 test labels as wrong"
+    assert "flags 1,200 of the" in suspects_title(replace(doubted, flagged=1200))
 
 
-def test_maps_that_are_not_better_than_random_promise_nothing(content: ReportContent) -> None:
-    (examined,) = content.close_ups
-    assert examined.attribution is not None
-    assert wording.attribution_title(examined) == "What the perceptron looked at decides what it says"
-    test = replace(examined.attribution.test, gain_interval=None)
-    blind = replace(examined, attribution=replace(examined.attribution, test=test))
-    assert wording.attribution_title(blind) == "What the perceptron looked at"
+def test_maps_that_are_not_better_than_random_promise_nothing(report: Report) -> None:
+    test = report["attribution"]["perceptron"].test
+    assert attribution_title("perceptron", test) == (
+        "The attribution maps of the perceptron find pixels that decide its predictions"
+    )
+    blind = replace(test, gain_interval=None)
+    assert attribution_title("perceptron", blind) == "Attribution maps of the perceptron"
 
 
-def judged(cell: CellContent, labels: Any, named_as: Any, names: tuple[str, ...]) -> CellContent:
-    found = evaluate_predictions(np.asarray(labels), np.eye(len(names))[np.asarray(named_as)], names)
-    run = replace(cell.first, evaluation=found)
-    return replace(cell, runs=(run,), misses=misses_per_class([found]))
+def evaluated(cell: Cell, labels: Any, predicted: Any, names: tuple[str, ...]) -> Cell:
+    found = evaluate_predictions(np.asarray(labels), np.eye(len(names))[np.asarray(predicted)], names)
+    return replace(cell, runs=(replace(cell.first, evaluation=found),))
 
 
-def test_confusions_and_misses_of_known_predictions(content: ReportContent) -> None:
-    cell, names = content.chosen, ("cat", "dog", "owl")
+def of_classes(cell: Cell) -> tuple[ClassMisses, ...]:
+    return misses_per_class([run.evaluation for run in cell.runs])
+
+
+def test_confusions_and_misses_of_known_predictions(evidence: Evidence) -> None:
+    cell, names = evidence.chosen, ("cat", "dog", "owl")
     labels = np.repeat([0, 1, 2], [50, 30, 20])
-    said = labels.copy()
-    said[:4], said[50], said[80:84] = 1, 2, 0  # 4 cats as dogs, a dog as owl, 4 owls as cats
-    found = judged(cell, labels, said, names)
-    assert wording.most_confused(found) == (
-        "Of 9 mistakes, it most often takes cat for dog (4 images), owl for cat (4) and dog for owl (1)."
+    predicted = labels.copy()
+    predicted[:5], predicted[50], predicted[80:83] = 1, 2, 0  # 5 cats as dogs, a dog as owl, 3 owls as cats
+    one = evaluated(cell, labels, predicted, names)
+    assert most_confused(one) == (
+        "9 of 100 test images are misclassified, most often cat predicted as dog (5), owl predicted as cat (3) and "
+        "dog predicted as owl (1)."
     )
-    assert wording.confusion_title(found) == "The perceptron most often takes cat for dog: 4 times"
-    assert wording.misses_title(found) == "owl is hardest: the perceptron misses 4 of 20, or 20.0%"
-    perfect = judged(cell, labels, labels, names)
-    assert wording.most_confused(perfect) == "None of the 100 test images is misclassified."
-    assert wording.confusion_title(perfect) == "The perceptron confuses no test images"
-    assert wording.misses_title(perfect) == "The perceptron misses no class"
+    assert confusion_title(one) == "Most frequent confusion of the perceptron: cat predicted as dog, 5 times"
+    predicted[80:85] = 0
+    owls = evaluated(cell, labels, predicted, names)
+    assert misses_title("perceptron", of_classes(owls)) == (
+        "owl is hardest for the perceptron: 5 of 20 misclassified, 25.0%"
+    )
+    perfect = evaluated(cell, labels, labels, names)
+    assert most_confused(perfect) == "None of the 100 test images is misclassified."
+    assert confusion_title(perfect) == "The perceptron misclassifies no test image"
+    assert misses_title("perceptron", of_classes(perfect)) == "The perceptron misclassifies no test image"
 
 
-def test_the_worst_mistake_is_named(content: ReportContent) -> None:
-    (examined,) = content.close_ups
-    mistakes = (PicturedMistake(Mistake(7, 0, 2, 0.987, 0.001), None, ()),)
-    assert wording.mistakes_title(replace(examined, mistakes=mistakes), ("cat", "dog", "owl")) == (
-        "The perceptron's worst mistake: cat taken for owl, 98.7% sure"
+def test_a_tie_is_no_finding(evidence: Evidence) -> None:
+    labels = np.repeat([0, 1, 2], 30)
+    predicted = labels.copy()
+    predicted[[0, 1, 30, 31]] = [1, 1, 2, 2]  # two of each
+    one = evaluated(evidence.chosen, labels, predicted, ("cat", "dog", "owl"))
+    assert confusion_title(one) == "No confusion of the perceptron stands out"
+    assert misses_title("perceptron", of_classes(one)) == "No class is clearly the hardest for the perceptron"
+
+
+def test_the_worst_mistake_is_named() -> None:
+    mistakes = (PicturedMistake(Mistake(7, 0, 2, 0.987, 0.001), "test image 7", None, ()),)
+    assert mistakes_title("perceptron", mistakes, ("cat", "dog", "owl")) == (
+        "Worst mistake of the perceptron: cat predicted as owl with 98.7% confidence"
     )
 
 
-def test_curves_and_gaps_in_one_line(content: ReportContent) -> None:
+def test_curves_and_gaps_in_one_line(evidence: Evidence) -> None:
     small, large = (
         replace(cell, validation_accuracy=replace(cell.validation_accuracy, mean=mean))
-        for cell, mean in zip(content.cells, (0.9, 0.96), strict=True)
+        for cell, mean in zip(evidence.cells, (0.9, 0.96), strict=True)
     )
-    assert wording.curves_title([small, large], 360) == (
+    assert curves_title([small, large], 360) == (
         "More training images lower the perceptron's validation error: 10.0% at 100, 4.0% at 400"
     )
-    assert "do not lower" in wording.curves_title([replace(small, train_size=100), small], 360)
+    assert "do not lower" in curves_title([replace(small, train_size=100), small], 360)
     gaps = [
         replace(cell, runs=(replace(cell.first, overfitting=replace(cell.first.overfitting, gap=gap)),))
-        for cell, gap in zip(content.cells, (0.1, 0.021), strict=True)
+        for cell, gap in zip(evidence.cells, (0.1, 0.021), strict=True)
     ]
-    assert wording.overfitting_title(gaps) == (
+    assert overfitting_title(gaps) == (
         "Gap between training and validation accuracy of the perceptron: "
         "10.0 points at 100 and 2.1 points at 400 images"
     )
 
 
-def test_the_time_is_that_of_the_histories(content: ReportContent) -> None:
-    said = wording.time_taken(content)
-    run = content.chosen.first
+def test_the_time_is_that_of_the_histories(evidence: Evidence) -> None:
+    said = time_taken(evidence)
+    run = evidence.chosen.first
     spent = sum(float(epoch["train_seconds"]) for epoch in run.history)
-    assert f"took {wording.seconds(spent)} for 4 epochs" in said
+    assert f"took {seconds(spent)} for 4 epochs" in said
     whole = sum(
         float(epoch["train_seconds"]) + float(epoch["evaluation_seconds"])
-        for cell in content.cells
+        for cell in evidence.cells
         for epoch in cell.first.history
     )
-    assert f"All 2 runs together took {wording.seconds(whole)}" in said
+    assert f"All 2 runs together took {seconds(whole)}" in said

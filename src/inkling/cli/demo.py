@@ -23,7 +23,7 @@ def demo(
 
     Two networks (perceptron, reference-cnn), two training sizes, three seeds.
     """
-    from inkling.report.gather import write_report
+    from inkling.report.page import write_report
     from inkling.studies.plan import StudyPlan
 
     output = Output(quiet, json)

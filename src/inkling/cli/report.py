@@ -20,7 +20,7 @@ def report(
     json: Json = False,
 ) -> None:
     """Write the report: one HTML file that needs nothing else."""
-    from inkling.report.gather import write_report
+    from inkling.report.page import write_report
 
     output = Output(quiet, json)
     path = write_report(folder, out, figures)

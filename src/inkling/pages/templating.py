@@ -8,24 +8,30 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from inkling.figures.pictures import png_uri
 from inkling.metrics import formatting
+from inkling.pages.glossary import glossary_link, link_terms
 
 
 @cache
-def environment(package: str) -> Environment:
+def environment(package: str, beside: str | None = None) -> Environment:
     """Return the environment that the pages of a package are made in: its own templates and the shared ones.
 
     Parameters
     ----------
     package : str
         Such as "inkling.report", which has a folder `templates`.
+    beside : str, optional
+        A package with templates beside its modules.
     """
+    loaders = [PackageLoader(package), PackageLoader("inkling.pages")]
+    if beside is not None:
+        loaders.append(PackageLoader(beside, "."))
     made = Environment(
-        loader=ChoiceLoader([PackageLoader(package), PackageLoader("inkling.pages")]),
+        loader=ChoiceLoader(loaders),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(png=png_uri, percent=formatting.percent, seconds=formatting.seconds)
-    made.globals.update(formatting=formatting)
+    made.filters.update(png=png_uri, percent=formatting.percent, seconds=formatting.seconds, terms=link_terms)
+    made.globals.update(formatting=formatting, glossary_link=glossary_link)
     return made

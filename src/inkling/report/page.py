@@ -1,63 +1,111 @@
-"""The report: one HTML page that needs nothing else, from `ReportContent`, and its figures as files."""
+"""The report: one HTML page that needs nothing else, and its figures as files."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-import numpy as np
-from matplotlib.colors import to_hex
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from inkling.figures.style import WEIGHT_MAP, variables
+from inkling.figures.display import KINDS, figure_bytes
+from inkling.figures.style import variables
+from inkling.pages.glossary import link_terms, linked_terms
 from inkling.pages.templating import environment
-from inkling.report import wording
-from inkling.report.comparison_table import comparison_rows
-from inkling.report.content import ReportContent
-from inkling.report.figures import ReportFigures
-from inkling.report.interaction import script
+from inkling.report.drawing import Drawing, file_name
+from inkling.report.gather import Report, ReportProgress, gather
+from inkling.report.head import answers, headline
+from inkling.report.script import script
+from inkling.report.sections import sections
+from inkling.runs.files import cannot_write, write_atomically
 
 
-def render_report(content: ReportContent) -> str:
+def write_report(
+    folder: Path, out: Path | None = None, figures: Path | None = None, progress: ReportProgress | None = None
+) -> Path:
+    """Write the report of a run or study folder and return its path.
+
+    Parameters
+    ----------
+    folder : Path
+    out : Path, optional
+        The file to write; report.html in the folder by default.
+    figures : Path, optional
+        A folder, made if need be, that gets every figure as a PNG and an SVG file.
+    progress : callable, optional
+        Called with (what is being done, steps done, steps in all).
+
+    Raises
+    ------
+    RunError
+        If the folder holds no finished run, is damaged, or a file cannot be written.
+    """
+    path = Path(folder) / "report.html" if out is None else Path(out)
+    report = gather(folder, progress)
+    drawing = Drawing()
+    write_atomically(path, _page(report, drawing))
+    if figures is not None:
+        _write_figures({**drawing.drawn, **_pictures(report)}, Path(figures), progress)
+    return path
+
+
+def build_report(folder: Path) -> str:
+    """Return the report of a run or study folder as one HTML page.
+
+    Raises
+    ------
+    RunError
+        If the folder holds no finished run, or is damaged.
+    """
+    return render_report(gather(folder))
+
+
+def render_report(report: Report) -> str:
     """Return the report as a self-contained HTML page: no request leaves it, and it is whole without its script."""
-    return _page(content, ReportFigures(content))
+    return _page(report, Drawing())
 
 
-def report_figures(content: ReportContent) -> dict[str, Figure]:
-    """Return every figure of the report, by a name that a file can have."""
-    figures = ReportFigures(content)
-    _page(content, figures)
-    return {**figures.drawn, **figures.pictures()}
-
-
-def _page(content: ReportContent, figures: ReportFigures) -> str:
-    best_cells = [close_up.cell for close_up in content.close_ups]
-    size = content.compared[0].train_size if content.compared else 0
-    return environment("inkling.report").get_template("report.html.j2").render(
-        content=content,
-        words=wording,
+def _page(report: Report, drawing: Drawing) -> str:
+    templates = environment("inkling.report", beside="inkling.report.sections")
+    shown = [section for section in sections() if section.id in report.contents]
+    rendered = []
+    for section in shown:
+        content = report[section.id]
+        values = section.draw(content, report.evidence, drawing) if section.draw else {}
+        html = templates.get_template(section.template).render(content=content, evidence=report.evidence, **values)
+        # Made by a template, which escapes every value.
+        rendered.append((section, Markup(html)))  # noqa: S704
+    # A break after "p <" would leave the number alone on a line.
+    lines = [(question, link_terms(answer.replace("p < ", "p\u00a0<\u00a0"))) for question, answer in answers(report)]
+    return templates.get_template("report.html.j2").render(
+        evidence=report.evidence,
+        headline=headline(report.evidence),
+        answers=lines,
+        glossary=linked_terms([*(html for _, html in rendered), *(answer for _, answer in lines)]),
+        sections=rendered,
         light=variables(dark=False),
         dark=variables(dark=True),
-        compared=content.compared
-        and comparison_rows(content.compared, content.n_validation, content.n_test, content.comparisons.get(size, ())),
-        error_curves={name: figures.curves(name, "error") for name in content.networks},
-        loss_curves={name: figures.curves(name, "loss") for name in content.networks},
-        data_size=figures.data_size(),
-        reliability=figures.reliability(),
-        coverage=figures.coverage(),
-        best_cells=best_cells,
-        confusions=[figures.confusion(cell) for cell in best_cells],
-        misses=figures.misses(),
-        galleries=[of for of in content.close_ups if of.mistakes],
-        attributions=[(of, figures.attributed(of), figures.deletion(of)) for of in content.close_ups],
-        weights=figures.weights(),
-        feature_maps=figures.feature_maps(),
-        architectures=[(cell, *figures.architecture(cell)) for cell in best_cells],
-        gradient=_gradient(),
         script=script(),
-        class_names=json.dumps(content.class_names, ensure_ascii=False, separators=(",", ":")),
-    )  # fmt: skip
+        class_names=json.dumps(report.evidence.class_names, ensure_ascii=False, separators=(",", ":")),
+    )
 
 
-def _gradient() -> str:
-    stops = (to_hex(WEIGHT_MAP(x)) for x in np.linspace(0, 1, 9))
-    return f"linear-gradient(to right, {', '.join(stops)})"
+def _pictures(report: Report) -> dict[str, Figure]:
+    """Return, as figures, what the page shows as pictures of pixels."""
+    figures: dict[str, Figure] = {}
+    for section in sections():
+        if section.pictures and section.id in report.contents:
+            figures.update(section.pictures(report[section.id], report.evidence))
+    return {file_name(name): figure for name, figure in figures.items()}
+
+
+def _write_figures(figures: dict[str, Figure], folder: Path, progress: ReportProgress | None) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+    for done, (name, figure) in enumerate(figures.items()):
+        if progress:
+            progress("figures", done, len(figures))
+        for kind in KINDS:
+            write_atomically(folder / f"{name}.{kind}", figure_bytes(figure, kind))

@@ -119,7 +119,7 @@ function filterMistakes(gallery) {
   apply();
 }
 
-/** Every picture of weights a button; the chosen one is shown large, with what it says to the classes. */
+/** Every picture of weights a button; the chosen one is shown large, with its outgoing weights. */
 function pickUnits(grid) {
   const kind = grid.dataset.kind;
   const numbers = grid.dataset.numbers ? JSON.parse(grid.dataset.numbers) : null;
@@ -148,7 +148,7 @@ function pickUnits(grid) {
     picture.alt = `Weights of ${kind} ${i}`;
     detail.append(picture);
     const name = `${kind[0].toUpperCase()}${kind.slice(1)} ${i}`;
-    sentence.textContent = numbers ? `${name} ${whatItSays(numbers[i])}` : name;
+    sentence.textContent = numbers ? `${name} ${evidenceOf(numbers[i])}` : name;
     if (numbers) detail.append(barsOf(numbers[i][3], strongest));
   }
 
@@ -173,11 +173,11 @@ function pickUnits(grid) {
   grid.addEventListener("keydown", move);
 }
 
-function whatItSays([friend, foe, contribution, weights]) {
+function evidenceOf([friend, foe, contribution, weights]) {
   const weight = new Map(weights);
   const words = [friend, foe].map((k) => `${classNames[k]} (${signed(weight.get(k))})`);
   const mean = contribution === null ? "" : `; contributes ${contribution.toFixed(2)} on average`;
-  return `speaks for ${words[0]}, against ${words[1]}${mean}`;
+  return `is evidence for ${words[0]}, against ${words[1]}${mean}`;
 }
 
 /** Outgoing weights as bars to both sides of the middle, which is zero. */
@@ -196,6 +196,41 @@ function barsOf(weights, strongest) {
   return bars;
 }
 
+/** The definition of a term beside it, while the term is pointed at or has the focus; Escape takes it away. */
+function explainTerms() {
+  const tip = make("div", { class: "tip", id: "tip", role: "tooltip" });
+  tip.hidden = true;
+  document.querySelector("main").append(tip);
+  let link = null;
+
+  function hide() {
+    link?.removeAttribute("aria-describedby");
+    link = null;
+    tip.hidden = true;
+  }
+
+  function show(next) {
+    hide();
+    link = next;
+    tip.replaceChildren(...document.querySelector(link.hash).nextElementSibling.cloneNode(true).childNodes);
+    tip.hidden = false;
+    link.setAttribute("aria-describedby", "tip");
+    const place = link.getClientRects()[0];
+    const left = clamp(place.left, 16, Math.max(16, document.documentElement.clientWidth - tip.offsetWidth - 16));
+    tip.style.left = `${left + scrollX}px`;
+    tip.style.top = `${link.getBoundingClientRect().bottom + scrollY}px`;
+  }
+
+  for (const term of document.querySelectorAll("a.term")) {
+    term.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && show(term));
+    term.addEventListener("focus", () => term.matches(":focus-visible") && show(term));
+    term.addEventListener("blur", hide);
+    term.addEventListener("pointerleave", (event) => tip.contains(event.relatedTarget) || hide());
+  }
+  tip.addEventListener("pointerleave", hide);
+  document.addEventListener("keydown", (event) => event.key === "Escape" && hide());
+}
+
 function hint(selector, words) {
   const text = document.querySelector(selector);
   if (text) text.append(make("span", { class: "hint" }, ` ${words}`));
@@ -204,5 +239,6 @@ function hint(selector, words) {
 document.querySelectorAll(".curve").forEach(readCurves);
 document.querySelectorAll(".mistakes").forEach(filterMistakes);
 document.querySelectorAll(".units").forEach(pickUnits);
+explainTerms();
 hint("#curves figcaption", "Point at a panel, or use the arrow keys in it, for the values of an epoch.");
-hint("#weights .how", "Choose a picture to see it large, and what it says to the classes.");
+hint("#weights .how", "Choose a picture to see it large, and its outgoing weights.");

@@ -1,40 +1,50 @@
-"""How runs were made: all that a reader needs to judge and repeat them, as names and values."""
+"""Provenance: the commands, settings, versions and digests that a reader needs to repeat the runs."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
+from inkling.report.evidence import Evidence
+from inkling.report.section import Section
 from inkling.report.settings_wording import settings_by_size
 from inkling.runs.run import Run
-from inkling.studies.folder import StudyFolder
 
 _SHOWN_ELSEWHERE = ("network", "image_shape", "n_classes")
 """Parts of a network's description that the report gives in other words."""
 
 
+@dataclass(frozen=True)
+class Provenance:
+    """Where the numbers of a report come from."""
+
+    commands: tuple[str, ...]  # of the runs, where they were kept
+    facts: tuple[tuple[str, str], ...]  # name and value
+    fingerprints: tuple[tuple[str, str], ...]  # which training images, and SHA-256 of the splits with them
+
+
 def facts(runs: list[Run]) -> list[tuple[str, str]]:
-    """Return name and value of all that a reader needs to judge and repeat the runs, beside the commands."""
+    """Return name and value of all that a reader needs to evaluate and repeat the runs, beside the commands."""
     first = runs[0]
     data, info = first.data, first.info
     height, width, channels = data.image_shape
     kind = "grey" if channels == 1 else "RGB"
-    found = [
+    rows = [
         ("Data", f"{data.name}, from source '{data.source}'"),
         ("Images", f"{height}×{width} pixels, {kind}, {len(data.class_names)} classes"),
         ("Splits", f"{data.validation:,} validation and {data.test:,} test images, the same in every run"),
     ]
     if corrections := info.get("corrections"):
         what = f"{corrections['labels']} by {corrections['file']}, SHA-256 {corrections['sha256']}"
-        found.append(("Corrected labels", what))
+        rows.append(("Corrected labels", what))
     for network, group in groupby(runs, key=lambda run: run.network_name):
-        found += _network_facts(network, list(group))
-    found.append(("Seeds", ", ".join(str(seed) for seed in sorted({run.settings.seed for run in runs}))))
-    found += _environment(info)
+        rows += _network_facts(network, list(group))
+    rows.append(("Seeds", ", ".join(str(seed) for seed in sorted({run.settings.seed for run in runs}))))
+    rows += _environment(info)
     times = [str(run.info.get(moment)) for run in runs for moment in ("started", "finished")]
-    found.append(("Trained", f"{min(times)} to {max(times)}"))
-    return found
+    rows.append(("Trained", f"{min(times)} to {max(times)}"))
+    return rows
 
 
 def _network_facts(network: str, runs: list[Run]) -> list[tuple[str, str]]:
@@ -80,8 +90,16 @@ def _environment(info: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def study_command(folder: Path) -> str:
-    """Return the command line of a study; empty for a single run."""
-    if not (folder / "study.json").is_file():
-        return ""
-    return str(StudyFolder(folder).info.get("command", ""))
+def _gather(evidence: Evidence) -> Provenance:
+    runs = evidence.runs
+    commands = tuple(command for run in runs if (command := str(run.info.get("command", ""))))
+    return Provenance(commands, tuple(facts(runs)), tuple(fingerprints(runs)))
+
+
+SECTION = Section(
+    id="provenance",
+    order=150,
+    title="How to repeat it",
+    template="provenance.html.j2",
+    gather=_gather,
+)

@@ -1,0 +1,42 @@
+"""The head of the report: the accuracy as its title, and a line for each question that the sections answer."""
+
+from __future__ import annotations
+
+from inkling.metrics.formatting import mean_sd, percent, percent_interval
+from inkling.report.evidence import Evidence
+from inkling.report.gather import Report
+from inkling.report.section import Answer
+from inkling.report.sections import sections
+
+
+def headline(evidence: Evidence) -> str:
+    """Return the title of the report."""
+    accuracy = percent(evidence.chosen.test_accuracy.mean, evidence.n_test)
+    return f"{accuracy} test accuracy: {evidence.chosen.network} on {evidence.data_name}"
+
+
+def answers(report: Report) -> list[tuple[str, str]]:
+    """Return the report's answer: questions, each with a sentence on the chosen network."""
+    by_place = {1: Answer(1, "Accuracy", accuracy_sentence(report.evidence))}
+    for section in sections():
+        answer = section.answer and section.answer(report[section.id], report.evidence)
+        if answer:
+            by_place.setdefault(answer.place, answer)
+    return [(answer.question, answer.sentence) for _, answer in sorted(by_place.items())]
+
+
+def accuracy_sentence(evidence: Evidence) -> str:
+    """Return how accurate the chosen network is on test images."""
+    best, first = evidence.chosen, evidence.chosen.first
+    start = f"Trained on {best.train_size:,} images, the {best.network}"
+    if len(evidence.cells) > 1:
+        start += ", which has the highest validation accuracy,"
+    value = percent(first.test.value, evidence.n_test)
+    interval = f"95% Wilson interval {percent_interval(first.test.interval, first.test.n)}"
+    on_test = f"on {evidence.n_test:,} test images"
+    if len(best.runs) == 1:
+        return f"{start} has a test accuracy of {value} {on_test} ({interval})."
+    return (
+        f"{start} has a test accuracy of {mean_sd(best.test_accuracy, evidence.n_test)} {on_test} (mean ± standard "
+        f"deviation over {len(best.runs)} seeds; seed {first.seed}: {value}, {interval})."
+    )

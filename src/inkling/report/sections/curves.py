@@ -1,0 +1,52 @@
+"""Learning curves: error after every epoch, training solid and validation dashed, a panel per training size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from inkling.metrics.formatting import percent
+from inkling.report.curve_panel import curve_panels
+from inkling.report.drawing import Drawing
+from inkling.report.evidence import Cell, Evidence
+from inkling.report.section import Section
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What the learning curves of each network show."""
+
+    titles: Mapping[str, str]  # by network
+
+
+def curves_title(cells: Sequence[Cell], n_validation: int) -> str:
+    """Return what the learning curves of one network show."""
+    small, large = cells[0], cells[-1]
+    of_small, of_large = (1 - cell.validation_accuracy.mean for cell in (small, large))
+    if len(cells) == 1:
+        where = f" at epoch {small.first.best_epoch}" if len(small.runs) == 1 else ""
+        return f"Validation error of the {small.network} falls to {percent(of_small, n_validation)}{where}"
+    verb = "lower" if of_large < of_small else "do not lower"
+    return (
+        f"More training images {verb} the {small.network}'s validation error: {percent(of_small, n_validation)} at "
+        f"{small.train_size:,}, {percent(of_large, n_validation)} at {large.train_size:,}"
+    )
+
+
+def _gather(evidence: Evidence) -> Curves:
+    return Curves({name: curves_title(evidence.cells_of(name), evidence.n_validation) for name in evidence.networks})
+
+
+def _draw(_content: Curves, evidence: Evidence, drawing: Drawing) -> dict[str, Any]:
+    return {"panels": curve_panels(evidence, drawing, "error")}
+
+
+SECTION = Section(
+    id="curves",
+    order=10,
+    title="Learning curves",
+    template="curves.html.j2",
+    gather=_gather,
+    draw=_draw,
+)

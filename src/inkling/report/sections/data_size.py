@@ -1,0 +1,127 @@
+"""Data size: error against the number of training images, and whether more of them would help."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from inkling.diagnosis.data_size import DataSizeEffect, LearningCurve, compare_sizes, fit_learning_curve
+from inkling.figures.data_size import LearningCurveBySizeDisplay
+from inkling.metrics.formatting import and_list, percent, training_images
+from inkling.report.drawing import Drawing
+from inkling.report.evidence import Evidence
+from inkling.report.section import Answer, Section
+from inkling.runs.compatible import common_test_predictions
+from inkling.runs.run import Run
+
+
+@dataclass(frozen=True, eq=False)
+class DataSize:
+    """What more training images changed, or would change."""
+
+    learning_curves: Mapping[str, LearningCurve]  # by network; only those of three sizes or more
+    size_effects: Mapping[str, DataSizeEffect]  # by network; only those of two sizes
+
+
+def data_size_title(content: DataSize) -> str:
+    """Return what more images would do, or did, for each network."""
+    falls = [f"the {name}'s error by {max(0.0, curve.fall):.0%}" for name, curve in content.learning_curves.items()]
+    if falls:
+        return f"Twice the training images would lower {and_list(falls)} (predicted)"
+    changes = [f"{_changed(effect)} the {name}" for name, effect in content.size_effects.items()]
+    return f"More training images {and_list(changes)}"
+
+
+def _changed(effect: DataSizeEffect) -> str:
+    if not effect.shown:
+        return "do not significantly change"
+    return "improve" if effect.gain > 0 else "worsen"
+
+
+def size_effect(effect: DataSizeEffect, network: str) -> str:
+    """Return what more training images changed."""
+    n, seeds = effect.comparison.n, effect.seeds
+    low, high = 100 * effect.gain_interval.low, 100 * effect.gain_interval.high
+    over = f", means over {seeds} seeds" if seeds > 1 else ""
+    numbers = (
+        f"the {network}'s test error goes from {percent(1 - effect.small_accuracy, n)} to "
+        f"{percent(1 - effect.large_accuracy, n)} (n = {n:,}{over})"
+    )
+    change = f"{100 * effect.gain:+.1f} points of accuracy, 95% interval {low:+.1f} to {high:+.1f}".replace("-", "−")
+    start = f"From {effect.small:,} to {training_images(effect.large)}, {numbers}: {change}"
+    return f"{start}." if effect.shown else f"{start}, not a significant difference."
+
+
+def more_images(content: DataSize | None, network: str) -> str:
+    """Return whether more training images would help, as far as the training sizes there are can say."""
+    if content and network in content.learning_curves:
+        return content.learning_curves[network].verdict
+    if content and network in content.size_effects:
+        return size_effect(content.size_effects[network], network)
+    return (
+        "One training size cannot say whether more images would help; 'inkling study' with three --train-sizes or more "
+        "can."
+    )
+
+
+def _gather(evidence: Evidence) -> DataSize | None:
+    content = DataSize(_learning_curves(evidence), _size_effects(evidence))
+    return content if content.learning_curves or content.size_effects else None
+
+
+def _size_effects(evidence: Evidence) -> dict[str, DataSizeEffect]:
+    """What more images changed, for each network of two training sizes that share a seed."""
+    effects = {}
+    for network, group in groupby(evidence.runs, key=lambda run: run.network_name):
+        sizes: dict[int, dict[int, Run]] = {}
+        for run in group:
+            sizes.setdefault(run.train_size, {})[run.settings.seed] = run
+        if len(sizes) != 2:
+            continue
+        (small, small_runs), (large, large_runs) = sorted(sizes.items())
+        seeds = [seed for seed in small_runs if seed in large_runs]
+        if seeds:
+            labels, probabilities = common_test_predictions(
+                [runs[seed] for runs in (small_runs, large_runs) for seed in seeds]
+            )
+            before, after = probabilities[: len(seeds)], probabilities[len(seeds) :]
+            effects[network] = compare_sizes(small, before, large, after, labels)
+    return effects
+
+
+def _learning_curves(evidence: Evidence) -> dict[str, LearningCurve]:
+    """Error against training images, for each network of three training sizes or more."""
+    curves = {}
+    for network in evidence.networks:
+        errors = {cell.train_size: [1 - run.test.value for run in cell.runs] for cell in evidence.cells_of(network)}
+        if len(errors) > 2:
+            curves[network] = fit_learning_curve(errors, evidence.n_test)
+    return curves
+
+
+def _draw(content: DataSize, evidence: Evidence, drawing: Drawing) -> dict[str, Any]:
+    curves = content.learning_curves
+    figure = None
+    if curves:
+        display = LearningCurveBySizeDisplay.from_curves(curves, [evidence.colour(name) for name in curves])
+        label = f"Test error against training images, measured and fitted: {', '.join(curves)}"
+        figure = drawing.svg("data-size", display.plot(), label)
+    effects = {name: size_effect(effect, name) for name, effect in content.size_effects.items()}
+    return {"title": data_size_title(content), "figure": figure, "effects": effects}
+
+
+def _answer(content: DataSize | None, evidence: Evidence) -> Answer:
+    return Answer(4, "More data", more_images(content, evidence.chosen.network))
+
+
+SECTION = Section(
+    id="data-size",
+    order=40,
+    title="Data size",
+    template="data_size.html.j2",
+    gather=_gather,
+    draw=_draw,
+    answer=_answer,
+)

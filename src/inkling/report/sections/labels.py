@@ -1,0 +1,85 @@
+"""Labels and duplicates: test images whose labels look wrong, and images that occur more than once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from inkling.diagnosis.duplicates import Duplicates, find_duplicates
+from inkling.diagnosis.label_errors import find_label_errors
+from inkling.diagnosis.neighbours import labelled_neighbours
+from inkling.errors import DataError, MissingLibraryError
+from inkling.images.dataset import Splits
+from inkling.pages.suspects import PicturedSuspect
+from inkling.report.evidence import Evidence
+from inkling.report.section import Section
+from inkling.runs.run import Run
+
+SUSPECTS = 20
+"""Test images with labels in doubt that are shown, at most."""
+
+NEIGHBOURS = 4
+"""Training images shown beside each of them."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelSuspects:
+    """The test images whose labels are in doubt, or why they were not looked for."""
+
+    suspects: tuple[PicturedSuspect, ...]
+    n: int  # images whose labels were checked
+    flagged: int  # of those, by confident learning
+    missing: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """What may be wrong with the images' labels and splits."""
+
+    suspects: LabelSuspects
+    title: str
+    duplicates: Duplicates  # exact ones, in the splits of the largest training size
+
+
+def suspects_title(found: LabelSuspects) -> str:
+    """Return how many test labels look wrong."""
+    flagged = f"{found.flagged:,}" if found.flagged else "none"
+    return f"Confident learning flags {flagged} of the {found.n:,} test labels as wrong"
+
+
+def _gather(evidence: Evidence) -> Labels | None:
+    if evidence.splits is None:
+        return None
+    suspects = _label_suspects([run.run for run in evidence.chosen.runs], evidence.splits)
+    title = "Test labels were not checked" if suspects.missing else suspects_title(suspects)
+    largest = max(evidence.runs, key=lambda run: run.train_size)
+    return Labels(suspects, title, find_duplicates(largest.subset(evidence.splits)))
+
+
+def _label_suspects(runs: Sequence[Run], splits: Splits) -> LabelSuspects:
+    """The test images whose labels are least probable to the mean of the runs, none of which was trained on them."""
+    predictions = [run.predictions("test") for run in runs]
+    labels, n = predictions[0].labels, len(predictions[0].labels)
+    try:
+        errors = find_label_errors(labels, np.mean([one.probabilities for one in predictions], axis=0))
+    except (DataError, MissingLibraryError) as error:
+        return LabelSuspects((), n, 0, str(error))
+    # Where another class is no more probable, there is nothing to look at.
+    shown = [error for error in errors if error.flagged or error.suggested_probability > error.score][:SUSPECTS]
+    indices = [error.index for error in shown]
+    pictures = splits.test.images[indices]
+    neighbours = labelled_neighbours(pictures, splits.train, NEIGHBOURS)
+    files = [splits.test.files[index] if splits.test.files else "" for index in indices]
+    suspects = tuple(PicturedSuspect(*parts) for parts in zip(shown, pictures, neighbours, files, strict=True))
+    return LabelSuspects(suspects, n, sum(error.flagged for error in errors), None)
+
+
+SECTION = Section(
+    id="labels",
+    order=90,
+    title="Labels and duplicates",
+    template="labels.html.j2",
+    gather=_gather,
+)

@@ -1,0 +1,67 @@
+"""Overfitting: the gap between training and validation accuracy, and when the validation loss turned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from inkling.diagnosis.early_stopping import EarlyStopping, stopped_early
+from inkling.diagnosis.gap_change import GapChange, compare_gaps
+from inkling.diagnosis.overfitting import last_epochs
+from inkling.metrics.formatting import and_list
+from inkling.report.curve_panel import curve_panels
+from inkling.report.drawing import Drawing
+from inkling.report.evidence import Cell, Evidence
+from inkling.report.section import Answer, Section
+
+
+@dataclass(frozen=True, eq=False)
+class OverfittingContent:
+    """How far each network fits its training images better than new ones."""
+
+    titles: Mapping[str, str]  # by network
+    early_stopping: Mapping[tuple[str, int], EarlyStopping]  # by network and training size, of first seeds
+    gap_changes: Mapping[str, GapChange]  # by network of several training sizes, from the smallest to the largest
+
+
+def overfitting_title(cells: Sequence[Cell]) -> str:
+    """Return the gaps between training and validation in one line."""
+    gaps = [f"{100 * cell.first.overfitting.gap:.1f} points at {cell.train_size:,}" for cell in cells]
+    return f"Gap between training and validation accuracy of the {cells[0].network}: {and_list(gaps)} images"
+
+
+def _gather(evidence: Evidence) -> OverfittingContent:
+    early_stopping, gap_changes = {}, {}
+    for cell in evidence.cells:
+        history = cell.first.history
+        early_stopping[cell.network, cell.train_size] = stopped_early(
+            history, last_epochs(len(history)), evidence.n_validation
+        )
+    for network in evidence.networks:
+        cells = evidence.cells_of(network)
+        if len(cells) > 1:
+            small, large = cells[0], cells[-1]
+            names = [f"{cell.train_size:,} training images" for cell in (small, large)]
+            gap_changes[network] = compare_gaps(small.first.overfitting, large.first.overfitting, *names)
+    titles = {network: overfitting_title(evidence.cells_of(network)) for network in evidence.networks}
+    return OverfittingContent(titles, early_stopping, gap_changes)
+
+
+def _draw(_content: OverfittingContent, evidence: Evidence, drawing: Drawing) -> dict[str, Any]:
+    return {"panels": curve_panels(evidence, drawing, "loss")}
+
+
+def _answer(_content: OverfittingContent | None, evidence: Evidence) -> Answer:
+    return Answer(3, "Overfitting", evidence.chosen.first.overfitting.summary)
+
+
+SECTION = Section(
+    id="overfitting",
+    order=30,
+    title="Overfitting",
+    template="overfitting.html.j2",
+    gather=_gather,
+    draw=_draw,
+    answer=_answer,
+)
