@@ -1,4 +1,4 @@
-"""Random affine and elastic changes against SciPy's own, image by image."""
+"""Random affine maps and elastic deformation against SciPy's own, image by image."""
 
 from __future__ import annotations
 
@@ -100,7 +100,9 @@ def test_problems_are_all_named() -> None:
 
 
 @given(st.integers(1, 4), st.integers(4, 40), st.integers(4, 40), st.floats(0.1, 5), st.integers(0, 99))
-def test_elastic_moves_stay_in_bounds_and_are_smooth(n: int, height: int, width: int, amount: float, seed: int) -> None:
+def test_elastic_deformation_stays_in_bounds_and_is_smooth(
+    n: int, height: int, width: int, amount: float, seed: int
+) -> None:
     moved = module._elastic(n, height, width, amount, np.random.default_rng(seed))
     assert moved.shape == (2, n, height, width)
     assert np.abs(moved).max() <= amount * (1 + 1e-5)
@@ -109,7 +111,7 @@ def test_elastic_moves_stay_in_bounds_and_are_smooth(n: int, height: int, width:
     assert np.abs(np.diff(moved, axis=2)).max() <= 1.5 * 2 * amount / spacing * (1 + 1e-5)
 
 
-def test_elastic_changes_equal_scipys() -> None:
+def test_elastic_deformation_equals_scipys() -> None:
     images, amount = pictures((4, 28, 20, 3)), Augmentation(elastic=2.0)
     changed = augment(images, amount, np.random.default_rng(3))
     rng = np.random.default_rng(3)

@@ -1,4 +1,4 @@
-"""A perceptron that learns from another network's probabilities."""
+"""Distillation: a student that learns from a teacher's probabilities."""
 
 from __future__ import annotations
 
@@ -64,19 +64,19 @@ def test_the_teacher_is_asked_once_about_every_image_as_it_is(tiny_splits: Split
     assert any((a.images != b.images).any() for a, b in zip(*epochs, strict=True))
 
 
-def test_a_pupil_comes_to_agree_with_its_teacher(tiny_splits: Splits) -> None:
+def test_a_student_comes_to_agree_with_its_teacher(tiny_splits: Splits) -> None:
     teacher = Perceptron((4, 4, 1), 3, seed=5, weight_sd=0.5)
-    pupil = Perceptron((4, 4, 1), 3, seed=6)
+    student = Perceptron((4, 4, 1), 3, seed=6)
     images = tiny_splits.validation.images
 
     def distance() -> float:
-        return float(np.abs(pupil.predict_proba(images) - teacher.predict_proba(images)).mean())
+        return float(np.abs(student.predict_proba(images) - teacher.predict_proba(images)).mean())
 
     before = distance()
-    for _ in train(pupil, tiny_splits, replace(SETTINGS, epochs=60), teacher=teacher):
+    for _ in train(student, tiny_splits, replace(SETTINGS, epochs=60), teacher=teacher):
         pass
-    pupil_is_last = distance()
-    assert pupil_is_last < before
+    after = distance()
+    assert after < before
 
 
 def test_a_teacher_and_its_weight_belong_together(tiny_splits: Splits) -> None:
@@ -90,18 +90,18 @@ def test_a_teacher_and_its_weight_belong_together(tiny_splits: Splits) -> None:
 
 
 def test_the_command_line_teaches(tmp_path: Path) -> None:
-    teacher, pupil = tmp_path / "teacher", tmp_path / "pupil"
+    teacher, student = tmp_path / "teacher", tmp_path / "student"
     assert inkling(*TRAIN_DIGITS, "--epochs", 60, "--out", teacher).returncode == 0
     words = (*TRAIN_DIGITS, "--recipe", "distil", "--epochs", 12, "--teacher", teacher, "--train-size", 300)
-    done = inkling(*words, "--out", pupil, "--json")
+    done = inkling(*words, "--out", student, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["validation_accuracy"] > 0.5
-    info = json.loads((pupil / "run.json").read_text())
+    info = json.loads((student / "run.json").read_text())
     assert info["teacher"]["run"] == str(teacher)
     assert len(info["teacher"]["weights_sha256"]) == 64
     other = tmp_path / "other"
     assert inkling(*TRAIN_DIGITS, "--epochs", 2, "--out", other).returncode == 0
-    resumed = inkling(*(other if word == teacher else word for word in words), "--out", pupil, "--resume")
+    resumed = inkling(*(other if word == teacher else word for word in words), "--out", student, "--resume")
     assert resumed.returncode == 2
     assert "different in teacher" in resumed.stderr
     for wrong, message in (

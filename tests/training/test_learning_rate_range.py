@@ -24,16 +24,16 @@ SETTINGS = TrainingSettings(batch_size=16)
 
 
 class Valley(Perceptron):
-    """A network whose loss is a function of the learning rate: it falls fastest at 0.01 and explodes above 1."""
+    """A network whose loss is a function of the learning rate: it falls fastest at 0.01 and diverges above 1."""
 
-    def __init__(self, explode: float = 1.0) -> None:
+    def __init__(self, highest: float = 1.0) -> None:
         super().__init__((4, 4, 1), 3, hidden=2)
-        self.explode = explode
+        self.highest = highest
         self.rates: list[float] = []
 
     def train_step(self, images: Any, targets: Any, learning_rate: float, weights: Any = None) -> float:
         self.rates.append(learning_rate)
-        if learning_rate > self.explode:
+        if learning_rate > self.highest:
             return 100.0
         return 1.5 - math.tanh(2 * math.log10(learning_rate / 0.01))
 
@@ -51,7 +51,7 @@ def test_the_steepest_place_of_a_known_loss_is_found(tiny_splits: Splits) -> Non
 
 
 def test_rates_grow_by_one_factor_through_as_many_epochs_as_they_need(tiny_splits: Splits) -> None:
-    network = Valley(explode=math.inf)
+    network = Valley(highest=math.inf)
     found = find(network, tiny_splits, lowest=1e-4, highest=1.0, steps=50)  # 4 batches an epoch
     assert tuple(network.rates) == found.rates
     assert (found.rates[0], found.rates[-1]) == (1e-4, pytest.approx(1.0))
@@ -61,14 +61,14 @@ def test_rates_grow_by_one_factor_through_as_many_epochs_as_they_need(tiny_split
     assert json.loads(json.dumps(found.to_dict()))["suggestion"] == found.suggestion
 
 
-def test_a_loss_that_is_no_number_ends_the_test(tiny_splits: Splits) -> None:
+def test_a_loss_that_is_not_finite_ends_the_test(tiny_splits: Splits) -> None:
     class Broken(Valley):
         def train_step(self, images: Any, targets: Any, learning_rate: float, weights: Any = None) -> float:
             return super().train_step(images, targets, learning_rate) if learning_rate < 1 else math.nan
 
     assert find(Broken(), tiny_splits).diverged_at == pytest.approx(1.0, rel=0.2)
     with pytest.raises(TrainingError, match=r"does not fall at any learning rate from 0\.1: begin the range lower"):
-        find(Valley(explode=0.1), tiny_splits, lowest=0.1)
+        find(Valley(highest=0.1), tiny_splits, lowest=0.1)
 
 
 @pytest.mark.parametrize(

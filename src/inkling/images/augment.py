@@ -1,6 +1,6 @@
-"""Random affine and elastic changes of images: what a picture may look like without becoming another class.
+"""Random affine maps and elastic deformation of images: how an image may change and keep its class.
 
-One map an image, all images of a batch at once: each output pixel asks where it came from and reads there with
+One map per image, all images of a batch at once: each output pixel asks where it came from and reads there with
 bilinear interpolation; what lies outside the picture is black. (Both for digits: Simard, Steinkraus and Platt, 2003,
 "Best practices for convolutional neural networks applied to visual document analysis". They smooth a displacement of
 every pixel; here the points of a coarse grid are displaced, and the pixels between follow smoothly.)
@@ -9,7 +9,7 @@ every pixel; here the points of a coarse grid are displaced, and the pixels betw
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _GRID = 7.0
-"""Pixels, about, from point to point of the grid that elastic changes move."""
+"""Pixels, about, from point to point of the grid that elastic deformation moves."""
 
 
 _AFFINE = ("rotation", "shear", "scale", "shift", "shift")
@@ -35,10 +35,10 @@ class Augmentation:
     rotation: float = 0.0  # degrees, either way
     scale: float = 0.0  # fraction: sizes from 1 - scale to 1 + scale
     shear: float = 0.0  # degrees of slant, either way
-    elastic: float = 0.0  # pixels, either way, along each axis, for every point of a grid of its own
+    elastic: float = 0.0  # pixels, either way, along each axis, for every point of a coarse grid (elastic deformation)
 
     def __bool__(self) -> bool:
-        return any(asdict(self).values())
+        return any(vars(self).values())
 
     def problems(self) -> list[str]:
         """Return one sentence for each amount that is out of range."""
@@ -78,7 +78,7 @@ def variants(images: NDArray[np.uint8], amounts: Augmentation) -> Iterator[NDArr
     ----------
     images : ndarray of uint8, shape (N, H, W, C)
     amounts : Augmentation
-        Elastic changes, which have no two ways, are left out.
+        Elastic deformation, which has no two ways, is left out.
 
     Yields
     ------

@@ -79,10 +79,11 @@ class MiniBatches:
 
     def _prepare(self, epoch: int) -> Generator[MiniBatch, None, None]:
         settings = self.settings
+        augmented = bool(settings.augmentation)
         rng = augmentation_generator(settings.seed, epoch)
         for batch in epoch_batches(len(self.dataset), settings.batch_size, settings.seed, epoch):
             images, labels = self.dataset.images[batch], self.dataset.labels[batch]
-            if settings.augmentation:
+            if augmented:
                 images = augment(images, settings.augmentation, rng)
             targets: Targets
             if self._teacher_probabilities is not None:
