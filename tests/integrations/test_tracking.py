@@ -19,7 +19,8 @@ import pytest
 from command_line import TRAIN_DIGITS, assert_refused, inkling
 from inkling.errors import TrackingError
 from inkling.images.sources.digits import load_digits
-from inkling.integrations.tracking.tracking import TRACKERS, open_tracker, tracked
+from inkling.integrations.tracking.registry import TRACKERS, open_tracker
+from inkling.integrations.tracking.tracking import tracked
 from inkling.runs.execute import Plan, execute
 from inkling.runs.run import Run
 from inkling.training.recipes.registry import recipe
@@ -205,9 +206,11 @@ def test_a_run_that_is_left_is_saved_and_its_tracker_told(tmp_path: Path) -> Non
 class Interrupted(Failing):
     """A tracker that Ctrl-C hits in the middle of a step."""
 
+    number = signal.SIGINT
+
     def _ask(self, what: str) -> None:
         if what == self.at:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(self.number)
         self.asked.append(what)
 
 
@@ -218,6 +221,20 @@ def test_ctrl_c_lets_a_tracker_end_what_it_is_doing(tmp_path: Path) -> None:
         list(tracked(execute(plan, load_digits(), tmp_path / "run"), tmp_path / "run", tracker))
     assert tracker.asked == ["start", "record 2", "record 3", "stop"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_sigterm_lets_a_tracker_end_what_it_is_doing(tmp_path: Path) -> None:
+    plan = Plan("digits", "perceptron", recipe("reference", "perceptron", 50, epochs=9), 50)
+    tracker = Interrupted("record 3")
+    tracker.number = signal.SIGTERM
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # which raises KeyboardInterrupt
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            list(tracked(execute(plan, load_digits(), tmp_path / "run"), tmp_path / "run", tracker))
+        assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert tracker.asked == ["start", "record 2", "record 3", "stop"]
 
 
 def test_a_failing_tensorboard_says_so_on_stderr(tmp_path: Path) -> None:

@@ -43,7 +43,8 @@ def train(
 ) -> None:
     """Train a network and keep everything about it in a folder."""
     from inkling.cli.downloads import load_with_progress
-    from inkling.integrations.tracking.tracking import open_tracker, tracked
+    from inkling.integrations.tracking.registry import open_tracker
+    from inkling.integrations.tracking.tracking import tracked
     from inkling.runs.execute import Plan, execute, summary
     from inkling.runs.run import Run
     from inkling.training.recipes.registry import recipe as make_settings

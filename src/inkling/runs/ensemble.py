@@ -1,4 +1,4 @@
-"""The classifier that one or several runs make together, and its temperature."""
+"""The classifier of one run or of several as an ensemble, and its temperature."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ def temperature_of(runs: Sequence[Run]) -> float:
     first = runs[0]
     if len(runs) == 1:
         return first.temperature()
-    found = [run.predictions("validation") for run in runs]
-    for run, of_run in zip(runs, found, strict=True):
-        if run.data.source != first.data.source or not np.array_equal(of_run.labels, found[0].labels):
+    predictions = [run.predictions("validation") for run in runs]
+    labels = predictions[0].labels
+    for run, of_run in zip(runs, predictions, strict=True):
+        if run.data.source != first.data.source or not np.array_equal(of_run.labels, labels):
             raise RunError(
                 f"{run.folder}: has other validation images than {first.folder}: "
                 "a temperature for both needs runs on the same source"
             )
-    mean = np.mean([of_run.probabilities for of_run in found], axis=0)
-    return fit_temperature(found[0].labels, mean)
+    return fit_temperature(labels, np.mean([of_run.probabilities for of_run in predictions], axis=0))

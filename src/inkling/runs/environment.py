@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,13 @@ from inkling import __version__
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that a result can depend on, where installed."""
-    found = {"python": platform.python_version(), "inkling": __version__}
+    installed = {"python": platform.python_version(), "inkling": __version__}
     for package in ("numpy", "scipy", "scikit-learn", "torch"):
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def machine() -> dict[str, Any]:
@@ -36,8 +37,10 @@ def machine() -> dict[str, Any]:
 
 
 def _processor() -> str:
+    # Not py-cpuinfo: it starts processes, one of which executes machine code that it wrote into memory.
     if sys.platform == "linux":
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
+        with suppress(OSError):
+            for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
     return platform.processor() or "unknown"

@@ -169,6 +169,7 @@ def _open_run(folder: Path, resume: bool, data: DataInfo, info: dict[str, Any]) 
     _check_same(run, data, info)
     if run.finished:
         return run, None
+    run.note_resumption({name: info[name] for name in ("versions", "machine", "device")}, _now())
     start = run.checkpoint()
     if start:
         run.cut_history(start.epoch)

@@ -144,6 +144,24 @@ class Run:
             )
         return splits
 
+    def note_resumption(self, where: Mapping[str, Any], when: str) -> None:
+        """Write down under "resumed" where a run goes on, if not where it began: equal bits are promised only there.
+
+        Parameters
+        ----------
+        where : mapping
+            The versions, machine and device, as run.json has them.
+        when : str
+            ISO 8601.
+        """
+        resumed = self.info.get("resumed", [])
+        before = resumed[-1] if resumed else self.info
+        # Through JSON, as what is compared with has gone.
+        changed = {name: value for name, value in json.loads(json.dumps(where)).items() if value != before.get(name)}
+        if changed:
+            self.info["resumed"] = [*resumed, {**where, "at": when, "changed": sorted(changed)}]
+            write_atomically(self.folder / "run.json", _json(self.info))
+
     def finish(self, results: Mapping[str, Any], finished: str) -> None:
         """Write down the results and the digest of the weights; the run is then finished."""
         self.results = {**results, "weights_sha256": self.weights_digest()}

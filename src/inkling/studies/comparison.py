@@ -1,4 +1,4 @@
-"""Every two networks of a study held against each other, at each training size and over the seeds of both."""
+"""Every two networks of a study compared, at each training size and over the seeds of both."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ def compare_networks(folder: Path | str) -> tuple[SizedComparison, ...]:
     Raises
     ------
     RunError
-        If the folder is no study, its runs were judged on different test images, or no two networks share a training
+        If the folder is no study, its runs were evaluated on different test images, or no two networks share a training
         size and a seed.
     """
-    found = compare_networks_of(StudyFolder(folder).finished_runs())
-    if not found:
+    comparisons = compare_networks_of(StudyFolder(folder).finished_runs())
+    if not comparisons:
         raise RunError(
             f"{folder}: expected two networks with finished runs at one training size and seed, found none: "
             "compare two runs by 'inkling compare RUN RUN', or add a network to the study"
         )
-    return found
+    return comparisons
 
 
 def compare_networks_of(runs: Sequence[Run]) -> tuple[SizedComparison, ...]:
@@ -55,17 +55,18 @@ def compare_networks_of(runs: Sequence[Run]) -> tuple[SizedComparison, ...]:
     Raises
     ------
     RunError
-        If the runs were judged on different test images.
+        If the runs were evaluated on different test images.
     """
     by_size: dict[int, dict[str, dict[int, Run]]] = {}
     for run in runs:
         by_size.setdefault(run.train_size, {}).setdefault(run.network_name, {})[run.settings.seed] = run
-    found = []
+    comparisons = []
     for size, networks in sorted(by_size.items()):
         for a, b in combinations(networks, 2):
             seeds = tuple(seed for seed in networks[a] if seed in networks[b])
             if seeds:
-                labels, probabilities = common_test_predictions([networks[of][seed] for of in (a, b) for seed in seeds])
-                of_a, of_b = probabilities[: len(seeds)], probabilities[len(seeds) :]
-                found.append(SizedComparison(size, seeds, compare_over_seeds(labels, of_a, of_b, a, b)))
-    return tuple(found)
+                runs_of_both = [networks[name][seed] for name in (a, b) for seed in seeds]
+                labels, predictions = common_test_predictions(runs_of_both)
+                comparison = compare_over_seeds(labels, predictions[: len(seeds)], predictions[len(seeds) :], a, b)
+                comparisons.append(SizedComparison(size, seeds, comparison))
+    return tuple(comparisons)
