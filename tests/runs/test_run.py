@@ -242,3 +242,24 @@ def test_a_run_of_the_first_version_can_be_gone_on_with(old: Path) -> None:
     assert list(execute(Plan("digits", "perceptron", Run(old).settings, 60), load_digits(), old, resume=True)) == []
     assert Run(old).finished
     assert list(execute(Plan("digits", "perceptron", Run(old).settings, 60), load_digits(), old, resume=True)) == []
+
+
+def test_a_run_that_goes_on_elsewhere_says_so(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+
+    def next_epoch() -> int:
+        records = execute(PLAN, load_digits(), folder, resume=True)
+        epoch = next(records).epoch
+        records.close()
+        return epoch
+
+    assert [next_epoch(), next_epoch()] == [1, 2]
+    info = json.loads((folder / "run.json").read_text())
+    assert "resumed" not in info
+    info["versions"]["numpy"] = "1.0"
+    (folder / "run.json").write_text(json.dumps(info))
+    assert [next_epoch(), next_epoch()] == [3, 4]
+    noted = Run(folder).info["resumed"]
+    assert [entry["changed"] for entry in noted] == [["versions"]]
+    assert noted[0]["versions"]["numpy"] == np.__version__
+    assert Run(folder).info["versions"]["numpy"] == "1.0"

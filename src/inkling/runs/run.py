@@ -156,10 +156,9 @@ class Run:
         """
         resumed = self.info.get("resumed", [])
         before = resumed[-1] if resumed else self.info
-        # Through JSON, as what is compared with has gone.
-        changed = {name: value for name, value in json.loads(json.dumps(where)).items() if value != before.get(name)}
+        changed = sorted(name for name, value in where.items() if _canonical(value) != _canonical(before.get(name)))
         if changed:
-            self.info["resumed"] = [*resumed, {**where, "at": when, "changed": sorted(changed)}]
+            self.info["resumed"] = [*resumed, {**where, "at": when, "changed": changed}]
             write_atomically(self.folder / "run.json", _json(self.info))
 
     def finish(self, results: Mapping[str, Any], finished: str) -> None:
@@ -360,6 +359,13 @@ class Run:
 
     def _not_finished(self) -> RunError:
         return RunError(f"{self.folder}: the run is not finished: go on with it by 'inkling train … --resume'")
+
+
+def _canonical(value: Any) -> Any:
+    """Return JSON values with lists in one order: libraries are listed in the order that they were loaded in."""
+    if isinstance(value, Mapping):
+        return {name: _canonical(part) for name, part in value.items()}
+    return sorted(json.dumps(part, sort_keys=True) for part in value) if isinstance(value, list) else value
 
 
 def _json(values: Mapping[str, Any]) -> str:

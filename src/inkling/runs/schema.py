@@ -118,6 +118,7 @@ class RunInfo(msgspec.Struct, frozen=True):
     device: str
     teacher: TeacherInfo | None = None
     corrections: CorrectionsInfo | None = None
+    resumed: list[dict[str, Any]] = []  # where it went on, if not where it began: `Run.note_resumption`
 
     def __post_init__(self) -> None:
         taken, there = (
