@@ -301,6 +301,9 @@ def test_the_networks_of_a_study_are_compared_over_its_seeds(tmp_path: Path) -> 
         info = json.loads((copy / "run.json").read_text())
         info["network"]["network"] = "<b>"
         (copy / "run.json").write_text(json.dumps(info))
+    study = json.loads((folder / "study.json").read_text())
+    study["cells"].append({**study["cells"][0], "network": "<b>"})
+    (folder / "study.json").write_text(json.dumps(study))
     (found,) = compare_networks(folder)
     assert (found.train_size, found.seeds) == (60, (0, 1))
     assert isinstance(found.comparison, ComparisonOverSeeds)

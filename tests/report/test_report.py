@@ -67,7 +67,8 @@ def noise(names: tuple[str, ...], shape: tuple[int, int, int] = (8, 8, 1), n: in
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("reports") / "study"
-    made = StudyFolder.write(folder, {"source": "digits", "command": "inkling study digits --out <study>"})
+    plan = StudyPlan("digits", {("perceptron", size): SETTINGS for size in (100, 400)}, (0, 1))
+    made = StudyFolder.open(plan, folder, "inkling study digits --out <study>")
     for size in (100, 400):
         for seed in (0, 1):
             train(made.run_folder("perceptron", size, seed), load_digits(), "digits", size, seed)
