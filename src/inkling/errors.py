@@ -9,7 +9,7 @@ with status 2; anything else that escapes is a bug of ours.
     │   └── DownloadError         no mirror answered with the right bytes
     ├── NetworkError          a network that is unknown, does not fit the images, or weights that do not fit it
     ├── SettingsError         training settings out of range; all of them at once
-    ├── TrainingError         training that cannot go on (a loss that is no number any more)
+    ├── TrainingError         training that cannot go on: it diverged, or its state is gone
     ├── RunError              a run or study folder: missing, damaged, or in use by another run
     ├── TrackingError         a tracker that is unknown
     └── MissingLibraryError   a library that an optional part needs is not installed

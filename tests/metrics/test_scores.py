@@ -34,3 +34,9 @@ def test_scores_agree_with_scikit_learn() -> None:
 def test_what_is_no_array_is_refused() -> None:
     with pytest.raises(DataError, match="expected NumPy arrays"):
         check_predictions([0, 1], [[0.5, 0.5], [0.5, 0.5]])  # type: ignore[arg-type]
+
+
+def test_mean_cross_entropy() -> None:
+    probabilities = np.array([[0.5, 0.5], [0.25, 0.75]], np.float32)
+    assert mean_cross_entropy(np.array([0, 0]), probabilities) == pytest.approx((np.log(2) + np.log(4)) / 2)
+    assert np.isfinite(mean_cross_entropy(np.array([0]), np.array([[0.0, 1.0]], np.float32)))

@@ -17,7 +17,6 @@ from inkling.errors import TrainingError
 from inkling.images.augment import Augmentation
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.ordering import epoch_batches
-from inkling.metrics.scores import mean_cross_entropy
 from inkling.networks.numpy.optimizers import OptimizerSettings
 from inkling.networks.numpy.perceptron import Perceptron
 from inkling.networks.protocols import State, Trainable, weights_only
@@ -362,9 +361,3 @@ def test_image_weights_count(tiny_splits: Splits) -> None:
     for name, array in weights_only(plain.state()).items():
         np.testing.assert_allclose(array, ones.state()[name], rtol=1e-4, atol=1e-6)
     assert same(weights_only(zeros.state()), weights_only(fresh().state()))
-
-
-def test_mean_cross_entropy() -> None:
-    probabilities = np.array([[0.5, 0.5], [0.25, 0.75]], np.float32)
-    assert mean_cross_entropy(np.array([0, 0]), probabilities) == pytest.approx((np.log(2) + np.log(4)) / 2)
-    assert np.isfinite(mean_cross_entropy(np.array([0]), np.array([[0.0, 1.0]], np.float32)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -88,6 +89,8 @@ def test_an_abandoned_run_leaves_no_limit_behind(tiny_splits: Splits, tmp_path: 
     next(saved)
     saved.close()
     assert blas_threads() == {3}
+    recorded = json.loads((tmp_path / "run/run.json").read_text())["machine"]["threads"]
+    assert {pool["num_threads"] for pool in recorded if pool["internal_api"] == "openblas"} <= {1}, "not as it trained"
 
     class Broken(Perceptron):
         def train_step(self, *arguments: object) -> float:  # type: ignore[override]
