@@ -32,7 +32,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv .venv
 
 .venv/demo-installed: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP_INSTALL) -e '.[torch]'
+	$(PIP_INSTALL) -e '.[torch,labels]'
 	touch $@
 
 .venv/dev-installed: pyproject.toml constraints.txt | $(BIN)/python
