@@ -95,3 +95,15 @@ def test_images_that_are_small_get_the_perceptron(tmp_path: Path, write_idx: Cal
     done = inkling("train", tmp_path / "data", "--epochs", 2, "--out", tmp_path / "run", "--json")
     assert last_json(done)["network"] == "perceptron"
     assert "cnn needs images of 8x8 or larger" in done.stderr
+
+
+def test_a_batch_that_a_small_set_cannot_fill_is_shrunk_and_said(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    words = ("--network", "small-cnn", "--train-size", 60, "--epochs", 1)
+    done = inkling("train", "digits", *words, "--out", tmp_path / "run", "--json")
+    assert last_json(done)["notes"][0].startswith("batch size 100 -> 60: ")
+    assert f"{last_json(done)['notes'][0]}\n" in done.stderr
+    grid = ("--networks", "small-cnn", "--train-sizes", 60, "--seeds", "0,1", "--epochs", 1)
+    study = inkling("study", "digits", *grid, "--out", tmp_path / "study", "--json")
+    assert last_json(study)["notes"] == last_json(done)["notes"]
+    assert study.stderr.count("batch size 100 -> 60") == 1

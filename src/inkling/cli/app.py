@@ -30,20 +30,47 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (
-    demo.demo,
-    train.train,
-    evaluate.evaluate,
-    study.study,
-    compare.compare,
-    report.report,
-    predict.predict,
-    explain.explain,
-    labels.labels,
-    find_lr.find_lr,
-    gradcheck.gradcheck,
-):
-    app.command()(command)
+
+
+def _examples(*commands: str) -> str:
+    """Return commands as the end of a help text, where each keeps its line."""
+    return "\b\nExamples:\n" + "\n".join(f"  {command}" for command in commands)
+
+
+COMMANDS = {
+    demo.demo: (),
+    train.train: (
+        "inkling train digits",
+        "inkling train mnist --network cnn --recipe strong --out runs/cnn",
+        "inkling train mnist --network cnn --recipe strong --out runs/cnn --resume",
+    ),
+    evaluate.evaluate: (
+        "inkling evaluate runs/cnn",
+        "inkling evaluate runs/cnn --split train",
+        "inkling evaluate runs/cnn-seed0 runs/cnn-seed1 runs/cnn-seed2",
+    ),
+    study.study: (
+        "inkling study digits --networks perceptron,reference-cnn --train-sizes 200,1077",
+        "inkling study mnist --train-sizes 2000,50000 --seeds 0,1,2 --jobs 2 --out study",
+    ),
+    compare.compare: ("inkling compare runs/perceptron runs/cnn", "inkling compare study"),
+    report.report: ("inkling report runs/cnn", "inkling report study --figures figures"),
+    predict.predict: (
+        "inkling predict runs/cnn digit.png",
+        "inkling predict runs/cnn scan.png --invert --calibrated",
+    ),
+    explain.explain: ("inkling explain runs/cnn digit.png", "inkling explain runs/cnn digit.png --class 7"),
+    labels.labels: (
+        "inkling labels mnist --train-size 10000 --epochs 10",
+        "inkling labels mnist --split test --run runs/cnn",
+    ),
+    find_lr.find_lr: ("inkling find-lr mnist --network cnn --recipe strong",),
+    gradcheck.gradcheck: ("inkling gradcheck", "inkling gradcheck runs/perceptron"),
+}
+"""Command -> examples of it."""
+
+for command, examples in COMMANDS.items():
+    app.command(epilog=_examples(*examples) if examples else None)(command)
 app.add_typer(data.app, name="data")
 
 

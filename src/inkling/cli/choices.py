@@ -15,7 +15,6 @@ from inkling.training.recipes.choice import AUTO, choose_network_for, networks_o
 from inkling.training.recipes.registry import RECIPE_NAMES, find_recipe
 
 if TYPE_CHECKING:
-    from inkling.cli.console import Output
     from inkling.images.dataset import Splits
     from inkling.training.recipes.recipe import Recipe as TrainingRecipe
 
@@ -29,14 +28,16 @@ Network = Annotated[
 TrainSize = Annotated[int | None, typer.Option(help="Training images, drawn by class.  [default: all]")]
 Seed = Annotated[int, typer.Option(help="Fixes every random choice.")]
 Epochs = Annotated[int | None, typer.Option(help="Passes over the training images.  [default: the recipe's]")]
-BatchSize = Annotated[int | None, typer.Option(help="Images a step.  [default: the recipe's]")]
+BatchSize = Annotated[int | None, typer.Option(help="Images per step: the mini-batch.  [default: the recipe's]")]
 LearningRate = Annotated[float | None, typer.Option(help="Step per unit of gradient.  [default: the recipe's]")]
 Momentum = Annotated[
     float | None, typer.Option(help="Fraction of the last step kept (Adam: its first beta).  [default: the recipe's]")
 ]
 WeightDecay = Annotated[float | None, typer.Option(help="Pull of the weights to zero.  [default: the recipe's]")]
 Patience = Annotated[int | None, typer.Option(help="Stop after so many epochs without a better validation accuracy.")]
-BalanceClasses = Annotated[bool, typer.Option("--balance-classes", help="Let every class count the same.")]
+BalanceClasses = Annotated[
+    bool, typer.Option("--balance-classes", help="Weight images so that every class counts the same.")
+]
 Precision = Annotated[
     str | None, typer.Option(help=f"Arithmetic of training steps: {', '.join(PRECISIONS)}.  [default: the recipe's]")
 ]
@@ -44,10 +45,12 @@ Device = Annotated[
     str, typer.Option(help="Where PyTorch networks compute: auto, cpu, cuda, cuda:1 (the second GPU) or mps.")
 ]
 Corrections = Annotated[Path | None, typer.Option(help="Labels corrected by hand: a CSV file from 'inkling labels'.")]
-Teacher = Annotated[Path | None, typer.Option(help="Run whose probabilities stand in for the labels (recipe distil).")]
+Teacher = Annotated[
+    Path | None, typer.Option(help="Run to learn from: its probabilities stand in for the labels (recipe distil).")
+]
 Tta = Annotated[
     bool,
-    typer.Option("--tta", help="Average over copies, changed by half of what training did (test-time augmentation)."),
+    typer.Option("--tta", help="Test-time augmentation: average over copies changed half as much as in training."),
 ]
 
 Invert = Annotated[
@@ -63,10 +66,10 @@ class ChosenNetwork:
     name: str
     reason: str | None  # why --network auto chose it; None where the user did
 
-    def say(self, output: Output) -> None:
-        """Say on stderr what was chosen, and why. After all checks: a mistake is one line there."""
-        if self.reason:
-            output.note(f"--network auto: {self.reason}")
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to say on stderr. After all checks: a mistake is one line there."""
+        return (f"--network auto: {self.reason}",) if self.reason else ()
 
     def to_dict(self) -> dict[str, str | None]:
         """Return what is added to the JSON of a command."""

@@ -41,9 +41,10 @@ class Output:
             self.results.width = PIPE_WIDTH
         self._screen = ProgressScreen(self.messages)
 
-    def note(self, text: str) -> None:
+    def note(self, *texts: str) -> None:
         """Say something on the way."""
-        self.messages.print(text, markup=False)
+        for text in texts:
+            self.messages.print(text, markup=False)
 
     def result(self, values: Any, *lines: str | Table) -> None:
         """Print the result: `values` with --json, `lines` without (the first only with --quiet)."""

@@ -38,7 +38,7 @@ def find_lr(
     from inkling.figures.learning_rates import save_learning_rates
     from inkling.networks.catalogue import build_network
     from inkling.training.learning_rate_range import learning_rate_range
-    from inkling.training.recipes.registry import recipe as make_settings
+    from inkling.training.recipes.registry import plan_settings
 
     output = Output(quiet, json)
     # What cannot work is said before a download and a test that may take minutes.
@@ -51,10 +51,13 @@ def find_lr(
         splits = splits.with_train_size(train_size, seed)
     chosen = choices.chosen_network(network, recipe, splits)
     network = chosen.name
-    settings = make_settings(recipe, network, len(splits.train), batch_size=batch_size, precision=precision, seed=seed)
+    settings, notes = plan_settings(
+        recipe, network, len(splits.train), batch_size=batch_size, precision=precision, seed=seed
+    )
     fresh = build_network(network, splits.train.image_shape, splits.train.n_classes, seed, device)
-    found = learning_rate_range(fresh, splits.train, settings, lowest, highest, steps)
-    chosen.say(output)
+    with output.watch("range test") as progress:
+        found = learning_rate_range(fresh, splits.train, settings, lowest, highest, steps, progress)
+    output.note(*chosen.notes, *notes)
     plot = out or Path(f"{splits.name}-{network}-learning-rates.png")
     optimizer = settings.optimizer.name
     save_learning_rates(found, plot, f"{network} on {splits.name}, {optimizer}, batches of {settings.batch_size}")
@@ -67,6 +70,7 @@ def find_lr(
             "recipe": recipe,
             "optimizer": optimizer,
             "plot": str(plot),
+            "notes": list(notes),
         },
         f"try --learning-rate {found.suggestion:.2g}: there the loss falls fastest; "
         f"it is lowest at {found.lowest_loss_at:.2g}{diverged}",

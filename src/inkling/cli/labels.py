@@ -49,7 +49,7 @@ def labels(
     from inkling.labels.rating import check_review, rate_by_run, rate_by_training
     from inkling.labels.review import check_folder, write_review
     from inkling.runs.run import Run
-    from inkling.training.recipes.registry import recipe as make_settings
+    from inkling.training.recipes.registry import plan_settings
 
     output = Output(quiet, json)
     # What cannot work is said before a download and minutes of training.
@@ -73,7 +73,7 @@ def labels(
         size = train_size or len(splits.train)
         chosen = choices.chosen_network(network, recipe, splits, size, preferred="small-cnn")
         per_network = size - -(-size // max(2, folds)) if split == "train" else size
-        settings = make_settings(recipe, chosen.name, per_network, epochs=epochs, seed=seed)
+        settings, notes = plan_settings(recipe, chosen.name, per_network, epochs=epochs, seed=seed)
         total = settings.epochs * (folds if split == "train" else 1)
         with output.progress(total, "training") as meter:
 
@@ -82,7 +82,7 @@ def labels(
                 meter.update(at, f"epoch {at}/{total}, loss {record.train_loss:.4f}")
 
             judged = rate_by_training(splits, chosen.name, settings, split, train_size, folds, device, show)
-        chosen.say(output)
+        output.note(*chosen.notes, *notes)
     command = shlex.join(["inkling", *sys.argv[1:]])
     files = dict(splits.items())[split].files
     review = write_review(splits, judged, out, limit, files, command)

@@ -121,7 +121,7 @@ def carry_out(
         ):
             for number, at in enumerate(progress):
                 if chosen and number == 0:
-                    chosen.say(output)
+                    output.note(*chosen.notes)
                 what = f"{at.plan.network}, {at.plan.train_size:,} images, seed {at.plan.settings.seed}"
                 if at.record:
                     trained = True

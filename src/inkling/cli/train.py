@@ -47,7 +47,7 @@ def train(
     from inkling.integrations.tracking.tracking import tracked
     from inkling.runs.execute import Plan, execute, summary
     from inkling.runs.run import Run
-    from inkling.training.recipes.registry import recipe as make_settings
+    from inkling.training.recipes.registry import plan_settings
 
     output = Output(quiet, json)
     changes = {
@@ -70,7 +70,7 @@ def train(
         chosen = choices.ChosenNetwork(name := Run(out).network_name, f"{name}, which the run in {out} is of")
     else:
         chosen = choices.chosen_network(network, recipe, splits, train_size)
-    settings = make_settings(recipe, chosen.name, train_size or len(splits.train), **changes)
+    settings, notes = plan_settings(recipe, chosen.name, train_size or len(splits.train), **changes)
     plan = Plan(source, chosen.name, settings, train_size, device, teacher, corrections)
     out = out or Path("runs") / f"{splits.name}-{chosen.name}-{recipe}-{train_size or 'all'}-seed{seed}"
     command = chosen.record(["inkling", *(word for word in sys.argv[1:] if word != "--resume")])
@@ -82,7 +82,7 @@ def train(
         ):
             for record in epochs_done:
                 if meter.done == 0:
-                    chosen.say(output)
+                    output.note(*chosen.notes, *notes)
                     if resume:
                         meter.start_at(record.epoch)
                 meter.update(
@@ -93,7 +93,7 @@ def train(
     except KeyboardInterrupt:
         raise StoppedError(f"{saved_epochs(out)} Go on with:\n  {shlex.join([*command, '--resume'])}") from None
     run = Run(out)
-    values = {**summary(run), **chosen.to_dict()}
+    values = {**summary(run), **chosen.to_dict(), "notes": list(notes)}
     from inkling.metrics.formatting import percent, percent_interval
     from inkling.metrics.intervals import wilson_interval
 
