@@ -7,12 +7,15 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
-from command_line import TRAIN_DIGITS, inkling
+from command_line import STUDY_DIGITS, TRAIN_DIGITS, inkling
 from inkling.cli import progress
 from inkling.cli.progress import Meter, ProgressScreen, duration
 
@@ -182,3 +185,70 @@ def test_a_real_terminal_shows_a_live_line(tmp_path: Path) -> None:
     assert b"training" in seen
     assert b"/400" in seen
     assert b"left" in seen
+
+
+def test_training_moves_within_its_epochs_and_while_it_measures(
+    tmp_path: Path, write_idx: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr("inkling.training.progress.SECONDS", 0.0)
+    monkeypatch.setattr("inkling.images.progress.SECONDS", 0.0)
+    labels = np.arange(3000, dtype=np.uint8) % 3
+    write_idx(tmp_path / "data/train-images-idx3-ubyte", np.repeat(labels, 16).reshape(-1, 4, 4) * 60)
+    write_idx(tmp_path / "data/train-labels-idx1-ubyte", labels)
+    words = ("--network", "perceptron", "--epochs", 2, "--batch-size", 500)
+    done = inkling("train", tmp_path / "data", *words, "--out", tmp_path / "run")
+    lines = [line for line in done.stderr.splitlines() if line.startswith("training ")]
+    for words_in_order in (
+        "epoch 1/2, 500/2,084 images", "epoch 1/2, measuring 256/2,500 images", "epoch 1/2, loss",
+        "epoch 2/2, 1,000/2,084 images, validation accuracy", "predicting 256/916 images",
+    ):  # fmt: skip
+        while lines and words_in_order not in lines[0]:
+            del lines[0]
+        assert lines, (words_in_order, done.stderr)
+    assert done.stderr.splitlines()[-1].startswith("training 100%: epoch 2/2, loss")
+    assert all(int(a) <= int(b) for a, b in pairwise(re.findall(r"^training (\d+)%", done.stderr, re.MULTILINE)))
+
+
+def test_evaluating_says_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert inkling(*TRAIN_DIGITS, "--epochs", 1, "--out", tmp_path / "run").returncode == 0
+    monkeypatch.setattr(progress, "PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr("inkling.images.progress.SECONDS", 0.0)
+    said = inkling("evaluate", tmp_path / "run", "--split", "train").stderr
+    assert re.search(r"^predicting train images \d+%: .* left$", said, re.MULTILINE)
+    assert "predicting train images 100%: in" in said
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_study_moves_while_its_runs_are_under_way(jobs: int, tmp_path: Path) -> None:
+    code = (
+        "import sys; from inkling.cli import progress, main\n"
+        "from inkling.studies import pool\n"
+        "if __name__ == '__main__':\n"
+        "    progress.PLAIN_SECONDS = 0.0; pool.SECONDS_BETWEEN_LOOKS = 0.1\n"
+        "    main.main()"
+    )
+    (tmp_path / "run.py").write_text(code)
+    words = (*STUDY_DIGITS, "--train-sizes", 1000, "--seeds", "0,1", "--epochs", 150, "--jobs", jobs)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "run.py"), *map(str, words), "--out", str(tmp_path / "study")],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    percents = [int(found) for found in re.findall(r"^study (\d+)%: [01]/2 runs", done.stderr, re.MULTILINE)]
+    assert any(0 < percent < 50 for percent in percents), done.stderr
+    assert percents == sorted(percents)
+    assert re.search(r"^study 100%: 2/2 runs, perceptron, 1,000 images, seed [01]: done, in", done.stderr, re.MULTILINE)
+
+
+def test_what_a_study_has_done_before_says_nothing_about_its_pace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = (*STUDY_DIGITS, "--train-sizes", 50, "--epochs", 3, "--out", tmp_path / "study")
+    assert inkling(*words, "--seeds", "0,1").returncode == 0
+    monkeypatch.setattr(progress, "PLAIN_SECONDS", 0.0)
+    said = inkling(*words, "--seeds", "0,1,2,3").stderr
+    lines = [line for line in said.splitlines() if line.startswith("study ")]
+    assert lines[0] == "study 25%: 1/4 runs, perceptron, 50 images, seed 0: done"
+    assert lines[1] == "study 50%: 2/4 runs, perceptron, 50 images, seed 1: done"
+    assert any("left" in line for line in lines[2:])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -23,21 +24,18 @@ def demo(
 
     Two networks (perceptron, reference-cnn), two training sizes, three seeds.
     """
+    from inkling.cli.downloads import load_with_progress
     from inkling.report.page import write_report
-    from inkling.studies.plan import StudyPlan
+    from inkling.studies.demo import demo_plan
 
-    output = Output(quiet, json)
-    # The digits are a fiftieth of MNIST: more epochs give the perceptron about as many steps as the study's own.
-    perceptron, cnn = (
-        StudyPlan.from_recipe("digits", [network], (200, 1077), (0, 1, 2), epochs=epochs)
-        for network, epochs in (("perceptron", 400), ("reference-cnn", None))
-    )
-    plan = replace(perceptron, settings={**perceptron.settings, **cnn.settings})
-    done = carry_out(plan, out, 1, output)
+    output, plan = Output(quiet, json), demo_plan()
+    splits = load_with_progress(plan.source, output)
+    done = carry_out(plan, splits, out, 1, output, shlex.join(["inkling", *sys.argv[1:]]))
     report = write_report(out)
     output.result(
         {**done.to_dict(), "report": str(report)},
         study_table(done),
+        *([done.failures] if done.failures else []),
         "Mean ± standard deviation over 3 seeds.",
         f"The report is {report.resolve()} - open it in a browser.",
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from contextlib import closing
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,16 +14,20 @@ import typer
 
 from inkling.cli import choices
 from inkling.cli.console import Json, Output, Quiet, table
+from inkling.cli.progress import Meter
 from inkling.cli.streams import StoppedError
+from inkling.cli.training_meter import EPOCHS_BEYOND, TrainingMeter
 from inkling.training.recipes.choice import AUTO
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from inkling.images.dataset import Splits
+    from inkling.runs.execute import Plan
     from inkling.studies.plan import StudyPlan
-    from inkling.studies.pool import Observer
+    from inkling.studies.pool import Observer, StudyProgress
     from inkling.studies.summary import Study
+    from inkling.training.progress import EpochProgress
 
 
 def study(
@@ -53,6 +59,7 @@ def study(
     from inkling.cli.downloads import load_with_progress
     from inkling.integrations.tracking.tracking import Tracking
     from inkling.studies.plan import StudyPlan
+    from inkling.training.recipes.registry import plan_settings
 
     output = Output(quiet, json)
     observer = Tracking(track) if track else None
@@ -78,9 +85,16 @@ def study(
         learning_rate=learning_rate,
         precision=precision,
     )
-    done = carry_out(plan, out, jobs, output, observer, chosen)
+    plan_notes = [
+        note
+        for name, size in product(chosen.name.split(","), sizes)
+        for note in plan_settings(recipe, name, size, batch_size=batch_size).notes
+    ]
+    notes = [*chosen.notes, *dict.fromkeys(plan_notes)]
+    command = shlex.join(chosen.record(["inkling", *sys.argv[1:]], "--networks"))
+    done = carry_out(plan, splits, out, jobs, output, command, notes, observer)
     output.result(
-        {**done.to_dict(), **chosen.to_dict()},
+        {**done.to_dict(), **chosen.to_dict(), "notes": list(dict.fromkeys(plan_notes))},
         study_table(done),
         *([done.failures] if done.failures else []),
         f"Over {len(plan.seeds)} seeds: accuracy as mean ± standard deviation, seconds of training as mean.",
@@ -101,43 +115,76 @@ def _chosen_network(networks: str, recipe: str, splits: Splits, train_size: int,
 
 def carry_out(
     plan: StudyPlan,
+    splits: Splits,
     out: Path,
     jobs: int,
     output: Output,
+    command: str,
+    notes: Sequence[str] = (),
     observer: Observer | None = None,
-    chosen: choices.ChosenNetwork | None = None,
 ) -> Study:
     """Do the missing runs with their progress on screen, and return the study."""
     from inkling.studies.study import study_progress
     from inkling.studies.summary import read_study
 
-    words = ["inkling", *sys.argv[1:]]
-    command = shlex.join(chosen.record(words, "--networks") if chosen else words)
-    total, trained = len(list(plan.cells())), jobs > 1
+    told = iter(notes)  # once, and after all checks
     try:
-        with (
-            output.progress(total, "study") as meter,
-            closing(study_progress(plan, out, jobs, command, observer)) as progress,
-        ):
-            for number, at in enumerate(progress):
-                if chosen and number == 0:
-                    output.note(*chosen.notes)
-                what = f"{at.plan.network}, {at.plan.train_size:,} images, seed {at.plan.settings.seed}"
-                if at.record:
-                    trained = True
-                    part = at.record.epoch / at.plan.settings.epochs
-                    meter.update(
-                        at.done + min(part, 0.99),
-                        f"{at.done}/{total} runs, {what}: epoch {at.record.epoch}, "
-                        f"validation accuracy {at.record.validation_accuracy:.4f}",
-                    )
-                else:
-                    if not trained:  # this run was done before
-                        meter.start_at(at.done)
-                    meter.update(at.done, f"{at.done}/{total} runs, {what}: {'diverged' if at.failure else 'done'}")
+        with output.progress(len(list(plan.cells())), "study") as meter:
+            shown = _StudyMeter(meter, plan, len(splits.validation))
+            states = study_progress(plan, out, jobs, command, observer, shown.within, shown.several, splits)
+            with closing(states):
+                for state in states:
+                    output.note(*told)
+                    shown.after(state)
     except KeyboardInterrupt:
         raise StoppedError(f"; every finished epoch is saved. Go on with:\n  {command}") from None
     return read_study(out)
+
+
+class _StudyMeter:
+    """Puts the runs of a study on a meter, the ones under way by their epochs."""
+
+    def __init__(self, meter: Meter, plan: StudyPlan, n_validation: int) -> None:
+        self.meter, self.cells, self.n_validation = meter, list(plan.cells()), n_validation
+        self.done = 0
+        self._run: TrainingMeter | None = None
+        self._trained = False
+
+    def within(self, progress: EpochProgress) -> None:
+        self._under_way.within(progress)
+
+    def several(self, runs_under_way: float) -> None:
+        self._trained = True
+        self.meter.update(self.done + runs_under_way, f"{self.done}/{len(self.cells)} runs")
+
+    def after(self, state: StudyProgress) -> None:
+        if state.record:
+            self._under_way.after(state.record)
+            return
+        if not self._trained:  # this run was done before
+            self.meter.start_at(state.done)
+        self.done, self._run = state.done, None
+        end = "diverged" if state.failure else "done"
+        # Other runs may be under way, and count for what they have done.
+        self.meter.update(
+            max(self.meter.done, self.done), f"{self.done}/{len(self.cells)} runs, {_run_name(state.plan)}: {end}"
+        )
+
+    @property
+    def _under_way(self) -> TrainingMeter:
+        if self._run is None:
+            self._trained = True
+            cell = self.cells[self.done]
+            prefix = f"{self.done}/{len(self.cells)} runs, {_run_name(cell)}: "
+            epochs = cell.settings.epochs
+            self._run = TrainingMeter(
+                self.meter, epochs, self.n_validation, self.done, 1 / (epochs + EPOCHS_BEYOND), prefix
+            )
+        return self._run
+
+
+def _run_name(cell: Plan) -> str:
+    return f"{cell.network}, {cell.train_size:,} images, seed {cell.settings.seed}"
 
 
 def study_table(done: Study) -> Table:

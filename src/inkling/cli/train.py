@@ -6,14 +6,18 @@ import shlex
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inkling.cli import choices
 from inkling.cli.console import Json, Output, Quiet, table
 from inkling.cli.streams import StoppedError
+from inkling.cli.training_meter import EPOCHS_BEYOND, TrainingMeter
 from inkling.training.recipes.choice import AUTO
+
+if TYPE_CHECKING:
+    from inkling.training.progress import EpochProgress
 
 
 def train(
@@ -74,22 +78,23 @@ def train(
     plan = Plan(source, chosen.name, settings, train_size, device, teacher, corrections)
     out = out or Path("runs") / f"{splits.name}-{chosen.name}-{recipe}-{train_size or 'all'}-seed{seed}"
     command = chosen.record(["inkling", *(word for word in sys.argv[1:] if word != "--resume")])
-    records = execute(plan, splits, out, resume, command)
+    told = iter((*chosen.notes, *notes))  # once, and after all checks
     try:
-        with (
-            output.progress(plan.settings.epochs, "training") as meter,
-            closing(tracked(records, out, tracker) if tracker else records) as epochs_done,
-        ):
-            for record in epochs_done:
-                if meter.done == 0:
-                    output.note(*chosen.notes, *notes)
-                    if resume:
-                        meter.start_at(record.epoch)
-                meter.update(
-                    record.epoch,
-                    f"epoch {record.epoch}/{plan.settings.epochs}, loss {record.train_loss:.4f}, "
-                    f"accuracy: train {record.train_accuracy:.4f}, validation {record.validation_accuracy:.4f}",
-                )
+        with output.progress(settings.epochs + EPOCHS_BEYOND, "training") as meter:
+            shown = TrainingMeter(meter, settings.epochs, len(splits.validation))
+
+            def within(progress: EpochProgress) -> None:
+                output.note(*told)
+                if resume and meter.done == 0:
+                    meter.start_at(progress.epoch - 1)
+                shown.within(progress)
+
+            records = execute(plan, splits, out, resume, command, within)
+            with closing(tracked(records, out, tracker) if tracker else records) as epochs_done:
+                for record in epochs_done:
+                    output.note(*told)
+                    shown.after(record)
+            shown.end()
     except KeyboardInterrupt:
         raise StoppedError(f"{saved_epochs(out)} Go on with:\n  {shlex.join([*command, '--resume'])}") from None
     run = Run(out)

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from inkling.training.loop import EpochRecord
     from inkling.training.progress import EpochProgress
 
-SHARES = {"teacher": (0.0, 0.0), "training": (0.0, 0.75), "measuring": (0.75, 1.0), "predicting": (1.0, 1.1)}
+SHARES = {"teacher": (0.0, 0.0), "training": (0.0, 0.75), "measuring": (0.75, 1.0), "predicting": (1.0, 1.09)}
 """Stage -> the part of an epoch that it takes, about: a forward pass costs a third of a step. Predicting comes last."""
 
-EPOCHS_BEYOND = SHARES["predicting"][1] - 1
-"""What the predictions at the end add to the epochs of a run."""
+EPOCHS_BEYOND = 0.1
+"""What the predictions at the end, and writing them down, add to the epochs of a run."""
 
 
 class TrainingMeter:
@@ -46,7 +46,7 @@ class TrainingMeter:
     ) -> None:
         self.meter, self.epochs, self.n_validation = meter, epochs, n_validation
         self.before, self.per_epoch, self.prefix = before, per_epoch, prefix
-        self._measured = ""
+        self._measured = self._latest = ""
 
     def within(self, progress: EpochProgress) -> None:
         """Show how far an epoch is."""
@@ -67,7 +67,12 @@ class TrainingMeter:
         from inkling.metrics.formatting import percent
 
         self._measured = f", validation accuracy {percent(record.validation_accuracy, self.n_validation)}"
-        self._show(record.epoch, f"epoch {record.epoch}/{self.epochs}, loss {record.train_loss:.4f}{self._measured}")
+        self._latest = f"epoch {record.epoch}/{self.epochs}, loss {record.train_loss:.4f}{self._measured}"
+        self._show(record.epoch, self._latest)
+
+    def end(self) -> None:
+        """Show that the run is done, all its predictions included."""
+        self._show(self.epochs + EPOCHS_BEYOND, self._latest)
 
     def _show(self, epochs: float, detail: str) -> None:
         self.meter.update(self.before + self.per_epoch * epochs, self.prefix + detail)

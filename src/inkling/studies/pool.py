@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,6 +25,11 @@ from inkling.training.progress import EpochProgressCallback
 
 Observer = Callable[[Generator[EpochRecord, None, None], Path], Generator[EpochRecord, None, None]]
 """What passes the records of a run on, and sees each: it must be picklable where there are several jobs."""
+
+UnderWay = Callable[[float], None]
+"""Called with how many runs those under way amount to: 1.5 for one of which all and one of which half is done."""
+
+SECONDS_BETWEEN_LOOKS = 1.0
 
 MOST_JOBS_ON_WINDOWS = 61
 """Processes that Python can wait for there."""
@@ -47,6 +52,7 @@ def carry_out(
     jobs: int = 1,
     observer: Observer | None = None,
     progress: EpochProgressCallback | None = None,
+    under_way: UnderWay | None = None,
 ) -> Generator[StudyProgress, None, None]:
     """Do runs that are not done yet. One that diverges is reported, and the others go on.
 
@@ -62,6 +68,8 @@ def carry_out(
         Called with the records and folder of each run, in its process; it yields the records on.
     progress : callable, optional
         Told how far an epoch is, where there is one job.
+    under_way : callable, optional
+        Told every second how much of the runs under way is done, where there are several jobs.
 
     Yields
     ------
@@ -75,7 +83,7 @@ def carry_out(
     """
     if jobs == 1:
         return _one_after_the_other(cells, splits, observer, progress)
-    return _several_at_a_time(cells, jobs, observer)
+    return _several_at_a_time(cells, jobs, observer, under_way)
 
 
 def _one_after_the_other(
@@ -96,16 +104,16 @@ def _one_after_the_other(
 
 
 def _several_at_a_time(
-    cells: Sequence[tuple[Plan, Path]], jobs: int, observer: Observer | None
+    cells: Sequence[tuple[Plan, Path]], jobs: int, observer: Observer | None, under_way: UnderWay | None
 ) -> Generator[StudyProgress, None, None]:
     context = get_context("spawn")
     stop = context.Event()
     jobs = min(jobs, len(cells), MOST_JOBS_ON_WINDOWS if os.name == "nt" else len(cells))
     threads = max(1, torch_threads() // jobs)
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(stop, threads)) as pool:
-        futures = {pool.submit(_do_run, plan, folder, observer): plan for plan, folder in cells}
+        futures = {pool.submit(_do_run, plan, folder, observer): (plan, folder) for plan, folder in cells}
         try:
-            for done, future in enumerate(as_completed(futures), 1):
+            for done, future in enumerate(_completed(futures, under_way), 1):
                 failure = None
                 try:
                     future.result()
@@ -116,10 +124,29 @@ def _several_at_a_time(
                         "a process of the study was killed, perhaps for want of memory: every epoch up to its last "
                         "checkpoint is kept; go on with the same command, with fewer --jobs"
                     ) from None
-                yield StudyProgress(done, len(cells), futures[future], None, failure)
+                yield StudyProgress(done, len(cells), futures[future][0], None, failure)
         finally:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _completed(futures: Mapping[Future[None], tuple[Plan, Path]], under_way: UnderWay | None) -> Iterator[Future[None]]:
+    """Yield futures as they are completed, telling every second how far the others are."""
+    waiting = set(futures)
+    while waiting:
+        completed, waiting = wait(waiting, SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
+        yield from completed
+        if under_way and waiting:
+            under_way(sum(_part_done(*futures[future]) for future in waiting))
+
+
+def _part_done(plan: Plan, folder: Path) -> float:
+    """Return how much of a run that another process does is done, by its history: below 1."""
+    try:
+        epochs = (folder / "history.jsonl").read_bytes().count(b"\n")
+    except OSError:  # not begun
+        return 0.0
+    return min(0.99, epochs / plan.settings.epochs)
 
 
 def torch_threads() -> int:

@@ -7,12 +7,13 @@ from contextlib import closing
 from pathlib import Path
 
 from inkling.errors import SettingsError
+from inkling.images.dataset import Splits
 from inkling.images.sources.registry import load_images
 from inkling.runs.execute import Plan
 from inkling.runs.lock import folder_lock
 from inkling.studies.folder import StudyFolder
 from inkling.studies.plan import StudyPlan
-from inkling.studies.pool import Observer, StudyProgress, carry_out
+from inkling.studies.pool import Observer, StudyProgress, UnderWay, carry_out
 from inkling.studies.summary import Study, read_study
 from inkling.training.progress import EpochProgressCallback
 
@@ -56,19 +57,23 @@ def study_progress(
     command: str = "",
     observer: Observer | None = None,
     progress: EpochProgressCallback | None = None,
+    under_way: UnderWay | None = None,
+    splits: Splits | None = None,
 ) -> Generator[StudyProgress, None, None]:
     """Do what `run_study` does, reporting after every epoch (with several jobs: after every run).
 
-    With one job, `progress` is told how far an epoch is.
+    With one job, `progress` is told how far an epoch is; with several, `under_way` how far the runs under way are.
+    `splits`, where the images of the plan are loaded already, saves doing it again.
     """
     if jobs < 1:
         raise SettingsError([f"jobs must be 1 or more, found {jobs}"])
-    splits = load_images(plan.source, corrections=plan.corrections)
+    if splits is None:
+        splits = load_images(plan.source, corrections=plan.corrections)
     plan.check(splits)
     with folder_lock(Path(folder), "a study"):
         study = StudyFolder.open(plan, Path(folder), command)
         cells = [(cell, study.run_folder(*_key(cell))) for cell in plan.cells()]
-        with closing(carry_out(cells, splits, jobs, observer, progress)) as states:
+        with closing(carry_out(cells, splits, jobs, observer, progress, under_way)) as states:
             for state in states:
                 if state.record is None:
                     study.record(*_key(state.plan), state.failure)
