@@ -96,7 +96,7 @@ class LearningCurvesDisplay(Display):
         """
         ax = new_axes(360, 270) if ax is None else ax
         low, high = limits or self.limits
-        unit = "error, % of images (log scale)" if self.measure == "error" else "loss, nats an image (log scale)"
+        unit = "error, % of images (log scale)" if self.measure == "error" else "loss, nats per image (log scale)"
         style_axes(ax, "epoch", unit, title)
         ax.set_yscale("log")
         ax.set_ylim(low, high)

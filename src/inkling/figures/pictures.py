@@ -244,7 +244,7 @@ class MistakesDisplay(Display):
 
     @classmethod
     def from_mistakes(cls, mistakes: Sequence[Mistake], dataset: ImageDataset) -> MistakesDisplay:
-        """Make the display from `diagnosis.mistakes.worst_mistakes` and the split that was judged."""
+        """Make the display from `diagnosis.mistakes.worst_mistakes` and the split that was evaluated."""
         return cls.from_pictures([(of, dataset.images[of.index]) for of in mistakes], dataset.class_names)
 
     @classmethod

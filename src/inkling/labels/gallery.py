@@ -16,7 +16,7 @@ class LabelGallery:
     data_name: str
     split: str
     class_names: tuple[str, ...]
-    n: int  # images that were judged
+    n: int  # images whose labels were checked
     flagged: int  # of those, by confident learning
     suspects: tuple[PicturedSuspect, ...]  # most suspect first
     judged_by: str  # which network gave the probabilities, and how

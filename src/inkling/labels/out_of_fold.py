@@ -1,4 +1,4 @@
-"""Probabilities for images that the network has not seen in training: each fold is judged by what the others taught."""
+"""Probabilities for images that the network has not seen in training: each fold by a network trained on the others."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ NEIGHBOURS = 5
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """Images of a split, and what a network that was not trained on them says of each."""
+    """Images of a split, and the probabilities of a network that was not trained on them."""
 
     split: str
     indices: NDArray[np.intp]  # (M,), in the split
@@ -38,7 +38,7 @@ class Judged:
 class Review:
     """What was found and written."""
 
-    n: int  # images that were judged
+    n: int  # images whose labels were checked
     flagged: int  # of those, by confident learning
     suspects: tuple[Suspect, ...]  # the rows of the CSV file
     corrections: Path
@@ -74,7 +74,7 @@ def write_review(
     Raises
     ------
     DataError, MissingLibraryError
-        If labels cannot be judged.
+        If labels cannot be checked.
     RunError
         If the folder holds corrections already or cannot be written.
     """

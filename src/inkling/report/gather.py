@@ -90,6 +90,7 @@ def load_evidence(folder: Path) -> Evidence:
     best = tuple(_best_on_validation(list(group)) for _, group in groupby(cells, key=lambda cell: cell.network))
     first = runs[0].data
     study = StudyFolder(folder) if (folder / "study.json").is_file() else None
+    failed = {} if study is None else _failed(study)
     return Evidence(
         name=folder.resolve().name,
         data_name=first.name,
@@ -103,8 +104,19 @@ def load_evidence(folder: Path) -> Evidence:
         splits=splits,
         images_missing=missing,
         study_command="" if study is None else str(study.info.get("command", "")),
-        unfinished=() if study is None else tuple(study.unfinished_runs()),
+        unfinished=() if study is None else _unfinished(study, failed),
+        failed=failed,
     )
+
+
+def _failed(study: StudyFolder) -> dict[str, str]:
+    """The runs of a study that diverged, and how."""
+    return {study.run_folder(run.network, run.train_size, run.seed).name: run.reason for run in study.failed_runs()}
+
+
+def _unfinished(study: StudyFolder, failed: Mapping[str, str]) -> tuple[str, ...]:
+    """The other runs that the study asks for and that are not finished."""
+    return tuple(name for name in study.unfinished_runs() if name.split(" ")[0] not in failed)
 
 
 def _best_on_validation(cells: Sequence[Cell]) -> Cell:
