@@ -252,3 +252,31 @@ def test_what_a_study_has_done_before_says_nothing_about_its_pace(
     assert lines[0] == "study 25%: 1/4 runs, perceptron, 50 images, seed 0: done"
     assert lines[1] == "study 50%: 2/4 runs, perceptron, 50 images, seed 1: done"
     assert any("left" in line for line in lines[2:])
+
+
+def test_steps_are_named_and_the_one_under_way_is_not_done(clock: Clock) -> None:
+    screen, stream = plain()
+    with screen.steps("report") as show:
+        for done, step in enumerate(("loading", "calibration", "drawing")):
+            clock.now += 3
+            show(step, done, 2)
+        clock.now += 3
+        show("figures", 0, 4)
+        clock.now += 3
+        show("figures", 1, 4)
+    assert stream.getvalue().splitlines() == [
+        "report 0%: loading",
+        "report 33%: calibration, 12 s left",
+        "report 66%: drawing, 4 s left",
+        "figures 20%: 12 s left",
+        "figures 100%: in 3 s",
+    ]
+
+
+def test_a_report_says_what_it_is_doing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert inkling(*TRAIN_DIGITS, "--train-size", 100, "--epochs", 2, "--out", tmp_path / "run").returncode == 0
+    monkeypatch.setattr(progress, "PLAIN_SECONDS", 0.0)
+    said = inkling("report", tmp_path / "run").stderr
+    assert "report 0%: loading runs and images" in said
+    assert re.search(r"^report [1-9]\d?%: .+, .* left$", said, re.MULTILINE)
+    assert re.search(r"^report 100%: in ", said, re.MULTILINE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Annotated, Any
 
@@ -65,6 +66,10 @@ class Output:
     def watch(self, what: str) -> AbstractContextManager[Watcher]:
         """Show how far a task is, which a function of the library counts by calling (done, total)."""
         return self._screen.watch(what)
+
+    def steps(self, what: str) -> AbstractContextManager[Callable[[str, int, int], None]]:
+        """Show how far a task is, which a function of the library counts by calling (step, done, total)."""
+        return self._screen.steps(what)
 
 
 class _PlainTable(Table):

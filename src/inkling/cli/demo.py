@@ -31,7 +31,8 @@ def demo(
     output, plan = Output(quiet, json), demo_plan()
     splits = load_with_progress(plan.source, output)
     done = carry_out(plan, splits, out, 1, output, shlex.join(["inkling", *sys.argv[1:]]))
-    report = write_report(out)
+    with output.steps("report") as progress:
+        report = write_report(out, progress=progress)
     output.result(
         {**done.to_dict(), "report": str(report)},
         study_table(done),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
 from rich.console import Console
@@ -115,6 +115,27 @@ class ProgressScreen:
         """Show a task whose steps the library counts; nothing is shown until it does."""
         with self.meter(0, what) as meter:
             yield lambda done, total: meter.update(done, total=total)
+
+    @contextmanager
+    def steps(self, what: str) -> Iterator[Callable[[str, int, int], None]]:
+        """Show a task that the library tells step by step: (what is being done now, steps done, steps in all).
+
+        Where the number of steps changes, another task begins, which is named by its first step.
+        """
+        with ExitStack() as stack:
+            meter, in_all = stack.enter_context(self.meter(0, what)), 0
+
+            def show(step: str, done: int, total: int) -> None:
+                nonlocal meter, in_all
+                if in_all not in (0, total):
+                    stack.close()
+                    meter = stack.enter_context(self.meter(0, step))
+                in_all = total
+                # The step under way is not done: the end is one further, and comes with the end of the context.
+                meter.update(done, "" if step == meter.what else step, total + 1)
+
+            yield show
+            meter.update(in_all + 1)
 
     @contextmanager
     def _bars(self) -> Iterator[Progress]:

@@ -23,7 +23,8 @@ def report(
     from inkling.report.page import write_report
 
     output = Output(quiet, json)
-    path = write_report(folder, out, figures)
+    with output.steps("report") as progress:
+        path = write_report(folder, out, figures, progress)
     size = path.stat().st_size
     output.result(
         {"report": str(path), "bytes": size, "figures": None if figures is None else str(figures)},
