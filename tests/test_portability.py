@@ -243,4 +243,5 @@ def test_a_study_of_two_jobs(platform: Platform, tmp_path: Path) -> None:
     grid = ("--networks", "perceptron", "--train-sizes", "50,100", "--epochs", 2, "--seeds", 0)
     platform.inkling("study", "digits", *grid, "--jobs", 2, "--out", study, "--quiet")
     finished = [json.loads((run / "run.json").read_text())["finished"] for run in (study / "runs").iterdir()]
-    assert finished == [True, True]
+    assert len(finished) == 2
+    assert all(finished)
