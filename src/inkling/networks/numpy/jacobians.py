@@ -5,26 +5,23 @@ Training never builds these arrays: `Perceptron.gradients` has the three matrix 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inkling.errors import NetworkError
-from inkling.networks.checks import check_images
 from inkling.networks.numpy.equations import Array, affine, cross_entropy, sigmoid, softmax
 
-if TYPE_CHECKING:
-    from inkling.networks.numpy.perceptron import Perceptron
 
-
-def jacobians(network: Perceptron, image: NDArray[np.uint8]) -> dict[str, Array]:
-    """Return the six Jacobians of the network at one image.
+def jacobians(parameters: Mapping[str, Array], x: Array) -> dict[str, Array]:
+    """Return the six Jacobians at one image.
 
     Parameters
     ----------
-    network : Perceptron
-    image : ndarray of uint8, shape (H, W, C)
+    parameters : mapping of str to ndarray of float
+        "W1" (D, H), "b1" (1, H), "W2" (H, K) and "b2" (1, K).
+    x : ndarray of float, shape (1, D)
+        Pixels in 0..1.
 
     Returns
     -------
@@ -33,27 +30,26 @@ def jacobians(network: Perceptron, image: NDArray[np.uint8]) -> dict[str, Array]
         "da2_db2" (K, K), "da2_dW2" (K, H, K), "da2_df1" (K, H), "df1_da1" (H, H), "da1_db1" (H, H),
         "da1_dW1" (H, D, H).
     """
-    check_images(network, image[np.newaxis])
-    x = network.inputs(image[np.newaxis])
-    f1, _ = network.forward(x)
-    outputs, units = (np.eye(size, dtype=network.dtype) for size in (network.n_classes, network.hidden))
+    f1 = sigmoid(affine(x, parameters["W1"], parameters["b1"]))  # (1, H)
+    hidden, n_classes = parameters["W2"].shape
+    outputs, units = (np.eye(size, dtype=x.dtype) for size in (n_classes, hidden))
     return {
         "da2_db2": outputs.copy(),  # a2_k moves with b2_k alone
         "da2_dW2": np.einsum("h,kj->khj", f1[0], outputs),  # da2_k / dW2_hj = f1_h [j = k]
-        "da2_df1": network.parameters["W2"].T.copy(),  # da2_k / df1_h = W2_hk
+        "da2_df1": parameters["W2"].T.copy(),  # da2_k / df1_h = W2_hk
         "df1_da1": np.diag(f1[0] * (1 - f1[0])),  # s' = s (1 - s), unit by unit
         "da1_db1": units.copy(),
         "da1_dW1": np.einsum("d,hj->hdj", x[0], units),  # da1_h / dW1_dj = x_d [j = h]
     }
 
 
-def trace(network: Perceptron, image: NDArray[np.uint8], label: int) -> dict[str, Array]:
+def trace(parameters: Mapping[str, Array], x: Array, label: int) -> dict[str, Array]:
     """Return every intermediate of one image by name, forward and backward, in the order of the computation.
 
     Parameters
     ----------
-    network : Perceptron
-    image : ndarray of uint8, shape (H, W, C)
+    parameters, x
+        As `jacobians` takes them.
     label : int
         0..K-1.
 
@@ -67,18 +63,18 @@ def trace(network: Perceptron, image: NDArray[np.uint8], label: int) -> dict[str
     Raises
     ------
     NetworkError
-        If the image does not fit the network, or there is no such label.
+        If there is no such label.
     """
-    if not 0 <= label < network.n_classes:
-        raise NetworkError(f"a label must lie in 0..{network.n_classes - 1}, found {label}")
-    jacobian = jacobians(network, image)
-    x = network.inputs(image[np.newaxis])
-    w = network.parameters
+    w = parameters
+    n_classes = w["W2"].shape[1]
+    if not 0 <= label < n_classes:
+        raise NetworkError(f"a label must lie in 0..{n_classes - 1}, found {label}")
+    jacobian = jacobians(parameters, x)
     a1 = affine(x, w["W1"], w["b1"])
     f1 = sigmoid(a1)
     a2 = affine(f1, w["W2"], w["b2"])
     y_hat = softmax(a2)
-    one_hot = np.eye(network.n_classes, dtype=network.dtype)[[label]]
+    one_hot = np.eye(n_classes, dtype=x.dtype)[[label]]
     d_a2 = y_hat - one_hot  # (1, K)
     d_f1 = d_a2 @ jacobian["da2_df1"]  # (1, H)
     d_a1 = d_f1 @ jacobian["df1_da1"]  # (1, H)

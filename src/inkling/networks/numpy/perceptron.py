@@ -272,11 +272,16 @@ class Perceptron:
 
     def jacobians(self, image: NDArray[np.uint8]) -> dict[str, Array]:
         """Return the six Jacobians at one image (H, W, C): see `inkling.networks.numpy.jacobians.jacobians`."""
-        return jacobians(self, image)
+        return jacobians(self.parameters, self._one(image))
 
     def trace(self, image: NDArray[np.uint8], label: int) -> dict[str, Array]:
         """Return every intermediate of one image by name: see `inkling.networks.numpy.jacobians.trace`."""
-        return trace(self, image, label)
+        return trace(self.parameters, self._one(image), label)
+
+    def _one(self, image: NDArray[np.uint8]) -> Array:
+        """Return one image as x, (1, D)."""
+        check_images(self, image[np.newaxis])
+        return self.inputs(image[np.newaxis])
 
     # --- state -------------------------------------------------------------------------------------------------
 
