@@ -1,4 +1,4 @@
-"""Screenshots of the upper part of a report: on a desktop, light and dark, and on a phone.
+"""Screenshots of the upper part of a report, light and dark.
 
     python docs/make_screenshots.py REPORT [OUTDIR]
 
@@ -21,7 +21,7 @@ from selenium.webdriver.chrome.service import Service
 
 from inkling.report.page import write_report
 
-SHOTS = {"desktop": (1280, 1600, False), "desktop-dark": (1280, 1600, True), "phone": (390, 1460, False)}
+SHOTS = {"desktop": (1280, 1600, False), "desktop-dark": (1280, 1600, True)}
 """Name: width and height in CSS pixels, and whether the reader prefers dark pages."""
 LARGEST = 400_000
 """Bytes of a picture, at most."""
