@@ -10,7 +10,10 @@ from .diagnosis.deletion import deletion_test as deletion_test
 from .diagnosis.duplicates import find_duplicates as find_duplicates
 from .diagnosis.label_errors import find_label_errors as find_label_errors
 from .diagnosis.overfitting import diagnose_overfitting as diagnose_overfitting
+from .diagnosis.picture_explanation import explain_picture as explain_picture
 from .diagnosis.risk_coverage import risk_coverage as risk_coverage
+from .diagnosis.run_comparison import compare_runs as compare_runs
+from .diagnosis.run_evaluation import evaluate_runs as evaluate_runs
 from .errors import DataError as DataError
 from .errors import DownloadError as DownloadError
 from .errors import InklingError as InklingError
@@ -28,6 +31,7 @@ from .images.sources.registry import load_images as load_images
 from .networks.catalogue import build_network as build_network
 from .networks.catalogue import choose_network as choose_network
 from .networks.ensemble import Ensemble as Ensemble
+from .networks.numpy.gradcheck import check_gradients as check_gradients
 from .networks.numpy.optimizers import OptimizerSettings as OptimizerSettings
 from .networks.numpy.perceptron import Perceptron as Perceptron
 from .networks.protocols import Classifier as Classifier
@@ -39,6 +43,7 @@ from .networks.torch.network import TorchNetwork as TorchNetwork
 from .report.page import write_report as write_report
 from .runs.network_file import load_network as load_network
 from .runs.network_file import save_network as save_network
+from .runs.pictures import predict_pictures as predict_pictures
 from .runs.run import Run as Run
 from .studies.comparison import compare_networks as compare_networks
 from .studies.plan import StudyPlan as StudyPlan

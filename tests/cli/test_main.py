@@ -32,7 +32,7 @@ def test_short_options(command: str) -> None:
 
 
 def test_the_list_of_commands_is_cut_off_nowhere() -> None:
-    for words in ((),):
+    for words in ((), ("data",)):
         shown = inkling(*words, "--help").stdout
         assert "..." not in shown.partition("Commands:")[2], shown
 

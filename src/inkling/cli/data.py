@@ -52,7 +52,10 @@ def show(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Print shapes, class counts, pixel statistics, duplicates and the fingerprint."""
+    """Print shapes, class counts, pixel statistics and duplicates.
+
+    And the fingerprint, which the runs on these images keep.
+    """
     from inkling.cli.downloads import load_with_progress
     from inkling.diagnosis.duplicates import NEAR, find_duplicates
     from inkling.images.statistics import pixel_statistics
