@@ -90,3 +90,13 @@ def test_predictions_that_are_missing_or_damaged_are_computed(runs: list[Path], 
         values = last_json(inkling("evaluate", copy, "--json"))
         assert values["predictions"] == "computed"
         assert values["accuracy"] == expected["accuracy"]
+
+
+def test_every_class_that_is_misclassified_says_as_what(runs: list[Path]) -> None:
+    values = last_json(inkling("evaluate", runs[0], "--json"))
+    lines = inkling("evaluate", runs[0]).stdout.splitlines()
+    for place, (name, missed) in enumerate(values["misses"].items()):
+        row = next(line.split() for line in lines if line.split()[:1] == [name])
+        counts = [count for other, count in enumerate(values["confusion"][place]) if other != place]
+        assert row[2] == str(missed)
+        assert row[3:] == ([] if not missed else [row[3], f"({max(counts)})"])

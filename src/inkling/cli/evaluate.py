@@ -63,9 +63,12 @@ def evaluate(
 
 def _errors_per_class(evaluation: Evaluation) -> Table:
     rows = table("class", "images", "misclassified", "most often predicted as")
-    mistaken_for = {pair.label: f"{pair.predicted} ({pair.count})" for pair in reversed(evaluation.most_confused)}
-    for (name, missed), counts in zip(evaluation.misses.items(), evaluation.confusion, strict=True):
-        rows.add_row(name, f"{sum(counts):,}", f"{missed:,}", mistaken_for.get(name, ""))
+    names = list(evaluation.misses)
+    for place, (name, counts) in enumerate(zip(names, evaluation.confusion, strict=True)):
+        missed = evaluation.misses[name]
+        count, predicted = max((count, -other) for other, count in enumerate(counts) if other != place)
+        most_often = f"{names[-predicted]} ({count:,})" if missed else ""
+        rows.add_row(name, f"{sum(counts):,}", f"{missed:,}", most_often)
     rows.add_row("all", f"{evaluation.n:,}", f"{evaluation.n - evaluation.correct:,}", "")
     return rows
 
