@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from markupsafe import Markup
 
-from inkling.pages.glossary import TERMS, glossary_link, link_terms, linked_terms, markdown
+from inkling.pages.glossary import TERMS, glossary_link, link_once, link_terms, linked_terms, markdown
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -39,3 +39,14 @@ def test_longer_terms_are_linked_before_their_parts() -> None:
 def test_an_unknown_term_is_an_error() -> None:
     with pytest.raises(KeyError):
         glossary_link("no such term")
+
+
+def test_a_term_is_linked_once_in_a_section() -> None:
+    html = f"<p>{glossary_link('ece')} &lt;</p><p>{glossary_link('ece', 'ECE')} {glossary_link('logits')}</p>"
+    assert link_once(html) == (
+        '<p><a class="term" href="#term-ece">expected calibration error (ECE)</a> &lt;</p>'
+        '<p>ECE <a class="term" href="#term-logits">logits</a></p>'
+    )
+    seen = {"ece"}
+    assert "term-ece" not in link_once(html, seen)
+    assert seen == {"ece", "logits"}

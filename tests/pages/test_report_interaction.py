@@ -363,6 +363,44 @@ def test_of_many_classes_the_highest_and_the_lowest_weights_are_shown() -> None:
     assert [w for _, w in pairs] == pytest.approx(weights[1][[k for k, _ in pairs]], abs=0.005)
 
 
+# --- terms ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_term_explains_itself_to_pointer_and_keyboard(browser: Any) -> None:
+    link = browser.find_element("css selector", "#calibration figcaption a.term")
+    tip = browser.find_element("css selector", "[role=tooltip]")
+    entry = browser.find_element("css selector", f"[id={link.get_attribute('href').split('#')[1]}] + dd")
+    definition = entry.get_attribute("textContent")
+    assert not tip.is_displayed()
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", link)
+    ActionChains(browser).move_to_element(link).perform()
+    assert tip.is_displayed()
+    assert tip.get_attribute("textContent") == definition
+    assert link.get_attribute("aria-describedby") == tip.get_attribute("id")
+    ActionChains(browser).move_to_element(tip).perform()
+    assert tip.is_displayed(), "what appears can be pointed at"
+    ActionChains(browser).send_keys(Keys.ESCAPE).perform()
+    assert not tip.is_displayed()
+    assert link.get_attribute("aria-describedby") is None
+    browser.execute_script("document.querySelector('nav li:last-child a').focus()")
+    ActionChains(browser).send_keys(Keys.TAB).send_keys(Keys.TAB).perform()
+    focused = browser.switch_to.active_element
+    while "term" not in (focused.get_attribute("class") or ""):
+        focused.send_keys(Keys.TAB)
+        focused = browser.switch_to.active_element
+    assert tip.is_displayed()
+    assert focused.get_attribute("aria-describedby") == tip.get_attribute("id")
+    focused.send_keys(Keys.TAB)
+    assert focused.get_attribute("aria-describedby") is None
+
+
+def test_a_term_leads_to_its_entry(browser: Any) -> None:
+    link = browser.find_element("css selector", "header a.term")
+    link.click()
+    entry = browser.find_element("css selector", "dt:target")
+    assert browser.execute_script("return arguments[0].getBoundingClientRect().top < innerHeight", entry)
+
+
 # --- safety --------------------------------------------------------------------------------------------------------
 
 

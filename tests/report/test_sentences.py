@@ -164,6 +164,11 @@ def test_more_images_says_what_the_sizes_can_tell() -> None:
     for effects, curves, title in (
         ({"a": helped}, {}, "More training images improve the a"),
         ({"a": helped, "b": same}, {}, "More training images improve the a and do not significantly change the b"),
+        (
+            {"a": helped, "b": same, "c": helped},
+            {},
+            "More training images improve the a and the c and do not significantly change the b",
+        ),
         ({"a": harmed}, {}, "More training images worsen the a"),
         ({}, {"a": curve}, "Twice the training images would lower the a's error by 29% (predicted)"),
     ):

@@ -61,7 +61,7 @@ class AttributionDisplay(Display):
         captions: Sequence[Sequence[str]] = (),
         limit: float | None = None,
     ) -> AttributionDisplay:
-        """Make the display from images and `networks.attribution.attribute` of them; `limit` can be shared."""
+        """Make the display from images and `diagnosis.attribution.maps.attribute` of them; `limit` can be shared."""
         lines = tuple(tuple(shorten(line, 18) for line in of) for of in captions)
         return cls(pictures, maps, lines, weight_limit([maps]) if limit is None else limit)
 

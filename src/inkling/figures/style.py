@@ -1,6 +1,6 @@
 """The look that all figures share: colours safe for colour-blind readers, quiet axes, and sizes in points.
 
-Every colour here has a counterpart for dark pages; `views.svg` writes the colour as a CSS variable, so that one
+Every colour here has a counterpart for dark pages; `figures.svg` writes the colour as a CSS variable, so that one
 picture serves both.
 """
 
@@ -35,7 +35,7 @@ TEXT = 10.5
 
 
 def _text_on(colour: str, level: int) -> str:
-    """Near-black or near-white, whichever reads better; its last digit tells the levels apart for `views.svg`."""
+    """Near-black or near-white, whichever reads better; its last digit tells the levels apart for `figures.svg`."""
     red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour))
     bright = 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18
     return f"#10101{level}" if bright else f"#fdfdf{level}"

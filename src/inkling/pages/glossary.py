@@ -322,6 +322,27 @@ def link_terms(text: str) -> Markup:
     return Markup("").join([*parts, escape(text[end:])])
 
 
+def link_once(html: str, seen: set[str] | None = None) -> Markup:
+    """Return HTML whose terms are links at their first mention only, so that links do not drown the text.
+
+    Parameters
+    ----------
+    html : str
+        Made of escaped parts, as by a template.
+    seen : set of str, optional
+        Anchors that were linked before; gets those that are.
+    """
+    linked = set() if seen is None else seen
+
+    def unlink(match: re.Match[str]) -> str:
+        if match[1] in linked:
+            return match[2]
+        linked.add(match[1])
+        return match[0]
+
+    return Markup(re.sub(r'<a class="term" href="#term-([\w-]+)">(.*?)</a>', unlink, html))  # noqa: S704
+
+
 def linked_terms(pages: Iterable[str]) -> tuple[Term, ...]:
     """Return the terms that pieces of HTML link to, by name."""
     keys = {key for page in pages for key in re.findall(r'class="term" href="#term-([\w-]+)"', page)}

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from inkling.figures.display import KINDS, figure_bytes
 from inkling.figures.style import variables
-from inkling.pages.glossary import link_terms, linked_terms
+from inkling.pages.glossary import link_once, link_terms, linked_terms
 from inkling.pages.templating import environment
 from inkling.report.drawing import Drawing, file_name
 from inkling.report.gather import Report, ReportProgress, gather
@@ -73,10 +72,13 @@ def _page(report: Report, drawing: Drawing) -> str:
         content = report[section.id]
         values = section.draw(content, report.evidence, drawing) if section.draw else {}
         html = templates.get_template(section.template).render(content=content, evidence=report.evidence, **values)
-        # Made by a template, which escapes every value.
-        rendered.append((section, Markup(html)))  # noqa: S704
+        rendered.append((section, link_once(html)))
     # A break after "p <" would leave the number alone on a line.
-    lines = [(question, link_terms(answer.replace("p < ", "p\u00a0<\u00a0"))) for question, answer in answers(report)]
+    linked: set[str] = set()
+    lines = [
+        (question, link_once(link_terms(answer.replace("p < ", "p\u00a0<\u00a0")), linked))
+        for question, answer in answers(report)
+    ]
     return templates.get_template("report.html.j2").render(
         evidence=report.evidence,
         headline=headline(report.evidence),

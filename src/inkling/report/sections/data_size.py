@@ -30,8 +30,10 @@ def data_size_title(content: DataSize) -> str:
     falls = [f"the {name}'s error by {max(0.0, curve.fall):.0%}" for name, curve in content.learning_curves.items()]
     if falls:
         return f"Twice the training images would lower {and_list(falls)} (predicted)"
-    changes = [f"{_changed(effect)} the {name}" for name, effect in content.size_effects.items()]
-    return f"More training images {and_list(changes)}"
+    changes: dict[str, list[str]] = {}
+    for name, effect in content.size_effects.items():
+        changes.setdefault(_changed(effect), []).append(f"the {name}")
+    return f"More training images {and_list([f'{change} {and_list(names)}' for change, names in changes.items()])}"
 
 
 def _changed(effect: DataSizeEffect) -> str:
