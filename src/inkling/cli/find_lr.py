@@ -56,15 +56,15 @@ def find_lr(
     )
     fresh = build_network(network, splits.train.image_shape, splits.train.n_classes, seed, device)
     with output.watch("range test") as progress:
-        found = learning_rate_range(fresh, splits.train, settings, lowest, highest, steps, progress)
+        rates = learning_rate_range(fresh, splits.train, settings, lowest, highest, steps, progress)
     output.note(*chosen.notes, *notes)
     plot = out or Path(f"{splits.name}-{network}-learning-rates.png")
     optimizer = settings.optimizer.name
-    save_learning_rates(found, plot, f"{network} on {splits.name}, {optimizer}, batches of {settings.batch_size}")
-    diverged = "" if found.diverged_at is None else f", and diverges at {found.diverged_at:.2g}"
+    save_learning_rates(rates, plot, f"{network} on {splits.name}, {optimizer}, batches of {settings.batch_size}")
+    diverged = "" if rates.diverged_at is None else f", and diverges at {rates.diverged_at:.2g}"
     output.result(
         {
-            **found.to_dict(),
+            **rates.to_dict(),
             "network": network,
             **chosen.to_dict(),
             "recipe": recipe,
@@ -72,9 +72,9 @@ def find_lr(
             "plot": str(plot),
             "notes": list(notes),
         },
-        f"try --learning-rate {found.suggestion:.2g}: there the loss falls fastest; "
-        f"it is lowest at {found.lowest_loss_at:.2g}{diverged}",
-        f"{len(found.rates)} steps of {optimizer} with batches of {settings.batch_size}; the recipe {recipe} has "
+        f"try --learning-rate {rates.suggestion:.2g}: there the loss falls fastest; "
+        f"it is lowest at {rates.lowest_loss_at:.2g}{diverged}",
+        f"{len(rates.rates)} steps of {optimizer} with batches of {settings.batch_size}; the recipe {recipe} has "
         f"{settings.schedule.learning_rate:g}",
         f"The plot is {plot}",
     )
