@@ -40,6 +40,9 @@ def write_report(
         If the folder holds no finished run, is damaged, or a file cannot be written.
     """
     path = Path(folder) / "report.html" if out is None else Path(out)
+    if figures is not None:
+        # Before the work, which can take minutes.
+        _make_folder(Path(figures))
     report = gather(folder, progress)
     drawing = Drawing()
     write_atomically(path, _page(report, drawing))
@@ -101,11 +104,14 @@ def _pictures(report: Report) -> dict[str, Figure]:
     return {file_name(name): figure for name, figure in figures.items()}
 
 
-def _write_figures(figures: dict[str, Figure], folder: Path, progress: ReportProgress | None) -> None:
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(folder, error) from None
+
+
+def _write_figures(figures: dict[str, Figure], folder: Path, progress: ReportProgress | None) -> None:
     for done, (name, figure) in enumerate(figures.items()):
         if progress:
             progress("figures", done, len(figures))
