@@ -302,11 +302,11 @@ def test_test_labels_in_doubt_are_those_the_network_finds_least_probable(study: 
              if f"-{report.evidence.chosen.train_size}-" in str(path)]  # fmt: skip
     mean = np.mean([of.probabilities for of in found], axis=0)
     own = mean[np.arange(360), test.labels]
-    scores = [suspect.found.score for suspect in doubted.suspects]
+    scores = [suspect.error.score for suspect in doubted.suspects]
     assert scores == pytest.approx(np.sort(own)[: len(scores)], abs=1e-6)
     for suspect in doubted.suspects:
-        assert suspect.found.flagged or suspect.found.suggested_probability > suspect.found.score
-        np.testing.assert_array_equal(suspect.picture, test.images[suspect.found.index])
+        assert suspect.error.flagged or suspect.error.suggested_probability > suspect.error.score
+        np.testing.assert_array_equal(suspect.picture, test.images[suspect.error.index])
 
 
 def test_without_cleanlab_the_page_says_what_to_install(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:

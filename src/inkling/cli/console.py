@@ -82,7 +82,7 @@ class _PlainTable(Table):
 
 def table(*headings: str) -> Table:
     """Return a quiet table: numbers to the right, but for the first column."""
-    made = _PlainTable(box=None, pad_edge=False, header_style="bold")
+    plain = _PlainTable(box=None, pad_edge=False, header_style="bold")
     for position, heading in enumerate(headings):
-        made.add_column(heading, justify="left" if position == 0 else "right")
-    return made
+        plain.add_column(heading, justify="left" if position == 0 else "right")
+    return plain

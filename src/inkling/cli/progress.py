@@ -75,9 +75,9 @@ class Watcher(Protocol):
 
 def duration(seconds: float) -> str:
     """Return a duration in words: "8 s", "3 min", "2 h 5 min"."""
-    whole = round(seconds)
-    if whole < 90:
-        return f"{whole} s"
+    rounded = round(seconds)
+    if rounded < 90:
+        return f"{rounded} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 

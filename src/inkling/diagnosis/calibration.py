@@ -131,8 +131,8 @@ def measure_calibration(
     check_predictions(labels, probabilities)
     n = len(labels)
     filled = reliability_bins(labels, probabilities, bins, adaptive)
-    sizes = np.array([one.n for one in filled])
-    confidences = np.array([one.confidence for one in filled])
+    sizes = np.array([each.n for each in filled])
+    confidences = np.array([each.confidence for each in filled])
     # Seeded, so that the same predictions always get the same numbers.
     drawn = np.random.default_rng(0).binomial(sizes, np.minimum(confidences, 1), (DRAWS, len(filled)))
     ece_drawn = np.abs(drawn - sizes * confidences).sum(axis=1) / n

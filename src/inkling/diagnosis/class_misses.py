@@ -56,12 +56,12 @@ def hardest_class(misses: Sequence[ClassMisses]) -> ClassMisses | None:
     A class stands out that has `FEWEST_IMAGES` images or more, and whose error rate would still be the highest with
     one mistake fewer: what rests on a single image is a tie.
     """
-    present = [one for one in misses if one.images]
+    present = [each for each in misses if each.images]
     if len(present) < 2:
         return None
-    worst = max(present, key=lambda one: one.error_rate)
+    worst = max(present, key=lambda each: each.error_rate)
     with_one_fewer = (worst.mean - 1) / worst.images
-    others = max(one.error_rate for one in present if one is not worst)
+    others = max(each.error_rate for each in present if each is not worst)
     return worst if worst.images >= FEWEST_IMAGES and with_one_fewer > others else None
 
 

@@ -52,11 +52,11 @@ class EarlyStopping:
             if self.seconds_saved is None
             else f"{self.seconds_saved:.0%} of the training time"
         )
-        whole = percent(self.whole_kept_accuracy, self.n_validation)
+        at_the_end = percent(self.whole_kept_accuracy, self.n_validation)
         lost = (
             "the whole run kept the same epoch"
             if self.kept_epoch == self.whole_kept_epoch
-            else f"the whole run kept {whole} (epoch {self.whole_kept_epoch})"
+            else f"the whole run kept {at_the_end} (epoch {self.whole_kept_epoch})"
         )
         return (
             f"Stopping when validation accuracy had not improved for {waiting} would have kept "
@@ -93,7 +93,7 @@ def stopped_early(history: Sequence[Mapping[str, Any]], patience: int, n_validat
         )
     scores = epoch_scores(history)
     kept, stopped_at = select_epoch(scores, patience)
-    whole, _ = select_epoch(scores)
+    unstopped, _ = select_epoch(scores)
     saved = None
     if all("train_seconds" in epoch for epoch in history):
         seconds = [float(epoch["train_seconds"]) for epoch in history]
@@ -104,8 +104,8 @@ def stopped_early(history: Sequence[Mapping[str, Any]], patience: int, n_validat
         stopped_at=stopped_at,
         kept_epoch=kept.epoch,
         kept_accuracy=kept.accuracy,
-        whole_kept_epoch=whole.epoch,
-        whole_kept_accuracy=whole.accuracy,
+        whole_kept_epoch=unstopped.epoch,
+        whole_kept_accuracy=unstopped.accuracy,
         seconds_saved=saved,
         n_validation=n_validation,
     )

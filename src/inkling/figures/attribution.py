@@ -62,7 +62,7 @@ class AttributionDisplay(Display):
         limit: float | None = None,
     ) -> AttributionDisplay:
         """Make the display from images and `diagnosis.attribution.maps.attribute` of them; `limit` can be shared."""
-        lines = tuple(tuple(shorten(line, 18) for line in of) for of in captions)
+        lines = tuple(tuple(shorten(line, 18) for line in caption) for caption in captions)
         return cls(pictures, maps, lines, weight_limit([maps]) if limit is None else limit)
 
     @property

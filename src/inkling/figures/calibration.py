@@ -7,12 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from inkling.diagnosis.calibration import Calibration, CalibrationDiagnosis
 from inkling.diagnosis.risk_coverage import RiskCoverage, SelectivePoint
 from inkling.figures.display import Display
-from inkling.figures.style import INK, MUTED, NETWORK_COLOURS, RULE, TEXT, figure_of, new_axes, style_axes
+from inkling.figures.style import (
+    INK,
+    MUTED,
+    NETWORK_COLOURS,
+    RULE,
+    TEXT,
+    figure_of,
+    logarithmic_axis,
+    new_axes,
+    style_axes,
+)
 
 
 @dataclass(frozen=True)
@@ -36,9 +46,9 @@ class ReliabilityDisplay(Display):
     colour: str = NETWORK_COLOURS[0]
 
     @classmethod
-    def from_diagnosis(cls, found: CalibrationDiagnosis, colour: str = NETWORK_COLOURS[0]) -> ReliabilityDisplay:
+    def from_diagnosis(cls, diagnosis: CalibrationDiagnosis, colour: str = NETWORK_COLOURS[0]) -> ReliabilityDisplay:
         """Make the display from `diagnosis.calibration.diagnose_calibration`."""
-        return cls(found.before, found.after, found.temperature, colour)
+        return cls(diagnosis.before, diagnosis.after, diagnosis.temperature, colour)
 
     def plot(self, ax: Axes | None = None, title: str = "") -> Figure:
         """Draw, into `ax` or a new figure."""
@@ -65,12 +75,12 @@ class ReliabilityDisplay(Display):
         self._draw(ax, self.before, self.colour, self.colour)
         return figure_of(ax)
 
-    def _draw(self, ax: Axes, found: Calibration, colour: str, face: str) -> None:
-        for of in found.bins:
-            ends = (of.accuracy_interval.low, of.accuracy_interval.high)
-            ax.plot([of.confidence] * 2, ends, color=colour, linewidth=1.0, zorder=3)
-        x, y = [of.confidence for of in found.bins], [of.accuracy for of in found.bins]
-        areas = [18 + 130 * of.n / found.n for of in found.bins]
+    def _draw(self, ax: Axes, calibration: Calibration, colour: str, face: str) -> None:
+        for point in calibration.bins:
+            ends = (point.accuracy_interval.low, point.accuracy_interval.high)
+            ax.plot([point.confidence] * 2, ends, color=colour, linewidth=1.0, zorder=3)
+        x, y = [point.confidence for point in calibration.bins], [point.accuracy for point in calibration.bins]
+        areas = [18 + 130 * point.n / calibration.n for point in calibration.bins]
         ax.scatter(x, y, areas, facecolors=face, edgecolors=colour, linewidths=1.1, zorder=4, clip_on=False)
 
 
@@ -80,33 +90,33 @@ class CoverageDisplay(Display):
 
     Attributes
     ----------
-    found : RiskCoverage
+    curve : RiskCoverage
     colour : str
     """
 
-    found: RiskCoverage
+    curve: RiskCoverage
     colour: str = NETWORK_COLOURS[0]
 
     @classmethod
-    def from_risk_coverage(cls, found: RiskCoverage, colour: str = NETWORK_COLOURS[0]) -> CoverageDisplay:
+    def from_risk_coverage(cls, curve: RiskCoverage, colour: str = NETWORK_COLOURS[0]) -> CoverageDisplay:
         """Make the display from `diagnosis.risk_coverage.risk_coverage`."""
-        return cls(found, colour)
+        return cls(curve, colour)
 
     @property
     def limits(self) -> tuple[float, float]:
-        """Lowest and highest error worth an axis; an error of 0, which has no logarithm, lies at the lower one."""
-        positive = [one.error for one in self._drawn if one.error > 0] or [1 / self.found.n]
+        """Lowest and highest error worth an axis; an error of 0, which has no logarithm, lies at the lower point."""
+        positive = [point.error for point in self._drawn if point.error > 0] or [1 / self.curve.n]
         return 0.6 * min(positive), min(1.0, 1.5 * max(positive))
 
     @property
     def reach(self) -> float:
         """Largest fraction rejected worth an axis: half, or less where at most one mistake is left before."""
-        few = [one.rejected for one in self.found.points if one.error * one.kept < 1.5]
+        few = [point.rejected for point in self.curve.points if point.error * point.kept < 1.5]
         return min([0.5, *(max(0.12, rejected + 0.02) for rejected in few)])
 
     @property
     def _drawn(self) -> list[SelectivePoint]:
-        return [one for one in self.found.points if one.rejected <= self.reach]
+        return [point for point in self.curve.points if point.rejected <= self.reach]
 
     def plot(
         self,
@@ -130,27 +140,22 @@ class CoverageDisplay(Display):
         ax = new_axes(360, 270) if ax is None else ax
         low, high = limits or self.limits
         style_axes(ax, "rejected, % of images, the least confident first", "error, % of those kept (log scale)", title)
-        ax.set_yscale("log")
-        ax.set(xlim=(0, reach or self.reach), ylim=(low, high))
+        logarithmic_axis(ax, low, high, percent=True)
+        ax.set_xlim(0, reach or self.reach)
         ax.xaxis.set_major_formatter(PercentFormatter(1, 0))
-        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 400 else (1,)))
-        ax.yaxis.set_minor_locator(NullLocator())
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:g}%"))
-        ax.grid(axis="y", color=RULE, linewidth=0.6)
-        ax.set_axisbelow(True)
         drawn = self._drawn
-        x = [one.rejected for one in drawn]
-        below = [max(low, one.error_interval.low) for one in drawn]
-        above = [min(high, one.error_interval.high) for one in drawn]
+        x = [point.rejected for point in drawn]
+        below = [max(low, point.error_interval.low) for point in drawn]
+        above = [min(high, point.error_interval.high) for point in drawn]
         ax.fill_between(x, below, above, color=self.colour, alpha=0.18, linewidth=0)
-        ax.plot(x, [max(low, one.error) for one in drawn], color=self.colour, linewidth=1.9, zorder=3)
+        ax.plot(x, [max(low, point.error) for point in drawn], color=self.colour, linewidth=1.9, zorder=3)
         for rejected, place in ((0.0, (8, 4)), (0.1, (8, 6))):
-            one = self.found.at(rejected)
-            y = max(low, one.error)
-            ax.plot([one.rejected], [y], "o", color=self.colour, markersize=5, zorder=4, clip_on=False)
+            point = self.curve.at(rejected)
+            y = max(low, point.error)
+            ax.plot([point.rejected], [y], "o", color=self.colour, markersize=5, zorder=4, clip_on=False)
             words = "all images" if not rejected else "a tenth rejected"
             ax.annotate(
-                f"{words}: {100 * one.error:.3g}%", (one.rejected, y), place, textcoords="offset points", color=INK,
-                fontsize=TEXT - 0.5, ha="right" if one.rejected > 0.6 * ax.get_xlim()[1] else "left",
+                f"{words}: {100 * point.error:.3g}%", (point.rejected, y), place, textcoords="offset points", color=INK,
+                fontsize=TEXT - 0.5, ha="right" if point.rejected > 0.6 * ax.get_xlim()[1] else "left",
             )  # fmt: skip
         return figure_of(ax)

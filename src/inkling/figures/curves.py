@@ -9,11 +9,11 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from inkling.figures.display import Display
-from inkling.figures.style import INK, MUTED, NETWORK_COLOURS, RULE, TEXT, figure_of, new_axes, style_axes
+from inkling.figures.style import INK, MUTED, NETWORK_COLOURS, TEXT, figure_of, logarithmic_axis, new_axes, style_axes
 
 Measure = Literal["error", "loss"]
 
@@ -58,12 +58,12 @@ class LearningCurvesDisplay(Display):
     ) -> LearningCurvesDisplay:
         """Make the display from `Run.history()` of one or more seeds, the one to be drawn thick first."""
 
-        def of(split: str) -> tuple[tuple[float, ...], ...]:
+        def curves(split: str) -> tuple[tuple[float, ...], ...]:
             if measure == "loss":
                 return tuple(tuple(epoch[f"{split}_loss"] for epoch in history) for history in histories)
             return tuple(tuple(1 - epoch[f"{split}_accuracy"] for epoch in history) for history in histories)
 
-        return cls(of("train"), of("validation"), measure, marked_epoch, mark, colour)
+        return cls(curves("train"), curves("validation"), measure, marked_epoch, mark, colour)
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -98,17 +98,9 @@ class LearningCurvesDisplay(Display):
         low, high = limits or self.limits
         unit = "error, % of images (log scale)" if self.measure == "error" else "loss, nats per image (log scale)"
         style_axes(ax, "epoch", unit, title)
-        ax.set_yscale("log")
-        ax.set_ylim(low, high)
+        logarithmic_axis(ax, low, high, percent=self.measure == "error")
         ax.set_xlim(1, max(self.epochs, epochs, 2))
         ax.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
-        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 400 else (1,)))
-        ax.yaxis.set_minor_locator(NullLocator())
-        percent = self.measure == "error"
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:g}%" if percent else f"{y:g}"))
-        ax.yaxis.set_minor_formatter(NullFormatter())
-        ax.grid(axis="y", color=RULE, linewidth=0.6)
-        ax.set_axisbelow(True)
         for curves, dash in ((self.training, "-"), (self.validation, (0, (3.5, 1.8)))):
             for place, curve in enumerate(curves):
                 width = 1.9 if place == 0 else 0.6
@@ -158,8 +150,8 @@ class LearningCurvesDisplay(Display):
 
         def height(values: Sequence[float]) -> NDArray[np.float64]:
             """Part of the axis, 0 at its lower end."""
-            found: NDArray[np.float64] = np.log(np.maximum(values, bottom) / bottom) / np.log(top / bottom)
-            return found
+            part: NDArray[np.float64] = np.log(np.maximum(values, bottom) / bottom) / np.log(top / bottom)
+            return part
 
         low, high = sorted(float(height([y])[0]) + sign * part for part in _WORDS)
         if low < 0 or high > 1:

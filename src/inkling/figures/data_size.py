@@ -12,7 +12,16 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from inkling.diagnosis.data_size import LearningCurve
 from inkling.figures.display import Display
-from inkling.figures.style import INK, RULE, TEXT, figure_of, network_colour, new_axes, shorten, style_axes
+from inkling.figures.style import (
+    INK,
+    TEXT,
+    figure_of,
+    logarithmic_axis,
+    network_colour,
+    new_axes,
+    shorten,
+    style_axes,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,13 +69,10 @@ class LearningCurveBySizeDisplay(Display):
         for curve, name, colour in zip(self.curves, self.names, self.colours, strict=True):
             self._draw(ax, curve, name, colour, reach or 2 * curve.sizes[-1])
         low, high = ax.get_ylim()
-        for axis, span in ((ax.xaxis, 10), (ax.yaxis, high / low)):
-            axis.set_major_locator(LogLocator(subs=(1, 2, 5) if span < 400 else (1,)))
-            axis.set_minor_locator(NullLocator())
+        logarithmic_axis(ax, low, high, percent=True)
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_minor_locator(NullLocator())
         ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:g}%"))
-        ax.grid(axis="y", color=RULE, linewidth=0.6)
-        ax.set_axisbelow(True)
         return figure_of(ax)
 
     def _draw(self, ax: Axes, curve: LearningCurve, name: str, colour: str, reach: int) -> None:

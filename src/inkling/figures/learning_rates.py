@@ -19,31 +19,31 @@ from inkling.training.learning_rate_range import LearningRateRange
 class LearningRateDisplay(Display):
     """A learning-rate range test: each step's loss thin, its smoothed course thick, the suggestion marked."""
 
-    found: LearningRateRange
+    result: LearningRateRange
 
     @classmethod
-    def from_range(cls, found: LearningRateRange) -> LearningRateDisplay:
+    def from_range(cls, result: LearningRateRange) -> LearningRateDisplay:
         """Make the display of a range test."""
-        return cls(found)
+        return cls(result)
 
     def plot(self, ax: Axes | None = None, title: str = "") -> Figure:
         """Draw, into `ax` or a new figure."""
         ax = new_axes(560, 340) if ax is None else ax
-        found = self.found
+        result = self.result
         style_axes(ax, "learning rate (log scale)", "loss of a mini-batch, nats", title)
         ax.set_xscale("log")
         ax.xaxis.set_minor_locator(NullLocator())
-        ax.set_ylim(0, 1.25 * max(found.smoothed[: found.rates.index(found.lowest_loss_at) + 1]))
-        ax.set_xlim(found.rates[0], found.rates[-1])
+        ax.set_ylim(0, 1.25 * max(result.smoothed[: result.rates.index(result.lowest_loss_at) + 1]))
+        ax.set_xlim(result.rates[0], result.rates[-1])
         ax.grid(axis="y", color=RULE, linewidth=0.6)
         ax.set_axisbelow(True)
-        ax.plot(found.rates, found.losses, color=MUTED, linewidth=0.5)
-        ax.plot(found.rates, found.smoothed, color=network_colour(0), linewidth=1.9)
+        ax.plot(result.rates, result.losses, color=MUTED, linewidth=0.5)
+        ax.plot(result.rates, result.smoothed, color=network_colour(0), linewidth=1.9)
         for rate, words, place, side in (
-            (found.suggestion, "falls fastest", (8, 6), "left"),
-            (found.lowest_loss_at, "lowest", (-6, -16), "right"),
+            (result.suggestion, "falls fastest", (8, 6), "left"),
+            (result.lowest_loss_at, "lowest", (-6, -16), "right"),
         ):
-            loss = found.smoothed[found.rates.index(rate)]
+            loss = result.smoothed[result.rates.index(rate)]
             ax.plot([rate], [loss], "o", color=network_colour(0), markersize=5, zorder=4)
             ax.annotate(
                 f"{words} at {rate:.2g}", (rate, loss), place, textcoords="offset points", color=INK, fontsize=TEXT,
@@ -52,7 +52,7 @@ class LearningRateDisplay(Display):
         return figure_of(ax)
 
 
-def save_learning_rates(found: LearningRateRange, path: Path, title: str) -> None:
+def save_learning_rates(result: LearningRateRange, path: Path, title: str) -> None:
     """Write the figure of a range test as PNG.
 
     Raises
@@ -60,4 +60,4 @@ def save_learning_rates(found: LearningRateRange, path: Path, title: str) -> Non
     RunError
         If the file cannot be written; nothing is then left of it.
     """
-    write_atomically(path, figure_bytes(LearningRateDisplay.from_range(found).plot(title=title), "png"))
+    write_atomically(path, figure_bytes(LearningRateDisplay.from_range(result).plot(title=title), "png"))

@@ -157,9 +157,9 @@ class ContactSheetDisplay(Display):
     @classmethod
     def from_dataset(cls, dataset: ImageDataset, columns: int = 16) -> ContactSheetDisplay:
         """Take up to `columns` images of each class."""
-        found = tuple(np.flatnonzero(dataset.labels == k)[:columns] for k in range(dataset.n_classes))
+        firsts = [np.flatnonzero(dataset.labels == k)[:columns] for k in range(dataset.n_classes)]
         labels = tuple(f"{shorten(name)}  {count:,}" for name, count in dataset.class_counts.items())
-        return cls(tuple(np.asarray(dataset.images[indices]) for indices in found), labels)
+        return cls(tuple(np.asarray(dataset.images[indices]) for indices in firsts), labels)
 
     def plot(self, ax: Axes | None = None, title: str = "") -> Figure:
         """Draw, into `ax` or a new figure."""
@@ -245,21 +245,23 @@ class MistakesDisplay(Display):
     @classmethod
     def from_mistakes(cls, mistakes: Sequence[Mistake], dataset: ImageDataset) -> MistakesDisplay:
         """Make the display from `diagnosis.mistakes.worst_mistakes` and the split that was evaluated."""
-        return cls.from_pictures([(of, dataset.images[of.index]) for of in mistakes], dataset.class_names)
+        return cls.from_pictures(
+            [(mistake, dataset.images[mistake.index]) for mistake in mistakes], dataset.class_names
+        )
 
     @classmethod
     def from_pictures(
-        cls, found: Sequence[tuple[Mistake, NDArray[np.uint8]]], class_names: Sequence[str]
+        cls, pictured: Sequence[tuple[Mistake, NDArray[np.uint8]]], class_names: Sequence[str]
     ) -> MistakesDisplay:
         """Make the display from mistakes, one or more, each with its image, uint8 (H, W, C)."""
         captions = (
             (
-                f"true {shorten(class_names[of.label], 14)}",
-                f"{shorten(class_names[of.predicted], 14)} {of.probability:.1%}",
+                f"true {shorten(class_names[mistake.label], 14)}",
+                f"{shorten(class_names[mistake.predicted], 14)} {mistake.probability:.1%}",
             )
-            for of, _ in found
+            for mistake, _ in pictured
         )
-        return cls(np.stack([picture for _, picture in found]), tuple(captions))
+        return cls(np.stack([picture for _, picture in pictured]), tuple(captions))
 
     def plot(self, ax: Axes | None = None, title: str = "", columns: int = 8) -> Figure:
         """Draw, into `ax` or a new figure."""

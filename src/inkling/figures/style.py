@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 INK, MUTED, RULE = "#1b1b1b", "#5a5a5a", "#d9d9d9"
 DARK_INK, DARK_MUTED, DARK_RULE = "#e8e6e3", "#aaa7a2", "#3b3b3b"
@@ -98,6 +99,17 @@ def style_axes(ax: Axes, x_label: str = "", y_label: str = "", title: str = "") 
             title, loc="left", color=INK, fontsize=TEXT + 1.5, fontweight="bold", pad=26 if y_label else 8,
             parse_math=False,
         )  # fmt: skip
+
+
+def logarithmic_axis(ax: Axes, low: float, high: float, percent: bool = False) -> None:
+    """Make the vertical axis logarithmic from `low` to `high`, with few marks; `percent` writes fractions so."""
+    ax.set_yscale("log")
+    ax.set_ylim(low, high)
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 400 else (1,)))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:g}%" if percent else f"{y:g}"))
+    ax.grid(axis="y", color=RULE, linewidth=0.6)
+    ax.set_axisbelow(True)
 
 
 def shorten(name: str, length: int = 24) -> str:

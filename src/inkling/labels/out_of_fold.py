@@ -58,20 +58,20 @@ def out_of_fold(
         If a class has a single image: no other can teach it.
     NetworkError, TrainingError
     """
-    whole = splits.train
-    if not 2 <= folds <= len(whole):
-        raise SettingsError([f"folds must lie in 2..{len(whole):,}, the number of images, found {folds}"])
-    single = [name for name, count in whole.class_counts.items() if count == 1]
+    training = splits.train
+    if not 2 <= folds <= len(training):
+        raise SettingsError([f"folds must lie in 2..{len(training):,}, the number of images, found {folds}"])
+    single = [name for name, count in training.class_counts.items() if count == 1]
     if single:
         raise DataError(f"class '{single[0]}' has one image among those to judge: it needs two at least")
-    probabilities = np.empty((len(whole), whole.n_classes), np.float32)
+    probabilities = np.empty((len(training), training.n_classes), np.float32)
     # A slice of this order holds the classes in proportion.
-    for fold, held_out in enumerate(np.array_split(stratified_order(whole.labels, settings.seed), folds)):
-        others = np.delete(np.arange(len(whole)), held_out)
-        trained = train_to_the_end(
-            replace(splits, train=whole.subset(others)), network, settings, device, fold, progress
+    for fold, held_out in enumerate(np.array_split(stratified_order(training.labels, settings.seed), folds)):
+        others = np.delete(np.arange(len(training)), held_out)
+        network_of_fold = train_to_the_end(
+            replace(splits, train=training.subset(others)), network, settings, device, fold, progress
         )
-        probabilities[held_out] = trained.predict_proba(whole.images[held_out])
+        probabilities[held_out] = network_of_fold.predict_proba(training.images[held_out])
     return probabilities
 
 

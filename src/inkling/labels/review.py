@@ -81,9 +81,9 @@ def write_review(
     check_folder(folder)
     dataset = dict(splits.items())[judged.split]
     names = dataset.class_names
-    found = find_label_errors(dataset.labels[judged.indices], judged.probabilities)
-    flagged = sum(error.flagged for error in found)
-    shown = found[:limit]
+    errors = find_label_errors(dataset.labels[judged.indices], judged.probabilities)
+    flagged = sum(error.flagged for error in errors)
+    shown = errors[:limit]
     indices = [int(judged.indices[error.index]) for error in shown]
     suspects = tuple(
         Suspect(
@@ -101,7 +101,7 @@ def write_review(
         data_name=splits.name,
         split=judged.split,
         class_names=names,
-        n=len(found),
+        n=len(errors),
         flagged=flagged,
         suspects=_pictured(shown, indices, suspects, dataset, splits.train),
         judged_by=judged.by,
@@ -115,7 +115,7 @@ def write_review(
         raise cannot_write(folder, error) from None
     write_atomically(folder / GALLERY, page)
     write_atomically(corrections, to_csv(suspects))
-    return Review(len(found), flagged, suspects, corrections, folder / GALLERY)
+    return Review(len(errors), flagged, suspects, corrections, folder / GALLERY)
 
 
 def _pictured(
@@ -128,6 +128,6 @@ def _pictured(
     pictures = dataset.images[indices]
     neighbours = labelled_neighbours(pictures, train, NEIGHBOURS, own=indices if dataset is train else None)
     return tuple(
-        PicturedSuspect(found=replace(error, index=index), picture=picture, neighbours=near, file=suspect.file)
+        PicturedSuspect(error=replace(error, index=index), picture=picture, neighbours=near, file=suspect.file)
         for error, index, suspect, picture, near in zip(shown, indices, suspects, pictures, neighbours, strict=True)
     )

@@ -68,4 +68,4 @@ def expected_calibration_error(bins: Sequence[ReliabilityBin]) -> float:
     bins : sequence of ReliabilityBin
         From `reliability_bins`.
     """
-    return sum(one.n * abs(one.accuracy - one.confidence) for one in bins) / sum(one.n for one in bins)
+    return sum(each.n * abs(each.accuracy - each.confidence) for each in bins) / sum(each.n for each in bins)

@@ -15,7 +15,7 @@ from inkling.diagnosis.neighbours import Neighbour
 class PicturedSuspect:
     """An image whose label is in doubt, and its nearest training images."""
 
-    found: LabelError  # its index counted in the split, as in the source
+    error: LabelError  # its index counted in the split, as in the source
     picture: NDArray[np.uint8]  # (H, W, C)
     neighbours: tuple[Neighbour, ...]
     file: str  # empty where the source has no picture files

@@ -25,13 +25,13 @@ def environment(package: str, beside: str | None = None) -> Environment:
     loaders = [PackageLoader(package), PackageLoader("inkling.pages")]
     if beside is not None:
         loaders.append(PackageLoader(beside, "."))
-    made = Environment(
+    environment = Environment(
         loader=ChoiceLoader(loaders),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(png=png_uri, percent=formatting.percent, seconds=formatting.seconds, terms=link_terms)
-    made.globals.update(formatting=formatting, glossary_link=glossary_link)
-    return made
+    environment.filters.update(png=png_uri, percent=formatting.percent, seconds=formatting.seconds, terms=link_terms)
+    environment.globals.update(formatting=formatting, glossary_link=glossary_link)
+    return environment

@@ -34,7 +34,7 @@ class Timing:
     training: float  # training steps alone
     per_epoch: float  # of those, mean over epochs
     to_best: float  # of those, up to the end of the best validation epoch
-    whole: float  # with measuring after every epoch
+    with_measuring: float  # with measuring after every epoch
     images_per_second: float  # training images, augmented where they are, in training steps alone
 
 

@@ -157,7 +157,7 @@ def _run(run: Run) -> RunEvidence:
             per_epoch=sum(seconds) / len(seconds),
             to_best=sum(seconds[: overfitting.kept_epoch]),
             images_per_second=data.train * len(seconds) / sum(seconds),
-            whole=sum(seconds) + sum(float(epoch["evaluation_seconds"]) for epoch in history),
+            with_measuring=sum(seconds) + sum(float(epoch["evaluation_seconds"]) for epoch in history),
         ),
     )
 

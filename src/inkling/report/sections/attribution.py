@@ -97,10 +97,10 @@ def _attribution(cell: Cell, test: ImageDataset) -> Attribution:
 
 
 def _displays(
-    found: Attribution, class_names: tuple[str, ...]
+    result: Attribution, class_names: tuple[str, ...]
 ) -> list[tuple[str, tuple[AttributedImage, ...], AttributionDisplay]]:
     """Rows of images with their maps, on one scale; a heading for each row."""
-    rows = [(CORRECT, found.right), (WRONG, found.wrong)]
+    rows = [(CORRECT, result.right), (WRONG, result.wrong)]
     limit = weight_limit([image.map for _, row in rows for image in row])
     return [
         (
@@ -123,18 +123,18 @@ def _displays(
 
 def _draw(content: Attributions, evidence: Evidence, drawing: Drawing) -> dict[str, Any]:
     parts, tests = [], []
-    for network, found in content.items():
+    for network, result in content.items():
         rows = [
             (
                 heading,
                 [(image, png_uri(image.picture), png_uri(pixels)) for image, pixels in zip(row, maps, strict=True)],
             )
             for heading, row, maps in (
-                (heading, row, display.map_pixels) for heading, row, display in _displays(found, evidence.class_names)
+                (heading, row, display.map_pixels) for heading, row, display in _displays(result, evidence.class_names)
             )
         ]
-        parts.append((attribution_title(network, found.test), rows, found.test))
-        display = DeletionDisplay.from_test(found.test, evidence.colour(network))
+        parts.append((attribution_title(network, result.test), rows, result.test))
+        display = DeletionDisplay.from_test(result.test, evidence.colour(network))
         label = f"Probability of the class the {network} predicts, as pixels are removed by its maps and at random"
         tests.append(drawing.svg(f"deletion-{network}", display.plot(title=network), label))
     return {"parts": parts, "tests": tests}
@@ -142,8 +142,8 @@ def _draw(content: Attributions, evidence: Evidence, drawing: Drawing) -> dict[s
 
 def _pictures(content: Attributions, evidence: Evidence) -> dict[str, Figure]:
     figures = {}
-    for network, found in content.items():
-        for heading, _, display in _displays(found, evidence.class_names):
+    for network, result in content.items():
+        for heading, _, display in _displays(result, evidence.class_names):
             title = f"{network}: evidence for the predicted class. {heading}"
             name = f"attribution-{network}-{'correct' if heading == CORRECT else 'mistakes'}"
             figures[name] = display.plot(title=title, columns=10)

@@ -41,14 +41,14 @@ def calibration_title(diagnosis: CalibrationDiagnosis, network: str) -> str:
 
 
 def _gather(evidence: Evidence) -> Calibrations:
-    found = {}
+    calibrations = {}
     for cell in evidence.best_cells:
         predictions = cell.first.run.predictions("test")
-        found[cell.network] = NetworkCalibration(
+        calibrations[cell.network] = NetworkCalibration(
             diagnose_calibration(predictions.labels, predictions.probabilities, cell.first.run.temperature()),
             risk_coverage(predictions.labels, predictions.probabilities),
         )
-    return found
+    return calibrations
 
 
 def _draw(content: Calibrations, evidence: Evidence, drawing: Drawing) -> dict[str, Any]:

@@ -68,11 +68,11 @@ def decisive(
     """Return the largest training size that networks share, and the best network there against its closest rival."""
     size = max(comparisons)
     compared = comparisons[size]
-    known = {name for one in compared for name in (one.a, one.b)}
+    known = {name for pair in compared for name in (pair.a, pair.b)}
     there = [cell for cell in cells if cell.train_size == size and cell.network in known]
     best = max(there, key=lambda cell: cell.validation_accuracy.mean).network
-    rivals = [one for one in compared if best in (one.a, one.b)]
-    return size, max(rivals, key=lambda one: one.b_accuracy if one.a == best else one.a_accuracy)
+    rivals = [pair for pair in compared if best in (pair.a, pair.b)]
+    return size, max(rivals, key=lambda pair: pair.b_accuracy if pair.a == best else pair.a_accuracy)
 
 
 def better_title(size: int, comparison: Comparison | ComparisonOverSeeds) -> str:
@@ -133,7 +133,7 @@ def comparison_rows(
 def _most_accurate(cells: Sequence[Cell], comparisons: Sequence[Comparison | ComparisonOverSeeds]) -> int | None:
     """The network that is significantly better than every other."""
     best = max(cells, key=lambda cell: cell.test_accuracy.mean)
-    won = sum(one.shown and best.network in (one.a, one.b) for one in comparisons)
+    won = sum(pair.shown and best.network in (pair.a, pair.b) for pair in comparisons)
     return cells.index(best) if won == len(cells) - 1 else None
 
 

@@ -40,7 +40,7 @@ def _gather(evidence: Evidence) -> Mapping[str, FeatureMaps] | None:
         return None
     test = evidence.splits.test
     maps = {cell.network: _feature_maps(cell, test) for cell in evidence.best_cells}
-    return {network: one for network, one in maps.items() if one} or None
+    return {network: shown for network, shown in maps.items() if shown} or None
 
 
 def _feature_maps(cell: Cell, test: ImageDataset) -> FeatureMaps | None:
@@ -57,13 +57,13 @@ def _feature_maps(cell: Cell, test: ImageDataset) -> FeatureMaps | None:
 
 
 def _draw(content: Mapping[str, FeatureMaps], _evidence: Evidence, _drawing: Drawing) -> dict[str, Any]:
-    return {"displays": {network: one.display for network, one in content.items()}}
+    return {"displays": {network: shown.display for network, shown in content.items()}}
 
 
 def _pictures(content: Mapping[str, FeatureMaps], _evidence: Evidence) -> dict[str, Figure]:
     return {
-        f"feature-maps-{network}": one.display.plot(title=f"Feature maps of the {network}")
-        for network, one in content.items()
+        f"feature-maps-{network}": shown.display.plot(title=f"Feature maps of the {network}")
+        for network, shown in content.items()
     }
 
 

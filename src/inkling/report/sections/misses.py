@@ -25,7 +25,7 @@ class Misses:
 
 def misses_title(network: str, misses: Sequence[ClassMisses]) -> str:
     """Return the class of the highest error rate, where one stands out."""
-    if not any(one.mean for one in misses):
+    if not any(each.mean for each in misses):
         return f"The {network} misclassifies no test image"
     hardest = hardest_class(misses)
     if hardest is None:

@@ -75,7 +75,7 @@ def _draw(content: Galleries, evidence: Evidence, _drawing: Drawing) -> dict[str
 def _pictures(content: Galleries, evidence: Evidence) -> dict[str, Figure]:
     figures = {}
     for network, mistakes in content.items():
-        pictured = [(one.mistake, one.picture) for one in mistakes if one.picture is not None]
+        pictured = [(shown.mistake, shown.picture) for shown in mistakes if shown.picture is not None]
         if pictured:
             display = MistakesDisplay.from_pictures(pictured, evidence.class_names)
             figures[f"mistakes-{network}"] = display.plot(title=f"Worst mistakes of the {network}")

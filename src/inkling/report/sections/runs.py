@@ -23,7 +23,7 @@ def time_taken(evidence: Evidence) -> str:
     )
     runs = [run for cell in evidence.cells for run in cell.runs]
     if len(runs) > 1:
-        total = sum(run.timing.whole for run in runs)
+        total = sum(run.timing.with_measuring for run in runs)
         text += f" All {len(runs)} runs together took {seconds(total)}, evaluation after every epoch included."
     return text
 

@@ -58,8 +58,8 @@ def _gather(evidence: Evidence) -> Weights | None:
     for cell in evidence.cells:
         first_layer = cell.first_network.first_layer()
         if first_layer is not None:
-            one = CellWeights(cell, first_layer, _hidden_units(cell, evidence))
-            weights[cell.network] = (*weights.get(cell.network, ()), one)
+            layer = CellWeights(cell, first_layer, _hidden_units(cell, evidence))
+            weights[cell.network] = (*weights.get(cell.network, ()), layer)
     return weights or None
 
 
@@ -91,11 +91,11 @@ def unit_numbers(hidden: HiddenUnitWeights, count: int) -> str:
 def _draw(content: Weights, _evidence: Evidence, _drawing: Drawing) -> dict[str, Any]:
     networks = []
     for network, sizes in content.items():
-        limit = weight_limit([one.first_layer for one in sizes])
+        limit = weight_limit([layer.first_layer for layer in sizes])
         panels = []
-        for one in sizes:
-            pictures = [weight_png_uri(unit, limit) for unit in one.first_layer[:UNITS]]
-            panels.append((one, pictures, unit_numbers(one.hidden, UNITS) if one.hidden else ""))
+        for layer in sizes:
+            pictures = [weight_png_uri(unit, limit) for unit in layer.first_layer[:UNITS]]
+            panels.append((layer, pictures, unit_numbers(layer.hidden, UNITS) if layer.hidden else ""))
         networks.append((network, limit, panels))
     return {"networks": networks, "gradient": _gradient()}
 
@@ -108,11 +108,11 @@ def _gradient() -> str:
 def _pictures(content: Weights, _evidence: Evidence) -> dict[str, Figure]:
     figures = {}
     for network, sizes in content.items():
-        limit = weight_limit([one.first_layer for one in sizes])
-        for one in sizes:
-            size = one.cell.train_size
+        limit = weight_limit([layer.first_layer for layer in sizes])
+        for layer in sizes:
+            size = layer.cell.train_size
             title = f"First-layer weights of the {network}, {training_images(size)}"
-            display = WeightsDisplay.from_first_layer(one.first_layer, limit)
+            display = WeightsDisplay.from_first_layer(layer.first_layer, limit)
             figures[f"weights-{network}-{size}"] = display.plot(title=title)
     return figures
 
