@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from command_line import inkling, inkling_process
+from command_line import TRAIN_DIGITS, inkling, inkling_process
 
 COMMANDS = (
     "demo", "train", "evaluate", "study", "compare", "report", "predict", "explain", "labels", "find-lr", "gradcheck",
@@ -52,6 +53,20 @@ def test_ctrl_c_in_the_first_moments_is_one_line() -> None:
         "        if name == 'inkling.cli.app': signal.raise_signal(signal.SIGINT)\n"
         "sys.meta_path.insert(0, Press())\n"
         "sys.argv = ['inkling', 'data', 'list']\n"
+        "from inkling.cli.main import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "inkling: interrupted\n")
+
+
+def test_ctrl_c_within_a_command_that_saves_nothing_is_one_line() -> None:
+    code = (
+        "import signal, sys\n"
+        "class Press:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'inkling.images.sources.registry': signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Press())\n"
+        "sys.argv = ['inkling', 'data', 'show', 'digits']\n"
         "from inkling.cli.main import main; main()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
@@ -122,6 +137,16 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
         )
     assert done.returncode == 1
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell to close a stream")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_no_traceback_and_takes_nothing_from_the_run(tmp_path: Path, closed: str) -> None:
+    words = [sys.executable, "-m", "inkling", *TRAIN_DIGITS, "--epochs", "1", "--out", str(tmp_path / "run"), "--quiet"]
+    done = subprocess.run(f"{shlex.join(words)} {closed}", shell=True, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "accuracy" in inkling("evaluate", tmp_path / "run").stdout
 
 
 def test_python_m_inkling_is_the_command() -> None:

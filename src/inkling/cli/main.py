@@ -11,7 +11,7 @@ import threading
 from types import FrameType
 from typing import Any, NoReturn
 
-from inkling.cli.streams import StoppedError, discard_output, writing_output
+from inkling.cli.streams import StoppedError, discard_output, open_closed_streams, writing_output
 from inkling.errors import InklingError
 
 FAILED, MENDABLE, INTERRUPTED = 1, 2, 130
@@ -22,6 +22,7 @@ def main() -> None:
     """Run the command line and exit: 0 done, 2 a mistake that the user can mend, 130 interrupted."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
+    open_closed_streams()
     try:
         status = _run()
         with writing_output():
@@ -45,10 +46,12 @@ def _run() -> int:
 
     try:
         status = app(prog_name="inkling", standalone_mode=False)
-    except typer.Abort:  # which Typer makes of Ctrl-C
+    except typer.Abort:  # which older versions of Typer make of Ctrl-C
         return _interrupted()
     except typer.TyperException as error:
         return _usage_error(error)
+    if status == INTERRUPTED:  # which newer ones make of it, without a word
+        return _interrupted()
     return status if isinstance(status, int) else 0
 
 

@@ -41,6 +41,21 @@ def writing_output() -> Iterator[None]:
         ) from None
 
 
+def open_closed_streams() -> None:
+    """Send what goes to a closed standard stream (`>&-`, a service without a console) nowhere.
+
+    Its number would otherwise be given to the next file that is opened, which a print of any library then writes into.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - open to the end
+
+
 def discard_output() -> None:
     """Keep Python from complaining at exit about output that it cannot write any more."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
