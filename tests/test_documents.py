@@ -56,6 +56,12 @@ def headings(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
+@pytest.mark.parametrize("path", [path for path in DOCUMENTS if path.name != "CHANGELOG.md"], ids=_name)
+def test_files_that_are_named_are_there(path: Path) -> None:
+    named = re.findall(r"\b(?:tests|benchmarks|docs)/[\w/]+\.py\b", path.read_text(encoding="utf-8"))
+    assert [file for file in named if "_x.py" not in file and not (ROOT / file).exists()] == []
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=_name)
 def test_the_words_are_the_fields_own(path: Path) -> None:
     text = path.read_text(encoding="utf-8").lower()

@@ -111,7 +111,7 @@ def test_swapping_the_two_turns_the_sign(counts: list[int]) -> None:
 
 
 def covers(n: int, only_a: float, only_b: float, comparisons: int = 4000) -> float:
-    """How often the interval holds the difference that the counts are drawn with; equal counts are judged once."""
+    """How often the interval holds the difference that the counts are drawn with; equal counts are evaluated once."""
     drawn = np.random.default_rng(1).multinomial(n, [only_a, only_b, 1 - only_a - only_b], comparisons)
     counts, times = np.unique(drawn, axis=0, return_counts=True)
     held = 0

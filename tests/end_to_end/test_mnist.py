@@ -1,4 +1,4 @@
-"""The study on the real MNIST, where it is there: downloaded from a server of ours, split, trained, judged."""
+"""The study on the real MNIST, where it is there: downloaded from a server of ours, split, trained, evaluated."""
 
 from __future__ import annotations
 

@@ -138,8 +138,8 @@ def test_a_run_keeps_its_corrections_whatever_becomes_of_the_file(corrections: P
     with pytest.raises(RunError, match="data or training size"):
         list(execute(Plan("digits", "perceptron", settings), load_images("digits"), run, resume=True))
     corrections.unlink()
-    judged = last_json(inkling("evaluate", run, "--split", "train", "--json"))
-    assert judged["accuracy"] == info["results"]["train_accuracy"]
+    evaluated = last_json(inkling("evaluate", run, "--split", "train", "--json"))
+    assert evaluated["accuracy"] == info["results"]["train_accuracy"]
     page = build_report(run)
     assert "4 by" in page
     assert info["corrections"]["sha256"] in page

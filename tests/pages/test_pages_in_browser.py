@@ -20,7 +20,7 @@ from command_line import inkling
 from inkling.figures.style import LEVELS, NETWORK_COLOURS
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.sources.registry import load_images
-from inkling.labels.review import Judged, write_review
+from inkling.labels.review import RatedLabels, write_review
 from inkling.report.page import write_report
 from inkling.runs.execute import Plan, execute
 from inkling.studies.plan import StudyPlan
@@ -96,8 +96,8 @@ def report(splits: Splits, folder: Path, source: str = "noise") -> Path:
 
 def review(splits: Splits, folder: Path, files: tuple[str, ...]) -> Path:
     n, classes = len(splits.train), len(splits.train.class_names)
-    judged = Judged("train", np.arange(n), np.random.default_rng(0).dirichlet(np.ones(classes), n), SCRIPT)
-    return write_review(splits, judged, folder, 10, files, SCRIPT).gallery
+    rated = RatedLabels("train", np.arange(n), np.random.default_rng(0).dirichlet(np.ones(classes), n), SCRIPT)
+    return write_review(splits, rated, folder, 10, files, SCRIPT).gallery
 
 
 def show(browser: webdriver.Chrome, page: Path, width: int = 1280, dark: bool = False, media: str = "screen") -> None:

@@ -150,7 +150,7 @@ def test_misses_sum_to_n_minus_correct_in_the_page(study: Path, page: str) -> No
 def test_the_page_needs_nothing_from_outside(page: str) -> None:
     parsed = Page(page)
     assert all(address.startswith(("data:image/png;base64,", "#")) for address in parsed.addresses)
-    assert parsed.tags.count("script") == 1  # its own, which test_report_interaction.py looks at
+    assert parsed.tags.count("script") == 1  # its own, which test_pages_interaction.py looks at
     assert not {"link", "iframe", "object", "embed", "base", "form"} & set(parsed.tags)
     assert "url(" not in re.sub(r"url\(#", "", page)
     without_namespaces = re.sub(r'xmlns(:xlink)?="[^"]*"', "", page)

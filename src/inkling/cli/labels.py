@@ -68,7 +68,7 @@ def labels(
     chosen = None
     if run:
         with output.watch(f"predicting {split} images") as progress:
-            judged = rate_by_run(Run(run), splits, split, device, progress)
+            rated = rate_by_run(Run(run), splits, split, device, progress)
     else:
         size = train_size or len(splits.train)
         chosen = choices.chosen_network(network, recipe, splits, size, preferred="small-cnn")
@@ -81,18 +81,18 @@ def labels(
                 at = done * settings.epochs + record.epoch
                 meter.update(at, f"epoch {at}/{total}, loss {record.train_loss:.4f}")
 
-            judged = rate_by_training(splits, chosen.name, settings, split, train_size, folds, device, show)
+            rated = rate_by_training(splits, chosen.name, settings, split, train_size, folds, device, show)
         output.note(*chosen.notes, *notes)
     command = shlex.join(["inkling", *sys.argv[1:]])
     files = dict(splits.items())[split].files
-    review = write_review(splits, judged, out, limit, files, command)
+    review = write_review(splits, rated, out, limit, files, command)
     rows = table("image", "label", "its probability", "suggested")
     for suspect in review.suspects[:20]:
         rows.add_row(suspect.file or str(suspect.index), suspect.label, f"{suspect.score:.5f}", suspect.suggested)
     shown = len(review.suspects)
     output.result(
         {
-            "split": split, "n": review.n, "flagged": review.flagged, "judged_by": judged.by,
+            "split": split, "n": review.n, "flagged": review.flagged, "rated_by": rated.by,
             "corrections": str(review.corrections), "gallery": str(review.gallery),
             "suspects": [suspect.__dict__ for suspect in review.suspects],
             **(chosen.to_dict() if chosen else {}),

@@ -19,7 +19,7 @@ class LabelGallery:
     n: int  # images whose labels were checked
     flagged: int  # of those, by confident learning
     suspects: tuple[PicturedSuspect, ...]  # most suspect first
-    judged_by: str  # which network gave the probabilities, and how
+    rated_by: str  # which network gave the probabilities, and how
     corrections_file: str
     command: str  # that repeats it
 

@@ -63,7 +63,7 @@ def out_of_fold(
         raise SettingsError([f"folds must lie in 2..{len(training):,}, the number of images, found {folds}"])
     single = [name for name, count in training.class_counts.items() if count == 1]
     if single:
-        raise DataError(f"class '{single[0]}' has one image among those to judge: it needs two at least")
+        raise DataError(f"class '{single[0]}' has one image among those to rate: it needs two at least")
     probabilities = np.empty((len(training), training.n_classes), np.float32)
     # A slice of this order holds the classes in proportion.
     for fold, held_out in enumerate(np.array_split(stratified_order(training.labels, settings.seed), folds)):

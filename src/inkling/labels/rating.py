@@ -9,7 +9,7 @@ from inkling.images.corrections import correct
 from inkling.images.dataset import Splits
 from inkling.images.progress import Progress
 from inkling.labels.out_of_fold import FoldProgress, out_of_fold, train_to_the_end
-from inkling.labels.review import Judged
+from inkling.labels.review import RatedLabels
 from inkling.networks.prediction import predict_in_parts
 from inkling.runs.run import Run
 from inkling.training.settings import TrainingSettings
@@ -36,7 +36,7 @@ def rate_by_training(
     folds: int = 5,
     device: str = "auto",
     progress: FoldProgress | None = None,
-) -> Judged:
+) -> RatedLabels:
     """Train networks, and return their probabilities for images that they were not trained on.
 
     Parameters
@@ -71,13 +71,17 @@ def rate_by_training(
     if split == "train":
         probabilities = out_of_fold(smaller, network, settings, folds, device, progress)
         indices = splits.train.stratified_indices(size, settings.seed)
-        return Judged(split, indices, probabilities, f"{how}, trained on the other {folds - 1} of {folds} folds")
+        return RatedLabels(split, indices, probabilities, f"{how}, trained on the other {folds - 1} of {folds} folds")
     trained = train_to_the_end(smaller, network, settings, device, progress=progress)
     images = dict(splits.items())[split].images
-    return Judged(split, np.arange(len(images)), trained.predict_proba(images), f"{how}, on {size:,} training images")
+    return RatedLabels(
+        split, np.arange(len(images)), trained.predict_proba(images), f"{how}, on {size:,} training images"
+    )
 
 
-def rate_by_run(run: Run, splits: Splits, split: str, device: str = "auto", progress: Progress | None = None) -> Judged:
+def rate_by_run(
+    run: Run, splits: Splits, split: str, device: str = "auto", progress: Progress | None = None
+) -> RatedLabels:
     """Return what a run of the same source says of validation or test images.
 
     Parameters
@@ -103,4 +107,4 @@ def rate_by_run(run: Run, splits: Splits, split: str, device: str = "auto", prog
     run.subset(splits if run.corrections is None else correct(splits, run.corrections))
     images = dict(splits.items())[split].images
     by = f"{run.network_name} of the run {run.folder}, trained on {run.train_size:,} images"
-    return Judged(split, np.arange(len(images)), predict_in_parts(run.network(device), images, progress), by)
+    return RatedLabels(split, np.arange(len(images)), predict_in_parts(run.network(device), images, progress), by)

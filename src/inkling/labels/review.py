@@ -17,7 +17,7 @@ from inkling.images.corrections import Suspect, to_csv
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.labels.gallery import LabelGallery, render_gallery
 from inkling.pages.suspects import PicturedSuspect
-from inkling.runs.files import cannot_write, write_atomically
+from inkling.runs.files import make_folder, write_atomically
 
 CORRECTIONS, GALLERY = "corrections.csv", "labels.html"
 NEIGHBOURS = 5
@@ -25,7 +25,7 @@ NEIGHBOURS = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class RatedLabels:
     """Images of a split, and the probabilities of a network that was not trained on them."""
 
     split: str
@@ -54,14 +54,14 @@ def check_folder(folder: Path) -> None:
 
 
 def write_review(
-    splits: Splits, judged: Judged, folder: Path, limit: int, files: Sequence[str] = (), command: str = ""
+    splits: Splits, rated: RatedLabels, folder: Path, limit: int, files: Sequence[str] = (), command: str = ""
 ) -> Review:
     """Rank images by how suspect their labels are, and write the first ones down.
 
     Parameters
     ----------
     splits : Splits
-    judged : Judged
+    rated : RatedLabels
     folder : Path
         Gets corrections.csv, with an empty column for a person to fill in, and labels.html.
     limit : int
@@ -79,15 +79,15 @@ def write_review(
         If the folder holds corrections already or cannot be written.
     """
     check_folder(folder)
-    dataset = dict(splits.items())[judged.split]
+    dataset = dict(splits.items())[rated.split]
     names = dataset.class_names
-    errors = find_label_errors(dataset.labels[judged.indices], judged.probabilities)
+    errors = find_label_errors(dataset.labels[rated.indices], rated.probabilities)
     flagged = sum(error.flagged for error in errors)
     shown = errors[:limit]
-    indices = [int(judged.indices[error.index]) for error in shown]
+    indices = [int(rated.indices[error.index]) for error in shown]
     suspects = tuple(
         Suspect(
-            split=judged.split,
+            split=rated.split,
             index=index,
             file=files[index] if files else "",
             label=names[error.label],
@@ -99,20 +99,17 @@ def write_review(
     corrections = folder / CORRECTIONS
     gallery = LabelGallery(
         data_name=splits.name,
-        split=judged.split,
+        split=rated.split,
         class_names=names,
         n=len(errors),
         flagged=flagged,
         suspects=_pictured(shown, indices, suspects, dataset, splits.train),
-        judged_by=judged.by,
+        rated_by=rated.by,
         corrections_file=CORRECTIONS,
         command=command,
     )
     page = render_gallery(gallery)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(folder, error) from None
+    make_folder(folder)
     write_atomically(folder / GALLERY, page)
     write_atomically(corrections, to_csv(suspects))
     return Review(len(errors), flagged, suspects, corrections, folder / GALLERY)

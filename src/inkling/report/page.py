@@ -16,7 +16,7 @@ from inkling.report.gather import Report, ReportProgress, gather
 from inkling.report.head import answers, headline
 from inkling.report.script import script
 from inkling.report.sections import sections
-from inkling.runs.files import cannot_write, write_atomically
+from inkling.runs.files import make_folder, write_atomically
 
 
 def write_report(
@@ -42,7 +42,7 @@ def write_report(
     path = Path(folder) / "report.html" if out is None else Path(out)
     if figures is not None:
         # Before the work, which can take minutes.
-        _make_folder(Path(figures))
+        make_folder(Path(figures))
     report = gather(folder, progress)
     drawing = Drawing()
     write_atomically(path, _page(report, drawing))
@@ -102,13 +102,6 @@ def _pictures(report: Report) -> dict[str, Figure]:
         if section.pictures and section.id in report.contents:
             figures.update(section.pictures(report[section.id], report.evidence))
     return {file_name(name): figure for name, figure in figures.items()}
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(folder, error) from None
 
 
 def _write_figures(figures: dict[str, Figure], folder: Path, progress: ReportProgress | None) -> None:

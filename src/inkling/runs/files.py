@@ -57,6 +57,20 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, unless it is there.
+
+    Raises
+    ------
+    RunError
+        If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+
+
 def is_temporary(path: Path) -> bool:
     """Whether a file is what a killed `write_atomically` or a lock left: nothing that belongs to anybody."""
     return path.name.startswith(".") and path.is_file()

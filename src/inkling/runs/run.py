@@ -25,7 +25,7 @@ from inkling.images.dataset import Splits
 from inkling.metrics.temperature import at_temperature
 from inkling.networks.protocols import Network
 from inkling.runs.arrays import file_sha256, load_arrays, save_arrays
-from inkling.runs.files import cannot_write, is_temporary, write_atomically
+from inkling.runs.files import cannot_write, is_temporary, make_folder, write_atomically
 from inkling.runs.network_file import save_weights, with_weights
 from inkling.runs.schema import (
     FORMAT,
@@ -101,10 +101,7 @@ class Run:
         if folder.exists() and (not folder.is_dir() or any(not is_temporary(path) for path in folder.iterdir())):
             what = "holds a run already" if (folder / "run.json").exists() else "is not empty and not a run"
             raise RunError(f"{folder}: {what}: choose another --out, or add --resume to go on with a run of yours")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise cannot_write(folder, error) from None
+        make_folder(folder)
         write_atomically(folder / "run.json", _json({"format": FORMAT, **info}))
         return cls(folder)
 

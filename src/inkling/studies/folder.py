@@ -19,7 +19,7 @@ import msgspec
 from inkling.errors import RunError
 from inkling.images.corrections import describe
 from inkling.images.sources.registry import canonical
-from inkling.runs.files import cannot_write, is_temporary, write_atomically
+from inkling.runs.files import is_temporary, make_folder, write_atomically
 from inkling.runs.run import Run
 from inkling.runs.schema import CorrectionsInfo, Count, check, read_json
 from inkling.studies.plan import StudyPlan
@@ -142,10 +142,7 @@ class StudyFolder:
         foreign = folder.exists() and (not folder.is_dir() or any(not is_temporary(path) for path in folder.iterdir()))
         if foreign and not (folder / "study.json").exists():
             raise RunError(f"{folder}: is not empty and not a study: choose another --out")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise cannot_write(folder, error) from None
+        make_folder(folder)
         write_atomically(folder / "study.json", json.dumps({"format": FORMAT, **info}, indent=2) + "\n")
         return cls(folder)
 

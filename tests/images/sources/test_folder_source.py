@@ -281,8 +281,8 @@ def test_from_class_folders_to_a_report_that_names_them_safely(hostile: Path, tm
     assert values["train_size"] == 50
     splits: Splits = load_images(hostile)
     assert splits.train.class_names == tuple(sorted(HOSTILE))
-    judged = last_json(inkling("evaluate", run, "--json"))
-    assert set(judged["misses"]) == set(HOSTILE)
+    evaluated = last_json(inkling("evaluate", run, "--json"))
+    assert set(evaluated["misses"]) == set(HOSTILE)
     report = Path(last_json(inkling("report", run, "--json"))["report"]).read_text(encoding="utf-8")
     assert "<img src=x" not in report
     assert report.count("<script") == 1  # its own

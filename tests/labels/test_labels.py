@@ -1,4 +1,4 @@
-"""Wrong labels: planted ones are ranked first, judged by networks that never saw them, and shown safely."""
+"""Wrong labels: planted ones are ranked first, rated by networks that never saw them, and shown safely."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from inkling.images.sources.digits import load_digits
 from inkling.images.sources.registry import load_images
 from inkling.labels import out_of_fold as folding
 from inkling.labels.out_of_fold import out_of_fold, train_to_the_end
-from inkling.labels.review import Judged, write_review
+from inkling.labels.review import RatedLabels, write_review
 from inkling.training.loop import EpochRecord, measure
 from inkling.training.recipes.registry import recipe
 
@@ -131,7 +131,7 @@ def test_every_image_is_judged_by_a_network_that_has_not_seen_it(tiny_splits: Sp
         changed = out_of_fold_on_the_same_folds(other, tiny_splits)
         same = (changed == base).all(axis=1)
         assert same[index], "its own label must have no say in what is said of it"
-        assert same.sum() == 20, "of three folds only its own is judged without it"
+        assert same.sum() == 20, "of three folds only its own is rated without it"
 
 
 def out_of_fold_on_the_same_folds(splits: Splits, like: Splits) -> np.ndarray:
@@ -239,7 +239,7 @@ def test_test_images_are_judged_by_a_run(tmp_path: Path) -> None:
         inkling("labels", "digits", "--split", "test", "--run", run, "--limit", 5, "--out", tmp_path / "out", "--json")
     )
     assert values["n"] == 360
-    assert str(run) in values["judged_by"]
+    assert str(run) in values["rated_by"]
     assert {suspect["split"] for suspect in values["suspects"]} == {"test"}
     assert (
         load_images("digits", corrections=tmp_path / "out/corrections.csv").fingerprint
@@ -274,9 +274,9 @@ def test_names_of_classes_and_files_are_escaped_in_the_gallery(tmp_path: Path) -
         return ImageDataset(rng.integers(0, 256, (n, 4, 4, 3)).astype(np.uint8), np.arange(n) % 3, HOSTILE)
 
     splits = Splits(part(12), part(6), part(6), "<b>noise")
-    judged = Judged("train", np.arange(12), rng.dirichlet(np.ones(3), 12), "<u>somebody")
+    rated = RatedLabels("train", np.arange(12), rng.dirichlet(np.ones(3), 12), "<u>somebody")
     files = [f"<i>{i}%s.png" for i in range(12)]
-    review = write_review(splits, judged, tmp_path / "out", 12, files, "inkling labels '<s>'")
+    review = write_review(splits, rated, tmp_path / "out", 12, files, "inkling labels '<s>'")
     text = review.gallery.read_text(encoding="utf-8")
     page = Page(text)
     assert {"script", "b", "u", "i", "s"}.isdisjoint(tag for tag, _ in page.tags)
@@ -287,7 +287,7 @@ def test_names_of_classes_and_files_are_escaped_in_the_gallery(tmp_path: Path) -
     assert "https://" not in text
     assert review.corrections.read_text().count("%s.png") == 12
     with pytest.raises(RunError, match="may hold your corrections"):
-        write_review(splits, judged, tmp_path / "out", 12)
+        write_review(splits, rated, tmp_path / "out", 12)
 
 
 def test_class_folders_name_the_picture_in_the_file(tmp_path: Path) -> None:
