@@ -239,7 +239,7 @@ def test_test_images_are_judged_by_a_run(tmp_path: Path) -> None:
         inkling("labels", "digits", "--split", "test", "--run", run, "--limit", 5, "--out", tmp_path / "out", "--json")
     )
     assert values["n"] == 360
-    assert str(run) in values["rated_by"]
+    assert str(run) in values["rated_by"] == values["judged_by"]
     assert {suspect["split"] for suspect in values["suspects"]} == {"test"}
     assert (
         load_images("digits", corrections=tmp_path / "out/corrections.csv").fingerprint

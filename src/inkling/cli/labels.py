@@ -92,7 +92,8 @@ def labels(
     shown = len(review.suspects)
     output.result(
         {
-            "split": split, "n": review.n, "flagged": review.flagged, "rated_by": rated.by,
+            "split": split, "n": review.n, "flagged": review.flagged,
+            "rated_by": rated.by, "judged_by": rated.by,  # its earlier name
             "corrections": str(review.corrections), "gallery": str(review.gallery),
             "suspects": [suspect.__dict__ for suspect in review.suspects],
             **(chosen.to_dict() if chosen else {}),
