@@ -65,6 +65,20 @@ def test_the_time_left_follows_the_pace_and_runs_down_between_updates(clock: Clo
     assert meter.time_left() == ""
 
 
+def test_the_slow_first_steps_of_a_long_task_give_no_time_left(clock: Clock) -> None:
+    meter = Meter(10_000, "study")
+    clock.now += 4
+    meter.update(1)
+    assert meter.seconds_left() is None  # not the eleven hours of this pace
+    clock.now += 1
+    meter.update(200)
+    assert meter.seconds_left() == 245
+    slow = Meter(10_000, "study")
+    clock.now += 10
+    slow.update(1)
+    assert slow.seconds_left() == 99_990
+
+
 def test_what_was_done_before_a_run_is_resumed_says_nothing_about_its_pace(clock: Clock) -> None:
     meter = Meter(100, "training")
     clock.now += 1

@@ -138,11 +138,11 @@ def test_json_values() -> None:
 def test_displays_show_the_numbers() -> None:
     labels, probabilities = calibrated(np.random.default_rng(7), 2000)
     found = diagnose_calibration(labels, at_temperature(probabilities, 0.5), 2.0)
-    ax = ReliabilityDisplay.from_diagnosis(found).plot(title="How sure").axes[0]
+    ax = ReliabilityDisplay.from_diagnosis(found).plot(title="Reliability").axes[0]
     hollow, filled = (np.asarray(points.get_offsets()) for points in ax.collections)
-    np.testing.assert_allclose(filled[:, 1], [of.accuracy for of in found.before.bins])
+    np.testing.assert_allclose(filled[:, 1], [group.accuracy for group in found.before.bins])
     assert found.after is not None
-    np.testing.assert_allclose(hollow[:, 0], [of.confidence for of in found.after.bins])
+    np.testing.assert_allclose(hollow[:, 0], [group.confidence for group in found.after.bins])
     assert "temperature 2" in ax.get_xlabel()
     assert "n = 2,000" in ax.get_xlabel()
     alone = ReliabilityDisplay.from_diagnosis(diagnose_calibration(labels, probabilities)).plot().axes[0]
@@ -156,6 +156,17 @@ def test_displays_show_the_numbers() -> None:
     line = ax.lines[0]
     assert line.get_ydata()[0] == pytest.approx(curve.at(0).error)
     assert any(text.get_text() == f"a tenth rejected: {100 * curve.at(0.1).error:.3g}%" for text in ax.texts)
+
+
+@pytest.mark.parametrize("reach", [0.12, 0.21, 0.35, 0.5])
+def test_the_ticks_of_the_fraction_rejected_are_labelled_with_their_own_values(reach: float) -> None:
+    labels = np.arange(200) % 2
+    probabilities = np.tile(np.array([[0.7, 0.3]], np.float32), (200, 1))
+    ax = CoverageDisplay.from_risk_coverage(risk_coverage(labels, probabilities)).plot(reach=reach).axes[0]
+    ax.figure.canvas.draw()
+    labelled = [float(text.get_text().rstrip("%")) for text in ax.get_xticklabels()]
+    np.testing.assert_allclose(labelled, 100 * ax.get_xticks(), atol=1e-9)
+    assert 4 <= sum(0 <= tick <= reach for tick in ax.get_xticks()) <= 7
 
 
 def test_displays_survive_a_classifier_that_is_always_correct_and_confident() -> None:

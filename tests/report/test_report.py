@@ -131,7 +131,7 @@ def test_every_verdict_is_in_the_page_and_the_answer_comes_first(study: Path, pa
     assert "test images are misclassified, most often" in lede
     order = ["Learning curves", "Overfitting", "Data size", "Calibration", "Confusion matrix", "Errors per class",
              "Misclassified images", "Labels and duplicates", "Attribution", "First-layer weights", "Architecture",
-             "All runs", "How to repeat it", "Glossary"]  # fmt: skip
+             "All runs", "How to reproduce it", "Glossary"]  # fmt: skip
     topics = re.findall(r'<p class="topic">([^<]*)</p>', page)
     assert topics == order
 
@@ -407,7 +407,11 @@ def test_the_page_of_a_convolutional_network_shows_its_inside(two_networks: Path
     np.testing.assert_array_equal(maps.picture, load_digits().test.images[maps.index])
     assert load_digits().test.labels[maps.index] == maps.label
     assert f"Feature maps of the cnn for test image {maps.index}, class {maps.label}" in seen
-    for title in ("4×4, 32 channels", "2×2, 64 channels, the 32 that answer most", "1×1, 128 channels, the 32 that"):
+    for title in (
+        "4×4, 32 channels",
+        "2×2, 64 channels, the 32 with the largest activations",
+        "1×1, 128 channels, the 32 with",
+    ):
         assert f"After ReLU: {title}" in seen
     assert "where its pattern occurs, 3×3 pixels large" in seen
     assert "Weights of the filters in the first layer of the cnn" in seen

@@ -163,11 +163,11 @@ def test_more_images_says_what_the_sizes_can_tell() -> None:
     curve = fit_learning_curve({100: [0.2], 400: [0.1], 1600: [0.05], 6400: [0.025]}, 10_000)
     for effects, curves, title in (
         ({"a": helped}, {}, "More training images improve the a"),
-        ({"a": helped, "b": same}, {}, "More training images improve the a and do not significantly change the b"),
+        ({"a": helped, "b": same}, {}, "More training images improve the a but do not significantly change the b"),
         (
             {"a": helped, "b": same, "c": helped},
             {},
-            "More training images improve the a and the c and do not significantly change the b",
+            "More training images improve the a and the c but do not significantly change the b",
         ),
         ({"a": harmed}, {}, "More training images worsen the a"),
         ({}, {"a": curve}, "Twice the training images would lower the a's error by 29% (predicted)"),

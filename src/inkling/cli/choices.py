@@ -21,42 +21,45 @@ if TYPE_CHECKING:
 Source = Annotated[
     str, typer.Argument(help="digits, mnist, fashion-mnist, kmnist, or a folder of class folders or IDX files.")
 ]
-Recipe = Annotated[str, typer.Option(help=f"Named settings: {', '.join(RECIPE_NAMES)}.")]
+Recipe = Annotated[str, typer.Option(help=f"Named hyperparameters: {', '.join(RECIPE_NAMES)}.")]
 Network = Annotated[
-    str, typer.Option(help=f"Which network: {', '.join(NETWORKS)}; auto chooses by the images and says why.")
+    str, typer.Option(help=f"Network: {', '.join(NETWORKS)}; auto chooses one for the images and says why.")
 ]
-TrainSize = Annotated[int | None, typer.Option(help="Training images, drawn by class.  [default: all]")]
-Seed = Annotated[int, typer.Option(help="Fixes every random choice.")]
+TrainSize = Annotated[int | None, typer.Option(help="Number of training images, stratified by class.  [default: all]")]
+Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
 Epochs = Annotated[int | None, typer.Option(help="Passes over the training images.  [default: the recipe's]")]
-BatchSize = Annotated[int | None, typer.Option(help="Images per step: the mini-batch.  [default: the recipe's]")]
-LearningRate = Annotated[float | None, typer.Option(help="Step per unit of gradient.  [default: the recipe's]")]
+BatchSize = Annotated[int | None, typer.Option(help="Images per step (mini-batch size).  [default: the recipe's]")]
+LearningRate = Annotated[float | None, typer.Option(help="Learning rate.  [default: the recipe's]")]
 Momentum = Annotated[
-    float | None, typer.Option(help="Fraction of the last step kept (Adam: its first beta).  [default: the recipe's]")
+    float | None, typer.Option(help="Momentum coefficient (Adam: the first beta).  [default: the recipe's]")
 ]
-WeightDecay = Annotated[float | None, typer.Option(help="Pull of the weights to zero.  [default: the recipe's]")]
-Patience = Annotated[int | None, typer.Option(help="Stop after so many epochs without a better validation accuracy.")]
+WeightDecay = Annotated[float | None, typer.Option(help="Weight decay coefficient.  [default: the recipe's]")]
+Patience = Annotated[int | None, typer.Option(help="Stop after this many epochs without a better validation accuracy.")]
 BalanceClasses = Annotated[
-    bool, typer.Option("--balance-classes", help="Weight images so that every class counts the same.")
+    bool, typer.Option("--balance-classes", help="Weight images so that all classes count equally.")
 ]
 Precision = Annotated[
-    str | None, typer.Option(help=f"Arithmetic of training steps: {', '.join(PRECISIONS)}.  [default: the recipe's]")
+    str | None, typer.Option(help=f"Precision of training: {', '.join(PRECISIONS)}.  [default: the recipe's]")
 ]
 Device = Annotated[
-    str, typer.Option(help="Where PyTorch networks compute: auto, cpu, cuda, cuda:1 (the second GPU) or mps.")
+    str, typer.Option(help="Device for PyTorch networks: auto, cpu, cuda, cuda:1 (the second GPU) or mps.")
 ]
-Corrections = Annotated[Path | None, typer.Option(help="Labels corrected by hand: a CSV file from 'inkling labels'.")]
+Corrections = Annotated[Path | None, typer.Option(help="Corrected labels: the CSV file of 'inkling labels'.")]
 Teacher = Annotated[
-    Path | None, typer.Option(help="Run to learn from: its probabilities stand in for the labels (recipe distil).")
+    Path | None, typer.Option(help="Run to distil from: its probabilities replace the labels (recipe distil).")
 ]
 Tta = Annotated[
     bool,
-    typer.Option("--tta", help="Test-time augmentation: average over copies changed half as much as in training."),
+    typer.Option(
+        "--tta", help="Test-time augmentation: average over copies augmented half as strongly as in training."
+    ),
 ]
 
 Invert = Annotated[
-    bool, typer.Option("--invert", help="Turn dark into light: for ink on paper, learned as light on dark.")
+    bool,
+    typer.Option("--invert", help="Invert brightness: for dark ink on paper, where training images are light on dark."),
 ]
-Track = Annotated[str | None, typer.Option(help="Send the history there too: tensorboard or mlflow.")]
+Track = Annotated[str | None, typer.Option(help="Also log the history to tensorboard or mlflow.")]
 
 
 @dataclass(frozen=True)
@@ -108,5 +111,5 @@ def numbers(text: str, option: str) -> tuple[int, ...]:
         return tuple(int(word.replace("_", "")) for word in text.split(","))
     except ValueError:
         raise typer.BadParameter(
-            f"expected whole numbers with commas between, found '{text}'", param_hint=option
+            f"expected whole numbers separated by commas, found '{text}'", param_hint=option
         ) from None

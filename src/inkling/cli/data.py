@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PAIRS_SHOWN = 10
 """Duplicates in the table, at most."""
 
-app = typer.Typer(help="List, look at, and fetch images.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="List, inspect and download data sets.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command("list")
@@ -28,7 +28,7 @@ def list_sources(quiet: Quiet = False, json: Json = False) -> None:
     from inkling.images.sources.downloads import NAMED_SETS, data_folder, find
 
     output = Output(quiet, json)
-    rows = table("name", "here", "what", "licence", "source")
+    rows = table("name", "available", "what", "licence", "source")
     for column in rows.columns:
         column.justify = "left"
     rows.add_row("digits", "bundled", "handwritten digits, 8x8 grey", "CC BY 4.0", "Alpaydin, Kaynak (1998), UCI")
@@ -44,10 +44,10 @@ def list_sources(quiet: Quiet = False, json: Json = False) -> None:
 def show(
     source: choices.Source,
     out: Annotated[
-        Path | None, typer.Option("--out", "--contact-sheet", help="Write a contact sheet there, a .png file.")
+        Path | None, typer.Option("--out", "--contact-sheet", help="Also write a contact sheet, to this .png file.")
     ] = None,
     near: Annotated[
-        bool, typer.Option("--near", help="Look for near duplicates too: 20 seconds for MNIST's 70,000 images.")
+        bool, typer.Option("--near", help="Also search for near duplicates: 20 seconds for MNIST's 70,000 images.")
     ] = False,
     quiet: Quiet = False,
     json: Json = False,

@@ -14,9 +14,9 @@ from inkling.cli.study import carry_out, study_table
 
 
 def demo(
-    out: Annotated[
-        Path, typer.Option(help="Folder for the study; started again, it does only what is missing.")
-    ] = Path("demo"),
+    out: Annotated[Path, typer.Option(help="Folder for the study; a second start does only what is missing.")] = Path(
+        "demo"
+    ),
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    runs: Annotated[list[Path], typer.Argument(help="Run folder, or several to average.", metavar="RUN...")],
-    data: Annotated[str | None, typer.Option(help="Other images than the run's own: a source.")] = None,
-    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    runs: Annotated[list[Path], typer.Argument(help="Run folder, or several to average.", metavar="RUN")],
+    data: Annotated[str | None, typer.Option(help="Source of other images than the run's own.")] = None,
+    split: Annotated[str, typer.Option(help="Split: train, validation or test.")] = "test",
     tta: choices.Tta = False,
     device: choices.Device = "auto",
     quiet: Quiet = False,

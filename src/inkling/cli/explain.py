@@ -22,12 +22,14 @@ UNITS_SHOWN = 5
 def explain(
     run: Annotated[Path, typer.Argument(help="Run folder.", metavar="RUN")],
     image: Annotated[Path, typer.Argument(help="Picture file.", metavar="IMAGE")],
-    out: Annotated[Path | None, typer.Option(help="The figure.  [default: IMAGE-explained.png, here]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File for the figure.  [default: IMAGE-explained.png in this folder]")
+    ] = None,
     class_name: Annotated[
-        str | None, typer.Option("--class", help="Ask about this class.  [default: the predicted one]")
+        str | None, typer.Option("--class", help="Class to explain.  [default: the predicted one]")
     ] = None,
     method: Annotated[
-        str, typer.Option(help="Of the map: integrated-gradients, input-x-gradient or saliency.")
+        str, typer.Option(help="Attribution method: integrated-gradients, input-x-gradient or saliency.")
     ] = "integrated-gradients",
     invert: choices.Invert = False,
     device: choices.Device = "auto",
@@ -84,7 +86,7 @@ def _lead(explanation: PictureExplanation) -> str:
         return ""
     rival = shorten(explanation.prediction.class_names[units.rivals[0]])
     return (
-        f"The hidden units that weigh most in the lead of {shorten(explanation.class_name)} over {rival}, "
+        f"The hidden units that contribute most to the lead of {shorten(explanation.class_name)} over {rival}, "
         f"{units.leads[0]:+.2f} logits"
     )
 

@@ -20,11 +20,13 @@ def find_lr(
     batch_size: choices.BatchSize = None,
     lowest: Annotated[float, typer.Option(help="Learning rate of the first step.")] = 1e-5,
     highest: Annotated[float, typer.Option(help="Learning rate of the last step.")] = 10.0,
-    steps: Annotated[int, typer.Option(help="Steps from the first to the last rate.")] = 200,
+    steps: Annotated[int, typer.Option(help="Number of steps from the lowest to the highest rate.")] = 200,
     precision: choices.Precision = None,
     device: choices.Device = "auto",
     seed: choices.Seed = 0,
-    out: Annotated[Path | None, typer.Option(help="The plot.  [default: SOURCE-NETWORK-learning-rates.png]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File for the plot.  [default: SOURCE-NETWORK-learning-rates.png]")
+    ] = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:

@@ -11,7 +11,9 @@ from inkling.cli.console import Json, Output, Quiet, table
 
 
 def gradcheck(
-    run: Annotated[Path | None, typer.Argument(help="Run folder of a perceptron.  [default: a fresh one]")] = None,
+    run: Annotated[
+        Path | None, typer.Argument(help="Run folder of a perceptron.  [default: new random weights]")
+    ] = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -40,7 +42,7 @@ def gradcheck(
         )  # fmt: skip
     passed = all(check.passed for check in checks)
     verdict = (
-        f"{'All' if passed else 'NOT all'} {len(checks)} arrays are right: largest relative error allowed "
+        f"{'All' if passed else 'NOT all'} {len(checks)} arrays are correct: largest relative error allowed "
         f"{TOLERANCE:g} against central differences, {TORCH_TOLERANCE:g} against torch.autograd (float64)"
     )
     output.result(

@@ -19,21 +19,23 @@ if TYPE_CHECKING:
 
 def labels(
     source: choices.Source,
-    split: Annotated[str, typer.Option(help="Whose labels: train, validation or test.")] = "train",
+    split: Annotated[str, typer.Option(help="Split to check: train, validation or test.")] = "train",
     network: choices.Network = AUTO,
     recipe: choices.Recipe = "strong",
     epochs: choices.Epochs = None,
     train_size: choices.TrainSize = None,
     folds: Annotated[
-        int, typer.Option(help="Parts of the training images, each rated by a network trained on the others.")
+        int, typer.Option(help="Folds of cross-validation: each is rated by a network trained on the others.")
     ] = 5,
     run: Annotated[
         Path | None, typer.Option(help="Rate validation or test labels by this run; nothing is trained.")
     ] = None,
-    limit: Annotated[int, typer.Option(help="Images in the gallery and the file, at most.")] = 100,
+    limit: Annotated[int, typer.Option(help="Most images to put in the gallery and the file.")] = 100,
     device: choices.Device = "auto",
     seed: choices.Seed = 0,
-    out: Annotated[Path | None, typer.Option(help="Folder for both.  [default: labels/SOURCE-SPLIT]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the gallery and the file.  [default: labels/SOURCE-SPLIT]")
+    ] = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:

@@ -19,7 +19,7 @@ def predict(
     invert: choices.Invert = False,
     tta: choices.Tta = False,
     calibrated: Annotated[
-        bool, typer.Option("--calibrated", help="Use the temperature that was fitted on validation images.")
+        bool, typer.Option("--calibrated", help="Divide the logits by the temperature fitted on validation images.")
     ] = False,
     device: choices.Device = "auto",
     quiet: Quiet = False,

@@ -11,6 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.text import Text
 
+FIRST_PACE = (0.02, 10.0)
+"""A pace is taken from this fraction of the task or these seconds on: the first steps, which load and warm up, are
+slower than the rest by orders of magnitude."""
 PLAIN_SECONDS = 2.0
 """Where stderr is no terminal, a line is printed at most this often, and none for what takes less."""
 
@@ -54,9 +57,13 @@ class Meter:
     def seconds_left(self) -> float | None:
         """Return the seconds left at the pace so far; None before there is a pace."""
         began, done_before = self._start
-        if self.done <= done_before or self._latest <= began or self.total <= 0:
+        steps, elapsed = self.done - done_before, self._latest - began
+        if steps <= 0 or elapsed <= 0 or self.total <= 0:
             return None
-        pace = (self.done - done_before) / (self._latest - began)
+        fraction, wait = FIRST_PACE
+        if steps < fraction * self.total and elapsed < wait:
+            return None
+        pace = steps / elapsed
         return max(0.0, (self.total - self.done) / pace - (time.monotonic() - self._latest))
 
     def time_left(self) -> str:

@@ -12,10 +12,8 @@ from inkling.cli.console import Json, Output, Quiet
 
 def report(
     folder: Annotated[Path, typer.Argument(help="Run or study folder.", metavar="RUN-or-STUDY")],
-    out: Annotated[Path | None, typer.Option(help="The file to write.  [default: report.html in the folder]")] = None,
-    figures: Annotated[
-        Path | None, typer.Option(help="Folder that gets every figure as a PNG and an SVG file too.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write.  [default: report.html in the folder]")] = None,
+    figures: Annotated[Path | None, typer.Option(help="Folder for every figure as a PNG and an SVG file.")] = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 def study(
     source: choices.Source,
-    train_sizes: Annotated[str, typer.Option(help="Training sizes, with commas between.")],
-    networks: Annotated[str, typer.Option(help="Networks, with commas between; auto chooses one.")] = AUTO,
-    seeds: Annotated[str, typer.Option(help="Seeds, with commas between.")] = "0,1,2",
+    train_sizes: Annotated[str, typer.Option(help="Training sizes, separated by commas.")],
+    networks: Annotated[str, typer.Option(help="Networks, separated by commas; auto chooses one.")] = AUTO,
+    seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0,1,2",
     recipe: choices.Recipe = "reference",
     epochs: choices.Epochs = None,
     batch_size: choices.BatchSize = None,
@@ -46,9 +46,11 @@ def study(
     track: choices.Track = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder; started again, only what is missing is done.  [default: runs/study-SOURCE-RECIPE]"),
+        typer.Option(
+            help="Folder for the study; a second start does only what is missing.  [default: runs/study-SOURCE-RECIPE]"
+        ),
     ] = None,
-    jobs: Annotated[int, typer.Option(help="Runs at a time, sharing the cores.")] = 1,
+    jobs: Annotated[int, typer.Option(help="Runs to train in parallel, sharing the cores.")] = 1,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -103,7 +105,7 @@ def study(
 
 
 def _chosen_network(networks: str, recipe: str, splits: Splits, train_size: int, out: Path) -> choices.ChosenNetwork:
-    """Return the networks to train, with commas between; a study that goes on keeps those it has."""
+    """Return the networks to train, separated by commas; a study that goes on keeps those it has."""
     if networks == AUTO and (out / "study.json").is_file():
         from inkling.studies.folder import StudyFolder
 

@@ -41,7 +41,7 @@ def train(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the run.  [default: runs/SOURCE-NETWORK-RECIPE-SIZE-seedSEED]")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, if there is one.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the run in --out, if there is one.")] = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:

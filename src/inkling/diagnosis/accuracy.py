@@ -27,17 +27,35 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The accuracy of a classifier on one split. The misses sum to n - correct, always."""
+    """The accuracy of a classifier on one split. The misses sum to n - correct, always.
+
+    Attributes
+    ----------
+    split : str
+    n : int
+    correct : int
+    accuracy : float
+    accuracy_interval : Interval
+        Wilson.
+    loss : float
+        Mean cross-entropy, nats.
+    misses : dict[str, int]
+        Class name -> its images that were predicted as another class.
+    confusion : tuple[tuple[int, ...], ...]
+        Row: true class, column: predicted class.
+    most_confused : tuple[Confusion, ...]
+        Ordered pairs, most frequent first.
+    """
 
     split: str
     n: int
     correct: int
     accuracy: float
-    accuracy_interval: Interval  # Wilson
-    loss: float  # mean cross-entropy, nats
-    misses: dict[str, int]  # class name -> its images that were predicted as another class
-    confusion: tuple[tuple[int, ...], ...]  # row: true class, column: predicted class
-    most_confused: tuple[Confusion, ...]  # ordered pairs, most frequent first
+    accuracy_interval: Interval
+    loss: float
+    misses: dict[str, int]
+    confusion: tuple[tuple[int, ...], ...]
+    most_confused: tuple[Confusion, ...]
 
     def __str__(self) -> str:
         low, high = (percent(end, self.n, "") for end in (self.accuracy_interval.low, self.accuracy_interval.high))
@@ -92,5 +110,23 @@ def evaluate_predictions(
 
 
 def evaluate(classifier: Classifier, dataset: ImageDataset, split: str = "test") -> Evaluation:
-    """Evaluate a network, or an ensemble, on a data set."""
+    """Evaluate a network, or an ensemble, on a data set.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        Made for the data set's image shape and number of classes.
+    dataset : ImageDataset
+    split : str
+        What to call the data set in the result: "test", "validation".
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    InklingError
+        If the images do not fit the classifier, or its probabilities are not finite.
+    """
     return evaluate_predictions(dataset.labels, classifier.predict_proba(dataset.images), dataset.class_names, split)

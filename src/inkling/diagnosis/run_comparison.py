@@ -28,6 +28,16 @@ class RunComparison:
 def compare_runs(a: Run, b: Run) -> RunComparison:
     """Compare two runs that were evaluated on the same test images.
 
+    Parameters
+    ----------
+    a, b : Run
+        Finished runs.
+
+    Returns
+    -------
+    RunComparison
+        Of their test accuracies, and of their gaps between training and validation accuracy.
+
     Raises
     ------
     RunError

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from inkling.diagnosis.calibration import Calibration, CalibrationDiagnosis
 from inkling.diagnosis.risk_coverage import RiskCoverage, SelectivePoint
@@ -142,7 +142,8 @@ class CoverageDisplay(Display):
         style_axes(ax, "rejected, % of images, the least confident first", "error, % of those kept (log scale)", title)
         logarithmic_axis(ax, low, high, percent=True)
         ax.set_xlim(0, reach or self.reach)
-        ax.xaxis.set_major_formatter(PercentFormatter(1, 0))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 * x:.3g}%"))
+        ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         drawn = self._drawn
         x = [point.rejected for point in drawn]
         below = [max(low, point.error_interval.low) for point in drawn]

@@ -32,7 +32,7 @@ _ACTIVE = {"relu": "ReLU", "max-pool": "max-pooling"}
 
 @dataclass(frozen=True, eq=False)
 class StageMaps:
-    """The maps of one stage: those of its channels that answer most, in their order."""
+    """The maps of one stage: its channels with the largest activations, in their order."""
 
     after: str  # the layer whose output they are, in words
     maps: NDArray[np.floating[Any]]  # (h, w, shown)
@@ -40,7 +40,7 @@ class StageMaps:
 
     @property
     def shades(self) -> NDArray[np.uint8]:
-        """The maps in grey, (shown, h, w, 1): black is 0 and less, white the strongest answer of the stage."""
+        """The maps in grey, (shown, h, w, 1): black is 0 and less, white the largest activation of the stage."""
         grey = np.clip(self.maps / (self.strongest or 1.0), 0, 1)
         shades: NDArray[np.uint8] = np.round(255 * grey).astype(np.uint8)
         return np.moveaxis(shades, -1, 0)[..., np.newaxis]
@@ -54,7 +54,7 @@ class StageMaps:
     def title(self) -> str:
         """Size, channels, and which of them are shown."""
         h, w, shown = self.maps.shape
-        some = f", the {shown} that answer most" if shown < self.channels else ""
+        some = f", the {shown} with the largest activations" if shown < self.channels else ""
         return f"After {self.after}: {h}×{w}, {self.channels} channels{some}"
 
     @property

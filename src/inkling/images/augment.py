@@ -29,13 +29,26 @@ class Augmentation:
     """How far an image may be changed; each amount is drawn uniformly, for every image anew.
 
     Nothing is mirrored: a mirrored digit is another sign, or none.
+
+    Attributes
+    ----------
+    shift : float
+        Pixels, either way, along each axis.
+    rotation : float
+        Degrees, either way.
+    scale : float
+        Fraction: sizes from 1 - scale to 1 + scale.
+    shear : float
+        Degrees of slant, either way.
+    elastic : float
+        Pixels, either way, along each axis, for every point of a coarse grid (elastic deformation).
     """
 
-    shift: float = 0.0  # pixels, either way, along each axis
-    rotation: float = 0.0  # degrees, either way
-    scale: float = 0.0  # fraction: sizes from 1 - scale to 1 + scale
-    shear: float = 0.0  # degrees of slant, either way
-    elastic: float = 0.0  # pixels, either way, along each axis, for every point of a coarse grid (elastic deformation)
+    shift: float = 0.0
+    rotation: float = 0.0
+    scale: float = 0.0
+    shear: float = 0.0
+    elastic: float = 0.0
 
     def __bool__(self) -> bool:
         return any(vars(self).values())

@@ -137,6 +137,8 @@ def build_network(
         Draws the initial weights.
     device : str
         "auto", "cpu", "cuda", "cuda:1" and so on, or "mps".
+    **options
+        Further arguments of the network's builder, such as `hidden` of a perceptron.
 
     Raises
     ------

@@ -220,7 +220,8 @@ TERMS = (
         "p-value",
         "p-value",
         "The probability of a difference at least as large as the measured one if there were none. Below 0.05 it is "
-        "called statistically significant here; among twenty comparisons of equal networks one is by chance.",
+        "called statistically significant here; among twenty comparisons of equal networks, one is expected to be so "
+        "by chance.",
     ),
     Term(
         "parameters",

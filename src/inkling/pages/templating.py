@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
@@ -35,3 +36,13 @@ def environment(package: str, beside: str | None = None) -> Environment:
     environment.filters.update(png=png_uri, percent=formatting.percent, seconds=formatting.seconds, terms=link_terms)
     environment.globals.update(formatting=formatting, glossary_link=glossary_link)
     return environment
+
+
+def keep_hyphens(html: str) -> str:
+    """Return HTML whose headings break no line inside a word with hyphens, such as the name of a network."""
+
+    def keep(match: re.Match[str]) -> str:
+        words = re.sub(r"(?<![\w&;-])\w+(?:-\w+)+", r'<span class="unbroken">\g<0></span>', match[2])
+        return f"{match[1]}{words}{match[3]}"
+
+    return re.sub(r"(<h[1-3][^>]*>)([^<]*)(</h[1-3]>)", keep, html)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from inkling.figures.display import KINDS, figure_bytes
 from inkling.figures.style import variables
 from inkling.pages.glossary import link_once, link_terms, linked_terms
-from inkling.pages.templating import environment
+from inkling.pages.templating import environment, keep_hyphens
 from inkling.report.drawing import Drawing, file_name
 from inkling.report.gather import Report, ReportProgress, gather
 from inkling.report.head import answers, headline
@@ -76,22 +77,24 @@ def _page(report: Report, drawing: Drawing) -> str:
         values = section.draw(content, report.evidence, drawing) if section.draw else {}
         html = templates.get_template(section.template).render(content=content, evidence=report.evidence, **values)
         rendered.append((section, link_once(html)))
-    # A break after "p <" would leave the number alone on a line.
+    # A break after "p <" or "p =" would leave the number alone on a line.
     linked: set[str] = set()
     lines = [
-        (question, link_once(link_terms(answer.replace("p < ", "p\u00a0<\u00a0")), linked))
+        (question, link_once(link_terms(re.sub(r"p ([<=]) ", "p\u00a0\\1\u00a0", answer)), linked))
         for question, answer in answers(report)
     ]
-    return templates.get_template("report.html.j2").render(
-        evidence=report.evidence,
-        headline=headline(report.evidence),
-        answers=lines,
-        glossary=linked_terms([*(html for _, html in rendered), *(answer for _, answer in lines)]),
-        sections=rendered,
-        light=variables(dark=False),
-        dark=variables(dark=True),
-        script=script(),
-        class_names=json.dumps(report.evidence.class_names, ensure_ascii=False, separators=(",", ":")),
+    return keep_hyphens(
+        templates.get_template("report.html.j2").render(
+            evidence=report.evidence,
+            headline=headline(report.evidence),
+            answers=lines,
+            glossary=linked_terms([*(html for _, html in rendered), *(answer for _, answer in lines)]),
+            sections=rendered,
+            light=variables(dark=False),
+            dark=variables(dark=True),
+            script=script(),
+            class_names=json.dumps(report.evidence.class_names, ensure_ascii=False, separators=(",", ":")),
+        )
     )
 
 

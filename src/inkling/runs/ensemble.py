@@ -51,8 +51,8 @@ def _network_of(run: Run, device: str, tta: bool) -> Classifier:
     amounts = replace(run.settings.augmentation, elastic=0.0)
     if not amounts:
         raise RunError(
-            f"{run.folder}: test-time augmentation changes images as training did, by half, and this run was trained "
-            "without shifts, rotations, scales and shears: leave out --tta"
+            f"{run.folder}: test-time augmentation repeats the augmentation of training at half its strength, but this "
+            "run was trained without shifts, rotations, scales and shears: leave out --tta"
         )
     return TestTimeAugmentation(run.network(device), amounts)
 

@@ -31,6 +31,16 @@ class SizedComparison:
 def compare_networks(folder: Path | str) -> tuple[SizedComparison, ...]:
     """Compare every two networks of a study on the test images, at each training size and over the seeds of both.
 
+    Parameters
+    ----------
+    folder : Path or str
+        Of the study; runs that are not finished are left out.
+
+    Returns
+    -------
+    tuple of SizedComparison
+        Small training sizes first.
+
     Raises
     ------
     RunError

@@ -34,11 +34,19 @@ class Cell:
 
 @dataclass(frozen=True)
 class Study:
-    """A study that is done."""
+    """A study that is done.
+
+    Attributes
+    ----------
+    folder : Path
+    cells : tuple[Cell, ...]
+    failed : tuple[FailedRun, ...]
+        Runs that diverged; no cell counts them.
+    """
 
     folder: Path
     cells: tuple[Cell, ...]
-    failed: tuple[FailedRun, ...] = ()  # runs that diverged; no cell counts them
+    failed: tuple[FailedRun, ...] = ()
 
     @property
     def failures(self) -> str:
@@ -87,6 +95,11 @@ class Study:
 
 def read_study(folder: Path | str) -> Study:
     """Return what the finished runs of a study folder say together.
+
+    Parameters
+    ----------
+    folder : Path or str
+        As `run_study` or 'inkling study' left it.
 
     Raises
     ------

@@ -32,31 +32,68 @@ class TrainingState:
 
     Orders and augmentation are drawn from (seed, epoch), so there is no random generator to keep beyond what a
     network keeps in its own arrays.
+
+    Attributes
+    ----------
+    epoch : int
+        Epochs done.
+    network : State
+        Every array of the network, the optimiser's included.
+    best : State
+        Weights of the best epoch so far.
+    best_epoch : int
+    best_accuracy : float
+        On validation.
+    best_loss : float
+        On validation.
     """
 
-    epoch: int  # epochs done
-    network: State  # every array of the network, the optimiser's included
-    best: State  # weights of the best epoch so far
+    epoch: int
+    network: State
+    best: State
     best_epoch: int
-    best_accuracy: float  # on validation
-    best_loss: float  # on validation
+    best_accuracy: float
+    best_loss: float
 
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What one epoch did. Accuracies are fractions; losses are mean cross-entropies in nats."""
+    """What one epoch did. Accuracies are fractions; losses are mean cross-entropies in nats.
 
-    epoch: int  # 1 for the first
-    learning_rate: float  # of the last step
-    running_loss: float  # mean over the epoch's batches, of their own targets and augmented images, as weights moved
-    train_loss: float  # of the weights at the end of the epoch, on the training images as they are
+    Attributes
+    ----------
+    epoch : int
+        1 for the first.
+    learning_rate : float
+        Of the last step.
+    running_loss : float
+        Mean over the epoch's batches, of their own targets and augmented images, as weights moved.
+    train_loss : float
+        Of the weights at the end of the epoch, on the training images as they are.
+    train_accuracy : float
+    validation_loss : float
+    validation_accuracy : float
+    train_seconds : float
+        Training steps alone, augmentation included.
+    evaluation_seconds : float
+        Measuring the four figures above.
+    best : bool
+        Best validation accuracy so far (ties: lower validation loss).
+    last : bool
+        No epoch follows.
+    """
+
+    epoch: int
+    learning_rate: float
+    running_loss: float
+    train_loss: float
     train_accuracy: float
     validation_loss: float
     validation_accuracy: float
-    train_seconds: float  # training steps alone, augmentation included
-    evaluation_seconds: float  # measuring the four figures above
-    best: bool  # best validation accuracy so far (ties: lower validation loss)
-    last: bool  # no epoch follows
+    train_seconds: float
+    evaluation_seconds: float
+    best: bool
+    last: bool
     _state_after: Callable[[int], TrainingState] = field(repr=False, compare=False)
 
     @property

@@ -14,13 +14,26 @@ TEACHER, TRAINING, MEASURING = "teacher", "training", "measuring"
 
 @dataclass(frozen=True)
 class EpochProgress:
-    """How far an epoch is."""
+    """How far an epoch is.
 
-    epoch: int  # under way, 1 for the first
-    epochs: int  # as many as there will be, unless patience ends before
-    done: int  # images of this stage
+    Attributes
+    ----------
+    epoch : int
+        Under way, 1 for the first.
+    epochs : int
+        As many as there will be, unless patience ends before.
+    done : int
+        Images of this stage.
+    total : int
+    stage : str
+        "teacher", "training" or "measuring".
+    """
+
+    epoch: int
+    epochs: int
+    done: int
     total: int
-    stage: str  # TEACHER, TRAINING or MEASURING
+    stage: str
 
 
 EpochProgressCallback = Callable[[EpochProgress], None]

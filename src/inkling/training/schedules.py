@@ -10,11 +10,21 @@ SCHEDULES = ("constant", "cosine", "linear")
 
 @dataclass(frozen=True)
 class ScheduleSettings:
-    """How the learning rate goes from the first step to the last."""
+    """How the learning rate goes from the first step to the last.
 
-    name: str = "constant"  # one of SCHEDULES
-    learning_rate: float = 0.5  # largest rate, per unit of the mean gradient of a batch
-    warmup: float = 0.0  # part of all steps, 0..1, in which the rate rises linearly from near 0 (not for constant)
+    Attributes
+    ----------
+    name : str
+        One of SCHEDULES.
+    learning_rate : float
+        Largest rate, per unit of the mean gradient of a batch.
+    warmup : float
+        Part of all steps, 0..1, in which the rate rises linearly from near 0 (not for constant).
+    """
+
+    name: str = "constant"
+    learning_rate: float = 0.5
+    warmup: float = 0.0
 
     def problems(self) -> list[str]:
         """Return one sentence for each setting that is out of range."""

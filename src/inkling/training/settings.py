@@ -18,16 +18,40 @@ from inkling.training.targets import Distillation
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """One training run, but for its data and its network."""
+    """One training run, but for its data and its network.
 
-    recipe: str = "custom"  # name of the recipe these came from; says nothing to the loop
-    epochs: int = 30  # passes over the training images
-    batch_size: int = 256  # images a step; the last batch of an epoch may be smaller
-    seed: int = 0  # initial weights, training subset, order and augmentation all follow from it
-    patience: int | None = None  # epochs without a better validation accuracy before stopping; None: never stop
-    balance_classes: bool = False  # weight images so that every class counts the same
-    label_smoothing: float = 0.0  # part of each label that is spread evenly over all classes, 0..1
-    precision: str = FLOAT32  # of the arithmetic of training steps, one of PRECISIONS
+    Attributes
+    ----------
+    recipe : str
+        Name of the recipe these came from; says nothing to the loop.
+    epochs : int
+        Passes over the training images.
+    batch_size : int
+        Images a step; the last batch of an epoch may be smaller.
+    seed : int
+        Initial weights, training subset, order and augmentation all follow from it.
+    patience : int or None
+        Epochs without a better validation accuracy before stopping; None: never stop.
+    balance_classes : bool
+        Weight images so that every class counts the same.
+    label_smoothing : float
+        Part of each label that is spread evenly over all classes, 0..1.
+    precision : str
+        Of the arithmetic of training steps, one of PRECISIONS.
+    schedule : ScheduleSettings
+    optimizer : OptimizerSettings
+    augmentation : Augmentation
+    distillation : Distillation
+    """
+
+    recipe: str = "custom"
+    epochs: int = 30
+    batch_size: int = 256
+    seed: int = 0
+    patience: int | None = None
+    balance_classes: bool = False
+    label_smoothing: float = 0.0
+    precision: str = FLOAT32
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     augmentation: Augmentation = field(default_factory=Augmentation)

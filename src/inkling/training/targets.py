@@ -12,10 +12,18 @@ from inkling.networks.protocols import Targets
 
 @dataclass(frozen=True)
 class Distillation:
-    """How far a teacher's probabilities replace the labels as a student's targets (Hinton, Vinyals and Dean, 2015)."""
+    """How far a teacher's probabilities replace the labels as a student's targets (Hinton, Vinyals and Dean, 2015).
 
-    weight: float = 0.0  # of the teacher, 0..1; the label has the rest. 0: no teacher
-    temperature: float = 1.0  # above 1: the teacher's smaller probabilities count more
+    Attributes
+    ----------
+    weight : float
+        Of the teacher, 0..1; the label has the rest. 0: no teacher.
+    temperature : float
+        Above 1: the teacher's smaller probabilities count more.
+    """
+
+    weight: float = 0.0
+    temperature: float = 1.0
 
     def problems(self) -> list[str]:
         """Return one sentence for each setting that is out of range."""

@@ -33,12 +33,18 @@ def data_size_title(content: DataSize) -> str:
     changes: dict[str, list[str]] = {}
     for name, effect in content.size_effects.items():
         changes.setdefault(_changed(effect), []).append(f"the {name}")
-    return f"More training images {and_list([f'{change} {and_list(names)}' for change, names in changes.items()])}"
+    unchanged = changes.pop(_UNCHANGED, [])
+    clauses = [and_list([f"{change} {and_list(names)}" for change, names in changes.items()])] if changes else []
+    clauses += [f"{_UNCHANGED} {and_list(unchanged)}"] if unchanged else []
+    return f"More training images {' but '.join(clauses)}"
+
+
+_UNCHANGED = "do not significantly change"
 
 
 def _changed(effect: DataSizeEffect) -> str:
     if not effect.shown:
-        return "do not significantly change"
+        return _UNCHANGED
     return "improve" if effect.gain > 0 else "worsen"
 
 

@@ -99,7 +99,7 @@ def _gather(evidence: Evidence) -> Provenance:
 SECTION = Section(
     id="provenance",
     order=150,
-    title="How to repeat it",
+    title="How to reproduce it",
     template="provenance.html.j2",
     gather=_gather,
 )
