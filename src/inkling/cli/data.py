@@ -123,7 +123,7 @@ def fetch(
     output = Output(quiet, json)
     if name not in NAMED_SETS:
         raise UnknownSourceError(
-            f"no data set is called '{name}'{did_you_mean(name, NAMED_SETS)}: there is {', '.join(NAMED_SETS)}"
+            f"no data set is called '{name}'{did_you_mean(name, NAMED_SETS)}: choose from {', '.join(NAMED_SETS)}"
         )
     with ExitStack() as stack:
         files = fetch_files(NAMED_SETS[name], data_folder() / name, load_meters(output, stack))

@@ -71,7 +71,8 @@ def _usage_error(error: Any) -> int:
         sys.stdout.write(error.format_message() + "\n")
         return 0
     command = error.ctx.command_path if getattr(error, "ctx", None) else "inkling"
-    return _fail(f"{error.format_message()} See '{command} --help'.")
+    message = error.format_message().rstrip(".")
+    return _fail(f"{message}: see '{command} --help'")
 
 
 def _fail(message: str) -> int:

@@ -106,7 +106,7 @@ def explain_picture(
     network, names = run.network(device), run.data.class_names
     if class_name is not None and class_name not in names:
         raise DataError(
-            f"no class is called '{class_name}'{did_you_mean(class_name, names)}: there is {', '.join(names[:12])}"
+            f"no class is called '{class_name}'{did_you_mean(class_name, names)}: choose from {', '.join(names[:12])}"
         )
     images = read_picture(Path(picture), network.image_shape, invert)[np.newaxis]
     probabilities = network.predict_proba(images)[0]

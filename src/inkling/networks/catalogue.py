@@ -78,7 +78,7 @@ def check_name(name: str) -> str:
     """Return the name of a network, or raise NetworkError with those that there are."""
     if name not in CATALOGUE:
         raise NetworkError(
-            f"no network is called '{name}'{did_you_mean(name, CATALOGUE)}: there is {', '.join(CATALOGUE)}"
+            f"no network is called '{name}'{did_you_mean(name, CATALOGUE)}: choose from {', '.join(CATALOGUE)}"
         )
     return name
 

@@ -21,7 +21,7 @@ def networks_of(recipe: str) -> tuple[str, ...]:
     names = tuple(name for name in NETWORKS if recipe in recipes_of(name))
     if not names:
         near = did_you_mean(recipe, RECIPE_NAMES)
-        raise SettingsError([f"no recipe is called '{recipe}'{near}: there is {', '.join(RECIPE_NAMES)}"])
+        raise SettingsError([f"no recipe is called '{recipe}'{near}: choose from {', '.join(RECIPE_NAMES)}"])
     return names
 
 

@@ -90,5 +90,5 @@ def find_recipe(name: str, network: str) -> Recipe:
     recipes = recipes_of(network)
     if name not in recipes:
         near, there = did_you_mean(name, recipes), ", ".join(recipes)
-        raise SettingsError([f"no recipe of the {network} is called '{name}'{near}: there is {there}"])
+        raise SettingsError([f"no recipe of the {network} is called '{name}'{near}: choose from {there}"])
     return recipes[name]
