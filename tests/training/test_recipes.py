@@ -85,7 +85,9 @@ def test_a_small_cell_of_a_study_says_how_to_repeat_it(tmp_path: Path) -> None:
 def test_unknown_recipes_are_refused() -> None:
     with pytest.raises(SettingsError, match=r"'refrence' \(did you mean 'reference'\?\)"):
         find_recipe("refrence", "perceptron")
-    with pytest.raises(SettingsError, match="no recipe of the perceptron is called 'fast': choose from reference, strong"):
+    with pytest.raises(
+        SettingsError, match="no recipe of the perceptron is called 'fast': choose from reference, strong"
+    ):
         recipe("fast", "perceptron")
     with pytest.raises(NetworkError, match=r"'percetron' \(did you mean 'perceptron'\?\)"):
         recipe("reference", "percetron")

@@ -85,7 +85,8 @@ def check_method(method: str) -> None:
     """Raise NetworkError unless a method is called that."""
     if method not in METHODS:
         raise NetworkError(
-            f"no attribution method is called '{method}'{did_you_mean(method, METHODS)}: choose from {', '.join(METHODS)}"
+            f"no attribution method is called '{method}'{did_you_mean(method, METHODS)}: "
+            f"choose from {', '.join(METHODS)}"
         )
 
 
