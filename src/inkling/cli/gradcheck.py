@@ -32,7 +32,8 @@ def gradcheck(
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (8, *network.image_shape), dtype=np.uint8)
     labels = rng.integers(0, network.n_classes, 8)
-    checks = check_gradients(network, images, labels)
+    with output.watch("checking gradients") as progress:
+        checks = check_gradients(network, images, labels, progress)
     rows = table("", "shape", "entries", "against differences", "against torch", "")
     for check in checks:
         against_torch = "not installed" if check.torch_error is None else f"{check.torch_error:.1e}"

@@ -184,3 +184,12 @@ def test_what_cannot_be_checked_is_refused(images: np.ndarray, labels: np.ndarra
 def test_a_network_without_written_jacobians_is_refused() -> None:
     with pytest.raises(NetworkError, match="needs a perceptron, whose Jacobians are written out, found"):
         check_gradients(Ensemble([small()]), IMAGES, LABELS)
+
+
+def test_the_check_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inkling.images.progress.SECONDS", 0)
+    seen: list[tuple[int, int]] = []
+    network = small()
+    check_gradients(network, IMAGES, LABELS, lambda done, total: seen.append((done, total)))
+    steps = 2 * network.hidden  # each column of W1 for one image, then for the batch
+    assert seen == [(done, steps) for done in range(1, steps + 1)]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from inkling.errors import NetworkError
+from inkling.images.progress import Progress, paced, part_of
 from inkling.networks.numpy.equations import affine, cross_entropy, sigmoid
 from inkling.networks.numpy.perceptron import Perceptron
 from inkling.networks.protocols import Classifier
@@ -62,7 +63,9 @@ class GradientCheck:
         return self.difference_error <= TOLERANCE and all(error <= TORCH_TOLERANCE for error in exact)
 
 
-def check_gradients(network: Classifier, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> list[GradientCheck]:
+def check_gradients(
+    network: Classifier, images: NDArray[np.uint8], labels: NDArray[np.int64], progress: Progress | None = None
+) -> list[GradientCheck]:
     """Check the six Jacobians, every gradient of `trace` (both at the first image) and the batched gradients.
 
     Parameters
@@ -71,6 +74,8 @@ def check_gradients(network: Classifier, images: NDArray[np.uint8], labels: NDAr
         Not changed. A network of float32 is checked as its float64 twin with the same weights.
     images : ndarray of uint8, shape (N, H, W, C)
     labels : ndarray of int64, shape (N,)
+    progress : callable, optional
+        Called with (columns of W1 compared with differences, columns in all), a few times a second at most.
 
     Returns
     -------
@@ -98,6 +103,7 @@ def check_gradients(network: Classifier, images: NDArray[np.uint8], labels: NDAr
     if labels.min() < 0 or labels.max() >= network.n_classes:
         raise NetworkError(f"labels must lie in 0..{network.n_classes - 1}, found {labels.min()}..{labels.max()}")
     network = _double(network)
+    told, columns = paced(progress), 2 * network.hidden
     first, label = images[0], int(labels[0])
     jacobians, trace = network.jacobians(first), network.trace(first, label)
     _, single = network.gradients(images[:1], labels[:1])
@@ -117,8 +123,8 @@ def check_gradients(network: Classifier, images: NDArray[np.uint8], labels: NDAr
     # Many small products: handing each to all cores costs several times what it saves.
     with threadpool_limits(limits=1, user_api="blas"):
         numeric_jacobians = nudged_one.jacobians()
-        numeric_first = {**nudged_one.intermediates(), **nudged_one.gradients()}
-        numeric_batch = nudged_batch.gradients()
+        numeric_first = {**nudged_one.intermediates(), **nudged_one.gradients(part_of(told, 0, columns))}
+        numeric_batch = nudged_batch.gradients(part_of(told, network.hidden, columns))
 
     checks = []
     rows: tuple[Any, ...]
@@ -255,8 +261,13 @@ class _Nudged:
             "a1": _differentiate(lambda by: self._losses_from_f1(sigmoid(self.a1 + by * units)))[np.newaxis],
         }
 
-    def gradients(self) -> dict[str, Array]:
-        """Gradients of the mean loss for the parameters; of "W1" the sampled rows, (rows, H)."""
+    def gradients(self, progress: Progress | None = None) -> dict[str, Array]:
+        """Gradients of the mean loss for the parameters; of "W1" the sampled rows, (rows, H), by far the most work."""
+        columns = []
+        for unit in range(self.b1.size):
+            columns.append(self._by_w1_column(unit))
+            if progress:
+                progress(unit + 1, self.b1.size)
         classes, units = np.eye(self.b2.size)[:, np.newaxis], np.eye(self.b1.size)[:, np.newaxis]  # (P, 1, P)
 
         def by_b1(by: float) -> Array:
@@ -272,7 +283,7 @@ class _Nudged:
             return self._losses(a2.reshape(-1, *self.a2.shape)).reshape(self.w2.shape)
 
         return {
-            "W1": np.stack([self._by_w1_column(unit) for unit in range(self.b1.size)], axis=1),
+            "W1": np.stack(columns, axis=1),
             "b1": _differentiate(by_b1)[np.newaxis],
             "W2": _differentiate(by_w2),
             "b2": _differentiate(by_b2)[np.newaxis],
