@@ -37,7 +37,7 @@ def writing_output() -> Iterator[None]:
     except OSError as error:
         discard_output()
         raise OutputError(
-            f"standard output cannot be written ({error.strerror}): make room, or send it to another place"
+            f"standard output cannot be written ({error.strerror}): free some space, or send it to another place"
         ) from None
 
 
