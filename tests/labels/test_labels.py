@@ -17,7 +17,7 @@ from PIL import Image
 
 from command_line import TRAIN_DIGITS, assert_refused, inkling, last_json
 from inkling.diagnosis.label_errors import find_label_errors
-from inkling.errors import DataError, RunError, SettingsError
+from inkling.errors import DataError, RunError, SettingsError, TrainingError
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.sampling import stratified_order
 from inkling.images.sources.digits import load_digits
@@ -307,3 +307,20 @@ def test_class_folders_name_the_picture_in_the_file(tmp_path: Path) -> None:
     first = values["suspects"][0]
     assert first["file"].startswith("bright/odd")
     assert first["suggested"] == "dark"
+
+
+def test_training_that_diverges_rates_nothing_and_says_so(tiny_splits: Splits) -> None:
+    hopeless = recipe("reference", epochs=3, learning_rate=1e200)
+    with pytest.raises(TrainingError, match=r"the training of perceptron on \d+ images .* no label is rated: choose"):
+        out_of_fold(tiny_splits, "perceptron", hopeless, folds=2)
+
+
+def test_a_run_of_another_source_is_named_as_such(tmp_path: Path) -> None:
+    run, pictures = tmp_path / "run", tmp_path / "pictures"
+    for name, grey in (("dark", 0), ("light", 255)):
+        (pictures / name).mkdir(parents=True)
+        for number in range(5):
+            Image.new("L", (4, 4), abs(grey - number)).save(pictures / name / f"{number}.png")
+    assert inkling("train", pictures, "--network", "perceptron", "--epochs", 1, "--out", run).returncode == 0
+    refused = inkling("labels", "digits", "--split", "test", "--run", run, "--out", tmp_path / "no")
+    assert_refused(refused, f"digits: holds other images than {run} was trained on", "give the run's own source")

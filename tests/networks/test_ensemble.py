@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from command_line import TRAIN_DIGITS, inkling
+from command_line import TRAIN_DIGITS, assert_refused, inkling
 from inkling.errors import DataError, NetworkError, RunError
 from inkling.images.augment import variants
 from inkling.images.pictures import read_picture
@@ -89,6 +89,13 @@ def test_runs_of_other_classes_do_not_fit(runs: list[Path], tmp_path: Path) -> N
     (other / "run.json").write_text(json.dumps(info))
     with pytest.raises(RunError, match="an ensemble needs runs with the same classes and image size"):
         classifier_of([Run(runs[0]), Run(other)])
+
+
+def test_a_run_is_a_member_once(runs: list[Path]) -> None:
+    same = runs[0].parent / "." / ".." / runs[0].parent.name / runs[0].name
+    for command in ("evaluate", "predict"):
+        refused = inkling(command, runs[0], same, *(["picture.png"] if command == "predict" else []))
+        assert_refused(refused, "is given twice: an ensemble needs different runs")
 
 
 def test_predict_names_picture_files(runs: list[Path], tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.errors import DataError, SettingsError
+from inkling.errors import DataError, SettingsError, TrainingError
 from inkling.images.dataset import Splits
 from inkling.images.sampling import stratified_order
 from inkling.networks.catalogue import build_network
@@ -83,10 +83,23 @@ def train_to_the_end(
     fold: int = 0,
     progress: FoldProgress | None = None,
 ) -> Network:
-    """Return a network trained on the training images, as it is after its last epoch."""
+    """Return a network trained on the training images, as it is after its last epoch.
+
+    Raises
+    ------
+    TrainingError
+        If training diverged.
+    """
     fresh = build_network(network, splits.train.image_shape, splits.train.n_classes, settings.seed, device)
-    for record in train(fresh, splits, settings):
-        if progress:
-            progress(fold, record)
+    try:
+        for record in train(fresh, splits, settings):
+            if progress:
+                progress(fold, record)
+    except TrainingError:
+        # Nothing of it is kept, and its learning rate is not asked for here: the loop's own advice would be wrong.
+        raise TrainingError(
+            f"the training of {network} on {len(splits.train):,} images by the recipe {settings.recipe} diverged, so "
+            "that no label is rated: choose another network or recipe, or give more images"
+        ) from None
     fresh.load_state(record.state.network)
     return fresh

@@ -104,7 +104,13 @@ def rate_by_run(
         For the split "train".
     """
     check_review(split, by_run=True)
-    run.subset(splits if run.corrections is None else correct(splits, run.corrections))
+    try:
+        run.subset(splits if run.corrections is None else correct(splits, run.corrections))
+    except DataError:
+        raise DataError(
+            f"{splits.name}: holds other images than {run.folder} was trained on ({run.data.source}), among which may "
+            "be those to rate: give the run's own source, or leave out --run"
+        ) from None
     images = dict(splits.items())[split].images
     by = f"{run.network_name} of the run {run.folder}, trained on {run.train_size:,} images"
     return RatedLabels(split, np.arange(len(images)), predict_in_parts(run.network(device), images, progress), by)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -30,10 +31,15 @@ def classifier_of(runs: Sequence[Run], device: str = "auto", tta: bool = False) 
     Raises
     ------
     RunError
-        If the runs know different classes or images, a run is damaged, or, with `tta`, was trained without shifts,
-        rotations, scales and shears.
+        If a run is given twice, the runs know different classes or images, a run is damaged, or, with `tta`, was
+        trained without shifts, rotations, scales and shears.
     """
     first = runs[0]
+    seen: set[Path] = set()
+    for run in runs:
+        if run.folder.resolve() in seen:
+            raise RunError(f"{run.folder}: is given twice: an ensemble needs different runs")
+        seen.add(run.folder.resolve())
     for other in runs[1:]:
         if other.data.class_names != first.data.class_names or other.data.image_shape != first.data.image_shape:
             raise RunError(
