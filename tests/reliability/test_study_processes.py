@@ -11,8 +11,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+
+from conftest import WriteIdx
 
 WORDS = ["study", "digits", "--networks", "perceptron", "--train-sizes", "100,200", "--seeds", "0,1", "--jobs", "2"]
 
@@ -97,3 +100,28 @@ def test_sigterm_to_a_run_saves_every_finished_epoch(tmp_path: Path) -> None:
     assert "--resume" in said
     saved = json.loads((out / "checkpoint.json").read_text())["epoch"]
     assert saved == len((out / "history.jsonl").read_text().splitlines()) > 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
+def test_sigterm_does_not_wait_for_the_end_of_an_epoch(tmp_path: Path, write_idx: WriteIdx) -> None:
+    pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    for split, n in (("train", 12_000), ("t10k", 100)):
+        write_idx(tmp_path / f"data/{split}-images-idx3-ubyte", rng.integers(0, 256, (n, 28, 28), dtype=np.uint8))
+        write_idx(tmp_path / f"data/{split}-labels-idx1-ubyte", (np.arange(n) % 10).astype(np.uint8))
+    out = tmp_path / "study"
+    words = ["study", str(tmp_path / "data"), "--networks", "cnn", "--train-sizes", "10000", "--seeds", "0,1"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "inkling", *words, "--jobs", "2", "--batch-size", "1", "--out", str(out)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and len(list(out.glob("runs/*/run.json"))) < 2:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert len(list(out.glob("runs/*/run.json"))) == 2
+    assert not list(out.glob("runs/*/history.jsonl"))  # minutes before the end of the first epoch

@@ -21,7 +21,7 @@ from inkling.images.sources.registry import load_images
 from inkling.runs.execute import Plan, execute
 from inkling.studies.plan import train_command
 from inkling.training.loop import EpochRecord
-from inkling.training.progress import EpochProgressCallback
+from inkling.training.progress import EpochProgress, EpochProgressCallback
 
 Observer = Callable[[Generator[EpochRecord, None, None], Path], Generator[EpochRecord, None, None]]
 """What passes the records of a run on, and sees each: it must be picklable where there are several jobs."""
@@ -209,8 +209,17 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
+class _StopRequestedError(Exception):
+    """It is time to end, in the middle of an epoch: what was finished before is saved."""
+
+
+def _stop_within_epoch(_progress: EpochProgress) -> None:
+    if _terminated or (_stop is not None and _stop.is_set()):
+        raise _StopRequestedError
+
+
 def _terminate(_number: int, _frame: FrameType | None) -> None:
-    """End after the epoch under way, or at once where there is none."""
+    """End within the epoch under way, saving those before it, or at once where there is none."""
     global _terminated
     _terminated = True
     if not _busy:
@@ -225,10 +234,12 @@ def _do_run(plan: Plan, folder: Path, observer: Observer | None) -> None:
     _busy = True
     try:
         splits = load_images(plan.source, corrections=plan.corrections)
-        with closing(_records(plan, splits, folder, observer)) as records:
+        with closing(_records(plan, splits, folder, observer, _stop_within_epoch)) as records:
             for _ in records:
                 if _stop.is_set() or _terminated:
                     return
+    except _StopRequestedError:
+        return
     finally:
         _busy = False
         if _terminated:
