@@ -49,7 +49,9 @@ def open_browser() -> webdriver.Chrome:
     for flag in FLAGS:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    return webdriver.Chrome(options=options, service=Service(DRIVER))
+    browser = webdriver.Chrome(options=options, service=Service(DRIVER))
+    browser.set_script_timeout(120)  # axe takes its time where the machine is busy
+    return browser
 
 
 def emulate(
