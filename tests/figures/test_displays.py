@@ -14,10 +14,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from inkling.diagnosis.accuracy import evaluate_predictions
+from inkling.diagnosis.mistakes import worst_mistakes
 from inkling.errors import RunError, SettingsError
 from inkling.figures import displays
 from inkling.figures.display import Display, figure_bytes
-from inkling.figures.displays import ConfusionMatrixDisplay, ContactSheetDisplay, WeightsDisplay
+from inkling.figures.displays import ConfusionMatrixDisplay, ContactSheetDisplay, MistakesDisplay, WeightsDisplay
 from inkling.figures.svg import to_svg
 from inkling.images.dataset import ImageDataset
 
@@ -30,7 +31,7 @@ def confusion(names: tuple[str, ...] = ("a", "b", "<b>c</b>")) -> ConfusionMatri
 def test_every_display_is_one() -> None:
     named = [getattr(displays, name) for name in displays.__all__ if name.endswith("Display")]
     assert len(named) > 10
-    assert all(issubclass(of, Display) for of in named)
+    assert all(issubclass(display, Display) for display in named)
 
 
 def test_a_notebook_shows_the_figure() -> None:
@@ -88,3 +89,13 @@ def test_figures_become_files(tmp_path: Path) -> None:
     with pytest.raises(RunError):
         confusion().save(tmp_path / "none" / "confusion.png")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["confusion.svg", "weights.png"]
+
+
+def test_mistakes_are_shown_worst_first_with_their_images() -> None:
+    images, labels = np.arange(48, dtype=np.uint8).reshape(3, 4, 4, 1), np.array([0, 1, 1])
+    probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.75, 0.25]])
+    display = MistakesDisplay.from_mistakes(
+        worst_mistakes(labels, probabilities), ImageDataset(images, labels, ("a", "b"))
+    )
+    np.testing.assert_array_equal(display.pictures, images[[2, 1]])
+    assert display.captions == (("true b", "a 75.0%"), ("true b", "a 60.0%"))
