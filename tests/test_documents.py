@@ -122,3 +122,5 @@ def test_the_architecture_names_every_package_and_only_what_exists() -> None:
     layers = re.search(r"^layers = \[\n(.*?)^\]", (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE | re.DOTALL)
     assert layers
     assert picture == re.findall(r'"([^"]+)"', layers[1])
+    listed = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("is layered:")[2].partition("[docs/")[0]
+    assert re.findall(r"`(\w+)`", listed) == re.findall(r"\w+", layers[1])

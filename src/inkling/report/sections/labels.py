@@ -43,10 +43,10 @@ class Labels:
     duplicates: Duplicates  # exact ones, in the splits of the largest training size
 
 
-def suspects_title(found: LabelSuspects) -> str:
+def suspects_title(suspects: LabelSuspects) -> str:
     """Return how many test labels look wrong."""
-    flagged = f"{found.flagged:,}" if found.flagged else "none"
-    return f"Confident learning flags {flagged} of the {found.n:,} test labels as wrong"
+    flagged = f"{suspects.flagged:,}" if suspects.flagged else "none"
+    return f"Confident learning flags {flagged} of the {suspects.n:,} test labels as wrong"
 
 
 def _gather(evidence: Evidence) -> Labels | None:
@@ -63,7 +63,7 @@ def _label_suspects(runs: Sequence[Run], splits: Splits) -> LabelSuspects:
     predictions = [run.predictions("test") for run in runs]
     labels, n = predictions[0].labels, len(predictions[0].labels)
     try:
-        errors = find_label_errors(labels, np.mean([one.probabilities for one in predictions], axis=0))
+        errors = find_label_errors(labels, np.mean([of_seed.probabilities for of_seed in predictions], axis=0))
     except (DataError, MissingLibraryError) as error:
         return LabelSuspects((), n, 0, str(error))
     # Where another class is no more probable, there is nothing to look at.
