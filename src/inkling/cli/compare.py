@@ -20,9 +20,9 @@ def compare(
 ) -> None:
     """Test whether two runs, or the networks of a study, differ.
 
-    The difference of their test accuracies has its 95% interval and its p-value (exact McNemar test), and how much
-    each overfits is compared too. In a study every two networks are compared at each training size, over seeds and
-    images.
+    Prints the difference of their test accuracies with its 95% interval and p-value (exact McNemar test), and
+    compares how much each overfits. In a study, each pair of networks is compared at each training size, over seeds
+    and images.
     """
     output = Output(quiet, json)
     if b is None and (a / "study.json").is_file():

@@ -54,7 +54,7 @@ def show(
 ) -> None:
     """Print shapes, class counts, pixel statistics and duplicates.
 
-    And the fingerprint, which the runs on these images keep.
+    Also prints the fingerprint, which every run on these images records.
     """
     from inkling.cli.downloads import load_with_progress
     from inkling.diagnosis.duplicates import NEAR, find_duplicates

@@ -30,9 +30,9 @@ def evaluate(
 ) -> None:
     """Measure accuracy, loss, calibration, and errors per class.
 
-    Accuracy has its 95% interval; whether the run overfits is said too. Several runs are evaluated as one ensemble:
-    the mean of their probabilities. Of the run's own validation and test images the stored predictions are used;
-    --data, --tta or --device cpu computes them anew.
+    Accuracy comes with its 95% interval, and with a diagnosis of overfitting. Several runs are evaluated as one
+    ensemble: the mean of their probabilities. For the run's own validation and test images the stored predictions are
+    used; --data, --tta or --device cpu recomputes them.
     """
     from inkling.cli.downloads import load_meters
     from inkling.diagnosis.run_evaluation import evaluate_runs

@@ -32,8 +32,8 @@ def find_lr(
 ) -> None:
     """Suggest a learning rate by a learning-rate range test.
 
-    The rate rises step by step; suggested is the one at which the loss falls fastest (Smith, 2017).
-    Batches, optimiser and augmentation are the recipe's. No validation or test image is looked at.
+    The rate rises step by step; the one at which the loss falls fastest is suggested (Smith, 2017). Batches,
+    optimiser and augmentation are those of the recipe. No validation or test image is used.
     """
     from inkling.cli.downloads import load_with_progress
     from inkling.errors import SettingsError

@@ -19,7 +19,7 @@ def gradcheck(
 ) -> None:
     """Check Jacobians and gradients by central differences.
 
-    And against torch.autograd, where PyTorch is installed.
+    They are also compared with torch.autograd, where PyTorch is installed.
     """
     import numpy as np
 

@@ -41,9 +41,8 @@ def labels(
 ) -> None:
     """Rank labels by how likely they are wrong, for correction.
 
-    Each is rated by networks that were not trained on its image.
-    Write the right classes into the file, and give it to 'inkling train' as --corrections. Ten epochs are enough for
-    10,000 MNIST images: some 80 seconds.
+    Each label is rated by networks that were not trained on its image. Write the correct classes into the file, and
+    give it to 'inkling train' as --corrections. For 10,000 MNIST images ten epochs are enough: about 80 seconds.
     """
     from inkling.cli.downloads import load_with_progress
     from inkling.diagnosis.label_errors import check_cleanlab

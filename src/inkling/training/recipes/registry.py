@@ -47,7 +47,7 @@ def recipe(name: str, network: str = "perceptron", train_size: int | None = None
     name : str
         "reference", "fast", "strong" or "distil"; not every network has each.
     network : str
-        What it is for.
+        Name of the network to train.
     train_size : int, optional
         Number of training images. Some recipes see a small set more often; one that needs whole batches has its batch
         size reduced to this number.
