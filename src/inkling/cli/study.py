@@ -99,9 +99,16 @@ def study(
         {**done.to_dict(), **chosen.to_dict(), "notes": list(dict.fromkeys(plan_notes))},
         study_table(done),
         *([done.failures] if done.failures else []),
-        f"Over {len(plan.seeds)} seeds: accuracy as mean ± standard deviation, seconds of training as mean.",
+        _what_is_averaged(len(plan.seeds)),
         f"The study is in {out}. Next: inkling report {shlex.quote(str(out))}",
     )
+
+
+def _what_is_averaged(n_seeds: int) -> str:
+    """Return what the table of a study gives."""
+    if n_seeds == 1:
+        return "One seed: accuracy, and seconds of training."
+    return f"Over {n_seeds} seeds: accuracy as mean ± standard deviation, seconds of training as mean."
 
 
 def _chosen_network(networks: str, recipe: str, splits: Splits, train_size: int, out: Path) -> choices.ChosenNetwork:
