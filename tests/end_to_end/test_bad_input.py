@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
+from PIL import Image
 
 from command_line import STUDY_DIGITS, TRAIN_DIGITS, assert_refused, inkling
 
@@ -208,6 +209,19 @@ def test_a_contact_sheet_or_report_that_cannot_be_written(trained: Path, tmp_pat
 def test_a_read_only_folder(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     assert_refused(inkling(*TRAIN_DIGITS, "--epochs", 1, "--out", tmp_path / "run"), "cannot be written")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may read anything")
+def test_pictures_that_may_not_be_read_are_not_left_out_without_a_word(tmp_path: Path) -> None:
+    for name in ("cat", "dog", "dog/more"):
+        (tmp_path / name).mkdir()
+        for number in range(5):
+            Image.new("L", (4, 4), number).save(tmp_path / name / f"{number}.png")
+    (tmp_path / "dog/more").chmod(0)
+    try:
+        assert_refused(inkling("data", "show", tmp_path), f"{tmp_path / 'dog/more'}: cannot be read")
+    finally:
+        (tmp_path / "dog/more").chmod(0o700)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on the size of files")

@@ -133,3 +133,9 @@ def test_json_that_is_no_object_is_refused() -> None:
     for text in ("1", "[]", '"text"', ""):
         with pytest.raises(ValueError, match=r"expected|truncated"):
             parse(text)
+
+
+def test_an_abbreviation_keeps_its_capitals(folder: Path) -> None:
+    (folder / "run.json").write_text("no JSON")
+    with pytest.raises(RunError, match=r"run\.json: damaged \(JSON is malformed"):
+        Run(folder)

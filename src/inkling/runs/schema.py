@@ -221,5 +221,6 @@ def check_settings(values: dict[str, Any]) -> TrainingSettings:
 def _in_words(error: msgspec.MsgspecError) -> str:
     """``Expected `int`, got `str` - at `$.data.train` `` -> "data.train: expected int, got str"."""
     what, _, where = str(error).replace("`", "").partition(" - at $")
-    what = what[:1].lower() + what[1:]
+    if not what[1:2].isupper():  # not of an abbreviation: "JSON is malformed"
+        what = what[:1].lower() + what[1:]
     return f"{where.lstrip('.')}: {what}" if where else what

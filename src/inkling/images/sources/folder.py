@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -179,7 +180,12 @@ def _folders(folder: Path) -> list[str]:
 
 def _pictures(folder: Path) -> Iterator[Path]:
     """Every picture file in a folder and below it, in one order on every machine."""
-    for where, below, files in os.walk(folder):
+
+    def cannot_be_read(error: OSError) -> NoReturn:
+        # Without it, the pictures of a folder that may not be read would be left out without a word.
+        raise DataError(f"{error.filename}: cannot be read ({error.strerror})")
+
+    for where, below, files in os.walk(folder, onerror=cannot_be_read):
         below[:] = sorted(name for name in below if not name.startswith("."))
         for name in sorted(files):
             if name.lower().endswith(SUFFIXES) and not name.startswith("."):
