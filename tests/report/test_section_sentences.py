@@ -184,13 +184,18 @@ def test_more_images_says_what_the_sizes_can_tell() -> None:
     [
         (0.99, 0.80, "The perceptron is overconfident: mean confidence 99.0%, accuracy 80.0%"),
         (0.60, 0.90, "The perceptron is underconfident: mean confidence 60.0%, accuracy 90.0%"),
-        (0.90, 0.90, "The perceptron is well calibrated: mean confidence 90.0%, accuracy 90.0%"),
+        (0.90, 0.90, "No miscalibration of the perceptron is detected: mean confidence 90.0%, accuracy 90.0%"),
     ],
 )
 def test_calibration_is_said_of_known_confidence(confidence: float, right: float, said: str) -> None:
     labels = (np.arange(1000) >= 1000 * right).astype(np.int64)
     found = diagnose_calibration(labels, np.tile([confidence, 1 - confidence], (1000, 1)))
     assert calibration_title(found, "perceptron") == said
+
+
+def test_five_images_do_not_show_a_network_well_calibrated() -> None:
+    found = diagnose_calibration(np.array([0, 1, 1, 1, 1]), np.tile([0.64, 0.36], (5, 1)))
+    assert calibration_title(found, "perceptron").startswith("No miscalibration of the perceptron is detected: mean")
 
 
 def test_a_network_off_in_both_directions_is_called_so() -> None:

@@ -34,7 +34,8 @@ def calibration_title(diagnosis: CalibrationDiagnosis, network: str) -> str:
         f"mean confidence {percent(measured.confidence, measured.n)}, accuracy {percent(measured.accuracy, measured.n)}"
     )
     if measured.level == "none shown":
-        return f"The {network} is well calibrated: {rates}"
+        # Not "is well calibrated": on a few images nothing could be detected.
+        return f"No miscalibration of the {network} is detected: {rates}"
     if measured.level == "off in both directions":
         return f"The {network} is overconfident on some images and underconfident on others: {rates}"
     return f"The {network} is {measured.level}: {rates}"
