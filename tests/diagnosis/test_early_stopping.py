@@ -45,7 +45,7 @@ def test_a_late_rise_is_lost() -> None:
 def test_a_run_that_keeps_improving_is_never_stopped() -> None:
     found = stopped_early(history([0.5, 0.6, 0.7]), 1, 10_000)
     assert not found.stops
-    assert "not improved for 1 epoch would have saved no epoch of 3" in found.verdict
+    assert "not improved for 1 epoch would have saved none of the 3 epochs." in found.verdict
     at_the_end = stopped_early(history([0.5, 0.7, 0.6, 0.6]), 2, 10_000)
     assert not at_the_end.stops  # the rule fires at the last epoch: nothing was left to save
 

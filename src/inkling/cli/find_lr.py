@@ -76,7 +76,7 @@ def find_lr(
         },
         f"try --learning-rate {rates.suggestion:.2g}: there the loss falls fastest; "
         f"it is lowest at {rates.lowest_loss_at:.2g}{diverged}",
-        f"{len(rates.rates)} steps of {optimizer} with batches of {settings.batch_size}; the recipe {recipe} has "
-        f"{settings.schedule.learning_rate:g}",
+        f"{len(rates.rates)} steps of {optimizer} with batches of {settings.batch_size}; the recipe {recipe} uses a "
+        f"learning rate of {settings.schedule.learning_rate:g}",
         f"The plot is {plot}",
     )

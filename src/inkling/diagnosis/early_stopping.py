@@ -44,8 +44,8 @@ class EarlyStopping:
         waiting = f"{self.patience} epochs" if self.patience > 1 else "1 epoch"
         if not self.stops:
             return (
-                f"Stopping when validation accuracy had not improved for {waiting} would have saved no epoch of "
-                f"{self.epochs}."
+                f"Stopping when validation accuracy had not improved for {waiting} would have saved none of the "
+                f"{self.epochs:,} epoch{'s' * (self.epochs > 1)}."
             )
         saved = (
             f"{1 - self.stopped_at / self.epochs:.0%} of the epochs"
