@@ -41,6 +41,8 @@ from .networks.protocols import Network as Network
 from .networks.protocols import Trainable as Trainable
 from .networks.torch.network import TorchNetwork as TorchNetwork
 from .report.page import write_report as write_report
+from .runs.execute import RunPlan as RunPlan
+from .runs.execute import train_run as train_run
 from .runs.network_file import load_network as load_network
 from .runs.network_file import save_network as save_network
 from .runs.pictures import predict_pictures as predict_pictures

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from inkling.errors import DataError
 from inkling.figures.displays import CoverageDisplay, ReliabilityDisplay
 from inkling.images.sources.digits import load_digits
 from inkling.metrics.temperature import at_temperature, fit_temperature
-from inkling.runs.execute import Plan, execute
+from inkling.runs.execute import RunPlan, train_run
 from inkling.runs.run import Run
 from inkling.training.recipes.registry import recipe
 
@@ -181,7 +182,7 @@ def test_displays_survive_a_classifier_that_is_always_correct_and_confident() ->
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("calibration") / "run"
-    for _ in execute(Plan("digits", "perceptron", recipe("reference", epochs=30), 300), load_digits(), folder):
+    for _ in train_run(RunPlan("digits", "perceptron", recipe("reference", epochs=30), 300), load_digits(), folder):
         pass
     return Run(folder)
 
@@ -213,7 +214,9 @@ def test_predict_uses_the_temperature_on_request(run: Run, tmp_path: Path) -> No
     expected = at_temperature(np.array([list(plain["probabilities"].values())]), run.temperature())
     np.testing.assert_allclose(list(scaled["probabilities"].values()), expected[0], rtol=1e-4)
     assert scaled["label"] == plain["label"]
-    twice = last_json(inkling("predict", run.folder, run.folder, tmp_path / "digit.png", "--calibrated", "--json"))[0]
+    shutil.copytree(run.folder, tmp_path / "copy")
+    words = ("predict", run.folder, tmp_path / "copy", tmp_path / "digit.png", "--calibrated", "--json")
+    twice = last_json(inkling(*words))[0]
     assert twice["temperature"] == pytest.approx(run.temperature(), rel=1e-3)
 
 

@@ -30,7 +30,7 @@ from inkling.errors import DataError, RunError
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.sources.digits import load_digits
 from inkling.runs.compatible import common_test_predictions
-from inkling.runs.execute import Plan, execute
+from inkling.runs.execute import RunPlan, train_run
 from inkling.runs.run import Run
 from inkling.studies.comparison import compare_networks
 from inkling.studies.plan import StudyPlan
@@ -233,7 +233,7 @@ def test_predictions_of_other_images_are_refused() -> None:
 
 def train(folder: Path, splits: Splits, size: int | None = None, seed: int = 0, source: str = "digits") -> Run:
     settings = recipe("reference", epochs=6, seed=seed)
-    for _ in execute(Plan(source, "perceptron", settings, size), splits, folder):
+    for _ in train_run(RunPlan(source, "perceptron", settings, size), splits, folder):
         pass
     return Run(folder)
 

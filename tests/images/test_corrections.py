@@ -21,7 +21,7 @@ from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.sources.digits import load_digits
 from inkling.images.sources.registry import load_images
 from inkling.report.page import build_report
-from inkling.runs.execute import Plan, execute
+from inkling.runs.execute import RunPlan, train_run
 from inkling.studies.plan import StudyPlan
 from inkling.studies.study import run_study
 from inkling.training.recipes.registry import recipe
@@ -134,9 +134,11 @@ def test_a_run_keeps_its_corrections_whatever_becomes_of_the_file(corrections: P
     assert (run / "corrections.csv").read_bytes() == corrections.read_bytes()
     settings = recipe("reference", epochs=3)
     with_them = load_images("digits", corrections=corrections)
-    assert list(execute(Plan("digits", "perceptron", settings, corrections=corrections), with_them, run, True)) == []
+    assert (
+        list(train_run(RunPlan("digits", "perceptron", settings, corrections=corrections), with_them, run, True)) == []
+    )
     with pytest.raises(RunError, match="data or training size"):
-        list(execute(Plan("digits", "perceptron", settings), load_images("digits"), run, resume=True))
+        list(train_run(RunPlan("digits", "perceptron", settings), load_images("digits"), run, resume=True))
     corrections.unlink()
     evaluated = last_json(inkling("evaluate", run, "--split", "train", "--json"))
     assert evaluated["accuracy"] == info["results"]["train_accuracy"]

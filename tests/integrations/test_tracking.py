@@ -21,7 +21,7 @@ from inkling.errors import TrackingError
 from inkling.images.sources.digits import load_digits
 from inkling.integrations.tracking.registry import TRACKERS, open_tracker
 from inkling.integrations.tracking.tracking import tracked
-from inkling.runs.execute import Plan, execute
+from inkling.runs.execute import RunPlan, train_run
 from inkling.runs.run import Run
 from inkling.training.recipes.registry import recipe
 
@@ -178,10 +178,10 @@ class Failing:
 def test_a_failing_tracker_costs_a_line_and_not_the_run(
     at: str, asked: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    plan = Plan("digits", "perceptron", recipe("reference", "perceptron", 50, epochs=4), 50)
+    plan = RunPlan("digits", "perceptron", recipe("reference", "perceptron", 50, epochs=4), 50)
     tracker = Failing(at)
     with caplog.at_level(logging.WARNING):
-        records = list(tracked(execute(plan, load_digits(), tmp_path / "run"), tmp_path / "run", tracker))
+        records = list(tracked(train_run(plan, load_digits(), tmp_path / "run"), tmp_path / "run", tracker))
     assert [record.epoch for record in records] == [1, 2, 3, 4]
     assert Run(tmp_path / "run").finished
     assert len(tracker.asked) == asked
@@ -192,9 +192,9 @@ def test_a_failing_tracker_costs_a_line_and_not_the_run(
 
 
 def test_a_run_that_is_left_is_saved_and_its_tracker_told(tmp_path: Path) -> None:
-    plan = Plan("digits", "perceptron", recipe("reference", "perceptron", 50, epochs=9), 50)
+    plan = RunPlan("digits", "perceptron", recipe("reference", "perceptron", 50, epochs=9), 50)
     tracker = Failing("nothing")
-    records = tracked(execute(plan, load_digits(), tmp_path / "run"), tmp_path / "run", tracker)
+    records = tracked(train_run(plan, load_digits(), tmp_path / "run"), tmp_path / "run", tracker)
     next(records), next(records)
     records.close()
     assert tracker.asked == ["start", "record 2", "stop"]
@@ -215,22 +215,22 @@ class Interrupted(Failing):
 
 
 def test_ctrl_c_lets_a_tracker_end_what_it_is_doing(tmp_path: Path) -> None:
-    plan = Plan("digits", "perceptron", recipe("reference", "perceptron", 50, epochs=9), 50)
+    plan = RunPlan("digits", "perceptron", recipe("reference", "perceptron", 50, epochs=9), 50)
     tracker = Interrupted("record 3")
     with pytest.raises(KeyboardInterrupt):
-        list(tracked(execute(plan, load_digits(), tmp_path / "run"), tmp_path / "run", tracker))
+        list(tracked(train_run(plan, load_digits(), tmp_path / "run"), tmp_path / "run", tracker))
     assert tracker.asked == ["start", "record 2", "record 3", "stop"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_sigterm_lets_a_tracker_end_what_it_is_doing(tmp_path: Path) -> None:
-    plan = Plan("digits", "perceptron", recipe("reference", "perceptron", 50, epochs=9), 50)
+    plan = RunPlan("digits", "perceptron", recipe("reference", "perceptron", 50, epochs=9), 50)
     tracker = Interrupted("record 3")
     tracker.number = signal.SIGTERM
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # which raises KeyboardInterrupt
     try:
         with pytest.raises(KeyboardInterrupt):
-            list(tracked(execute(plan, load_digits(), tmp_path / "run"), tmp_path / "run", tracker))
+            list(tracked(train_run(plan, load_digits(), tmp_path / "run"), tmp_path / "run", tracker))
         assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -22,7 +22,7 @@ from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.sources.registry import load_images
 from inkling.labels.review import RatedLabels, write_review
 from inkling.report.page import write_report
-from inkling.runs.execute import Plan, execute
+from inkling.runs.execute import RunPlan, train_run
 from inkling.studies.plan import StudyPlan
 from inkling.studies.study import run_study
 from inkling.training.recipes.registry import recipe
@@ -89,7 +89,9 @@ def class_folders(folder: Path) -> Path:
 
 
 def report(splits: Splits, folder: Path, source: str = "noise") -> Path:
-    for _ in execute(Plan(source, "perceptron", recipe("reference", epochs=3)), splits, folder, command=["x", source]):
+    for _ in train_run(
+        RunPlan(source, "perceptron", recipe("reference", epochs=3)), splits, folder, command=["x", source]
+    ):
         pass
     return write_report(folder)
 

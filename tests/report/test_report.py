@@ -31,7 +31,7 @@ from inkling.report.head import answers
 from inkling.report.page import build_report, render_report, write_report
 from inkling.report.sections.comparison import better_title, compared_cells, comparison_rows, comparison_title, decisive
 from inkling.report.settings_wording import settings_by_size, settings_parts
-from inkling.runs.execute import Plan, execute
+from inkling.runs.execute import RunPlan, train_run
 from inkling.runs.run import Run
 from inkling.studies.folder import StudyFolder
 from inkling.studies.plan import StudyPlan
@@ -46,8 +46,8 @@ HOSTILE = "<script>alert(1)</script>"
 
 
 def train(folder: Path, splits: Splits, source: str, size: int | None = None, seed: int = 0) -> None:
-    for _ in execute(
-        Plan(source, "perceptron", replace(SETTINGS, seed=seed), size),
+    for _ in train_run(
+        RunPlan(source, "perceptron", replace(SETTINGS, seed=seed), size),
         splits,
         folder,
         command=["inkling", "train", source],
@@ -252,7 +252,7 @@ def test_without_a_mistake_there_is_no_gallery(tmp_path: Path) -> None:
     images = np.repeat(np.array([0, 255], np.uint8), 30)[:, None, None, None] * np.ones((1, 4, 4, 1), np.uint8)
     part = ImageDataset(images, np.repeat([0, 1], 30), ("dark", "bright"))
     easy = Splits(part, part, part, "easy")
-    for _ in execute(Plan("easy", "perceptron", replace(SETTINGS, epochs=30)), easy, tmp_path / "run"):
+    for _ in train_run(RunPlan("easy", "perceptron", replace(SETTINGS, epochs=30)), easy, tmp_path / "run"):
         pass
     assert gather(tmp_path / "run").evidence.chosen.first.evaluation.correct == 60
     page = build_report(tmp_path / "run")

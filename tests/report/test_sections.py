@@ -15,7 +15,7 @@ import inkling
 from inkling.images.sources.digits import load_digits
 from inkling.report.page import write_report
 from inkling.report.sections import sections
-from inkling.runs.execute import Plan, execute
+from inkling.runs.execute import RunPlan, train_run
 from inkling.studies.folder import StudyFolder
 from inkling.training.recipes.registry import recipe
 
@@ -26,7 +26,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "how-to-add.md"
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sections") / "run"
-    for _ in execute(Plan("digits", "perceptron", recipe("reference", epochs=2), 200), load_digits(), folder):
+    for _ in train_run(RunPlan("digits", "perceptron", recipe("reference", epochs=2), 200), load_digits(), folder):
         pass
     return folder
 
@@ -110,8 +110,8 @@ def test_mistakes_are_named_by_their_files(tmp_path: Path) -> None:
             picture = Image.fromarray(rng.integers(0, 256, (8, 8), dtype=np.uint8))
             picture.save(tmp_path / "data" / name / f"p{number}.png")
     splits = load_images(tmp_path / "data")
-    plan = Plan(str(tmp_path / "data"), "perceptron", recipe("reference", epochs=2))
-    for _ in execute(plan, splits, tmp_path / "run"):
+    plan = RunPlan(str(tmp_path / "data"), "perceptron", recipe("reference", epochs=2))
+    for _ in train_run(plan, splits, tmp_path / "run"):
         pass
     page = write_report(tmp_path / "run").read_text(encoding="utf-8")
     gallery = page[page.index('<section id="mistakes">') : page.index('<section id="labels">')]

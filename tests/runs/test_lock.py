@@ -15,7 +15,7 @@ import pytest
 from command_line import TRAIN_DIGITS, assert_refused, inkling_process
 from inkling.errors import RunError
 from inkling.images.sources.digits import load_digits
-from inkling.runs.execute import Plan, execute
+from inkling.runs.execute import RunPlan, train_run
 from inkling.runs.lock import HOLDER, LOCK, folder_lock
 from inkling.runs.run import Run
 from inkling.training.recipes.registry import recipe
@@ -56,17 +56,19 @@ def test_a_killed_process_is_in_nobodys_way(tmp_path: Path) -> None:
 def test_what_a_killed_process_left_does_not_make_a_folder_full(tmp_path: Path) -> None:
     with hold(tmp_path / "run") as process:
         process.kill()
-    for _ in execute(Plan("digits", "perceptron", recipe("reference", epochs=1), 50), load_digits(), tmp_path / "run"):
+    for _ in train_run(
+        RunPlan("digits", "perceptron", recipe("reference", epochs=1), 50), load_digits(), tmp_path / "run"
+    ):
         pass
     assert Run(tmp_path / "run").finished
 
 
 def test_two_in_one_process_are_kept_apart_too(tmp_path: Path) -> None:
-    plan = Plan("digits", "perceptron", recipe("reference", epochs=3), 50)
-    first = execute(plan, load_digits(), tmp_path / "run")
+    plan = RunPlan("digits", "perceptron", recipe("reference", epochs=3), 50)
+    first = train_run(plan, load_digits(), tmp_path / "run")
     next(first)
     with pytest.raises(RunError, match=f"in use by the training of perceptron \\(process {os.getpid()} "):
-        next(execute(plan, load_digits(), tmp_path / "run", resume=True))
+        next(train_run(plan, load_digits(), tmp_path / "run", resume=True))
     assert [record.epoch for record in first] == [2, 3]
     assert [epoch["epoch"] for epoch in Run(tmp_path / "run").history()] == [1, 2, 3]
 
@@ -105,11 +107,11 @@ def test_resuming_a_live_run_is_refused_and_its_history_stays_whole(tmp_path: Pa
     epochs = [json.loads(line)["epoch"] for line in (out / "history.jsonl").read_text().splitlines()[:-1]]
     assert epochs == list(range(1, len(epochs) + 1))
     assert len(epochs) > 1
-    again = execute(plan_of(out), load_digits(), out, resume=True)
+    again = train_run(plan_of(out), load_digits(), out, resume=True)
     assert next(again).epoch > 1
     again.close()
 
 
-def plan_of(folder: Path) -> Plan:
+def plan_of(folder: Path) -> RunPlan:
     run = Run(folder)
-    return Plan("digits", run.network_name, run.settings, run.train_size)
+    return RunPlan("digits", run.network_name, run.settings, run.train_size)

@@ -18,18 +18,18 @@ from inkling.images.sources.digits import load_digits
 from inkling.metrics.temperature import at_temperature, fit_temperature
 from inkling.networks.numpy.perceptron import Perceptron
 from inkling.runs.arrays import load_arrays, save_arrays
-from inkling.runs.execute import Plan, execute, summary
+from inkling.runs.execute import RunPlan, summary, train_run
 from inkling.runs.run import Run
 from inkling.studies.folder import load_runs
 from inkling.training.loop import TrainingState, measure
 from inkling.training.recipes.registry import recipe
 
-PLAN = Plan("digits", "perceptron", recipe("reference", epochs=5), 100)
+PLAN = RunPlan("digits", "perceptron", recipe("reference", epochs=5), 100)
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    for _ in execute(PLAN, load_digits(), tmp_path / "run"):
+    for _ in train_run(PLAN, load_digits(), tmp_path / "run"):
         pass
     return Run(tmp_path / "run")
 
@@ -67,7 +67,7 @@ def test_a_torn_last_line_of_the_history_is_passed_over(run: Run) -> None:
 
 
 def test_leaving_the_loop_early_saves_every_finished_epoch(tmp_path: Path) -> None:
-    records = execute(PLAN, load_digits(), tmp_path / "run")
+    records = train_run(PLAN, load_digits(), tmp_path / "run")
     for _ in range(3):
         next(records)
     records.close()
@@ -88,7 +88,7 @@ def test_a_run_stopped_between_checkpoint_and_weights_gets_its_weights(run: Run)
         (run.folder / name).unlink()
     info = {**run.info, "results": None, "finished": None}
     (run.folder / "run.json").write_text(json.dumps(info))
-    assert list(execute(PLAN, load_digits(), run.folder, resume=True)) == []
+    assert list(train_run(PLAN, load_digits(), run.folder, resume=True)) == []
     assert (run.folder / "weights.safetensors").read_bytes() == before
     assert Run(run.folder).finished
 
@@ -97,7 +97,7 @@ def test_what_a_kill_leaves_at_the_very_start_is_no_obstacle(tmp_path: Path) -> 
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / ".run.json.abcd").write_text("{")
-    for _ in execute(PLAN, load_digits(), folder, resume=True):
+    for _ in train_run(PLAN, load_digits(), folder, resume=True):
         pass
     assert Run(folder).finished
 
@@ -149,7 +149,7 @@ def test_a_checkpoint_ahead_of_its_history_is_refused_at_once(run: Run) -> None:
     (run.folder / "history.jsonl").write_text("".join((run.folder / "history.jsonl").read_text().splitlines(True)[:3]))
     (run.folder / "run.json").write_text(json.dumps({**run.info, "results": None, "finished": None}))
     with pytest.raises(RunError, match="holds 3 epochs, the checkpoint 5"):
-        next(execute(PLAN, load_digits(), run.folder, resume=True))
+        next(train_run(PLAN, load_digits(), run.folder, resume=True))
 
 
 def test_no_pickle_in_the_source() -> None:
@@ -239,16 +239,20 @@ def test_a_run_of_the_first_version_still_loads(old: Path) -> None:
 def test_a_run_of_the_first_version_can_be_gone_on_with(old: Path) -> None:
     (old / "run.json").write_text(json.dumps({**Run(old).info, "results": None, "finished": None}))
     (old / "predictions.safetensors").unlink()
-    assert list(execute(Plan("digits", "perceptron", Run(old).settings, 60), load_digits(), old, resume=True)) == []
+    assert (
+        list(train_run(RunPlan("digits", "perceptron", Run(old).settings, 60), load_digits(), old, resume=True)) == []
+    )
     assert Run(old).finished
-    assert list(execute(Plan("digits", "perceptron", Run(old).settings, 60), load_digits(), old, resume=True)) == []
+    assert (
+        list(train_run(RunPlan("digits", "perceptron", Run(old).settings, 60), load_digits(), old, resume=True)) == []
+    )
 
 
 def test_a_run_that_goes_on_elsewhere_says_so(tmp_path: Path) -> None:
     folder = tmp_path / "run"
 
     def next_epoch() -> int:
-        records = execute(PLAN, load_digits(), folder, resume=True)
+        records = train_run(PLAN, load_digits(), folder, resume=True)
         epoch = next(records).epoch
         records.close()
         return epoch

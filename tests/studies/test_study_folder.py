@@ -12,7 +12,7 @@ import pytest
 
 from inkling.errors import RunError
 from inkling.images.sources.digits import load_digits
-from inkling.runs.execute import Plan, execute
+from inkling.runs.execute import RunPlan, train_run
 from inkling.runs.lock import folder_lock
 from inkling.studies.folder import StudyFolder, load_runs
 from inkling.studies.plan import StudyPlan
@@ -35,8 +35,8 @@ def test_finished_runs_only_are_listed(tmp_path: Path) -> None:
     study = StudyFolder.open(plan(epochs=5), tmp_path / "study", "")
 
     def train_cell(seed: int, epochs: int) -> Iterator[object]:
-        cell = Plan("digits", "perceptron", recipe("reference", epochs=5, seed=seed), 50)
-        records = execute(cell, load_digits(), study.run_folder("perceptron", 50, seed))
+        cell = RunPlan("digits", "perceptron", recipe("reference", epochs=5, seed=seed), 50)
+        records = train_run(cell, load_digits(), study.run_folder("perceptron", 50, seed))
         for _ in range(epochs):
             yield next(records)
         records.close()
@@ -44,8 +44,8 @@ def test_finished_runs_only_are_listed(tmp_path: Path) -> None:
     list(train_cell(0, 2))
     with pytest.raises(RunError, match="no finished run"):
         load_runs(study.folder)
-    cell = Plan("digits", "perceptron", recipe("reference", epochs=5, seed=1), 50)
-    for _ in execute(cell, load_digits(), study.run_folder("perceptron", 50, 1)):
+    cell = RunPlan("digits", "perceptron", recipe("reference", epochs=5, seed=1), 50)
+    for _ in train_run(cell, load_digits(), study.run_folder("perceptron", 50, 1)):
         pass
     assert [run.settings.seed for run in load_runs(study.folder)] == [1]
     assert StudyFolder(study.folder).unfinished_runs() == ["perceptron-50-seed0"]

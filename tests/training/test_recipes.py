@@ -93,3 +93,11 @@ def test_unknown_recipes_are_refused() -> None:
         recipe("reference", "percetron")
     with pytest.raises(SettingsError, match="epochs must be 1 or more"):
         recipe("reference", epochs=0)
+
+
+def test_changes_of_another_name_or_type_are_refused_in_one_line() -> None:
+    with pytest.raises(SettingsError, match=r"unknown setting 'epoch' \(did you mean 'epochs'\?\)"):
+        recipe("reference", epoch=3)
+    for change in ({"epochs": "3"}, {"learning_rate": "high"}, {"batch_size": 2.5}):
+        with pytest.raises(SettingsError):
+            recipe("reference", **change)

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from inkling.errors import TrainingError
 from inkling.images.dataset import Splits
 from inkling.networks.numpy.perceptron import Perceptron
-from inkling.runs.execute import Plan, execute
+from inkling.runs.execute import RunPlan, train_run
 from inkling.training.learning_rate_range import learning_rate_range
 from inkling.training.loop import train
 from inkling.training.settings import TrainingSettings
@@ -67,8 +67,8 @@ def test_epochs_use_one_thread_and_the_caller_keeps_its_own_between_them(tiny_sp
 def test_interleaved_runs_do_not_touch_each_others_threads(tiny_splits: Splits, tmp_path: Path) -> None:
     networks = [Watching(), Watching()]
     first, second = (train(network, tiny_splits, SETTINGS) for network in networks)
-    plan = Plan("tiny", "perceptron", SETTINGS)
-    third = execute(plan, tiny_splits, tmp_path / "run")
+    plan = RunPlan("tiny", "perceptron", SETTINGS)
+    third = train_run(plan, tiny_splits, tmp_path / "run")
     for generator in (first, second, third, second, first, third):
         next(generator)
         assert blas_threads() == {3}
@@ -85,7 +85,7 @@ def test_an_abandoned_run_leaves_no_limit_behind(tiny_splits: Splits, tmp_path: 
     suspended = train(Perceptron((4, 4, 1), 3), tiny_splits, SETTINGS)
     next(suspended)
     assert blas_threads() == {3}
-    saved = execute(Plan("tiny", "perceptron", SETTINGS), tiny_splits, tmp_path / "run")
+    saved = train_run(RunPlan("tiny", "perceptron", SETTINGS), tiny_splits, tmp_path / "run")
     next(saved)
     saved.close()
     assert blas_threads() == {3}

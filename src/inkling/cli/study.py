@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from inkling.images.dataset import Splits
-    from inkling.runs.execute import Plan
+    from inkling.runs.execute import RunPlan
     from inkling.studies.plan import StudyPlan
     from inkling.studies.pool import Observer, StudyProgress
     from inkling.studies.summary import Study
@@ -192,7 +192,7 @@ class _StudyMeter:
         return self._run
 
 
-def _run_name(cell: Plan) -> str:
+def _run_name(cell: RunPlan) -> str:
     return f"{cell.network}, {cell.train_size:,} images, seed {cell.settings.seed}"
 
 

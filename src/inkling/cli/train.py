@@ -49,7 +49,7 @@ def train(
     from inkling.cli.downloads import load_with_progress
     from inkling.integrations.tracking.registry import open_tracker
     from inkling.integrations.tracking.tracking import tracked
-    from inkling.runs.execute import Plan, execute, summary
+    from inkling.runs.execute import RunPlan, summary, train_run
     from inkling.runs.run import Run
     from inkling.training.recipes.registry import plan_settings
 
@@ -75,7 +75,7 @@ def train(
     else:
         chosen = choices.chosen_network(network, recipe, splits, train_size)
     settings, notes = plan_settings(recipe, chosen.name, train_size or len(splits.train), **changes)
-    plan = Plan(source, chosen.name, settings, train_size, device, teacher, corrections)
+    plan = RunPlan(source, chosen.name, settings, train_size, device, teacher, corrections)
     out = out or Path("runs") / f"{splits.name}-{chosen.name}-{recipe}-{train_size or 'all'}-seed{seed}"
     command = chosen.record(["inkling", *(word for word in sys.argv[1:] if word != "--resume")])
     told = iter((*chosen.notes, *notes))  # once, and after all checks
@@ -89,7 +89,7 @@ def train(
                     meter.start_at(progress.epoch - 1)
                 shown.within(progress)
 
-            records = execute(plan, splits, out, resume, command, within)
+            records = train_run(plan, splits, out, resume, command, within)
             with closing(tracked(records, out, tracker) if tracker else records) as epochs_done:
                 for record in epochs_done:
                     output.note(*told)

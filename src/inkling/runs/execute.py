@@ -74,7 +74,7 @@ class Teacher:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """All that decides a run."""
 
     source: str
@@ -90,8 +90,8 @@ class Plan:
         return splits if self.train_size is None else splits.with_train_size(self.train_size, self.settings.seed)
 
 
-def execute(
-    plan: Plan,
+def train_run(
+    plan: RunPlan,
     splits: Splits,
     folder: Path,
     resume: bool = False,
@@ -104,7 +104,7 @@ def execute(
 
     Parameters
     ----------
-    plan : Plan
+    plan : RunPlan
     splits : Splits
         All images of the source, with the plan's corrections; the plan takes its training subset.
     folder : Path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterable
+from errno import ENOSPC
 from pathlib import Path
 
 from inkling.errors import RunError
@@ -78,4 +79,5 @@ def is_temporary(path: Path) -> bool:
 
 def cannot_write(path: Path, error: OSError) -> RunError:
     """Return the error to raise when a path cannot be written."""
-    return RunError(f"{path}: cannot be written ({error.strerror}): free some space or choose another folder")
+    what_to_do = "free some space or choose another folder" if error.errno == ENOSPC else "choose another folder"
+    return RunError(f"{path}: cannot be written ({error.strerror}): {what_to_do}")

@@ -11,7 +11,7 @@ from typing import Any
 from inkling.errors import SettingsError
 from inkling.images.dataset import Splits
 from inkling.networks.catalogue import build_network
-from inkling.runs.execute import Plan, Teacher
+from inkling.runs.execute import RunPlan, Teacher
 from inkling.training.recipes.registry import recipe, recipes_of
 from inkling.training.settings import TrainingSettings, seed_problems
 
@@ -74,13 +74,13 @@ class StudyPlan:
         }
         return cls(source, settings, tuple(seeds), device, teacher, corrections)
 
-    def cells(self) -> Iterator[Plan]:
+    def cells(self) -> Iterator[RunPlan]:
         """Yield the plan of every run: network by network, small training sizes first."""
         for (network, size), settings in self.settings.items():
             teacher = self.teacher if settings.distillation.weight else None
             for seed in self.seeds:
                 seeded = replace(settings, seed=seed)
-                yield Plan(self.source, network, seeded, size, self.device, teacher, self.corrections)
+                yield RunPlan(self.source, network, seeded, size, self.device, teacher, self.corrections)
 
     def check(self, splits: Splits) -> None:
         """Raise an error for what cannot work, before anything is written."""
@@ -98,7 +98,7 @@ class StudyPlan:
             Teacher(self.teacher, splits, self.device)
 
 
-def train_command(plan: Plan) -> list[str]:
+def train_command(plan: RunPlan) -> list[str]:
     """The command that repeats one run by itself; empty where the settings are not a recipe with options changed."""
     settings = plan.settings
     recipes = recipes_of(plan.network)

@@ -18,7 +18,7 @@ from types import FrameType
 from inkling.errors import RunError, TrainingError
 from inkling.images.dataset import Splits
 from inkling.images.sources.registry import load_images
-from inkling.runs.execute import Plan, execute
+from inkling.runs.execute import RunPlan, train_run
 from inkling.studies.plan import train_command
 from inkling.training.loop import EpochRecord
 from inkling.training.progress import EpochProgress, EpochProgressCallback
@@ -41,13 +41,13 @@ class StudyProgress:
 
     done: int  # runs finished or diverged
     total: int
-    plan: Plan
+    plan: RunPlan
     record: EpochRecord | None
     failure: str | None = None  # why the run diverged, at its end
 
 
 def carry_out(
-    cells: Sequence[tuple[Plan, Path]],
+    cells: Sequence[tuple[RunPlan, Path]],
     splits: Splits,
     jobs: int = 1,
     observer: Observer | None = None,
@@ -58,7 +58,7 @@ def carry_out(
 
     Parameters
     ----------
-    cells : sequence of (Plan, Path)
+    cells : sequence of (RunPlan, Path)
         Each with its run folder.
     splits : Splits
         All images of the source.
@@ -87,7 +87,7 @@ def carry_out(
 
 
 def _one_after_the_other(
-    cells: Sequence[tuple[Plan, Path]],
+    cells: Sequence[tuple[RunPlan, Path]],
     splits: Splits,
     observer: Observer | None,
     progress: EpochProgressCallback | None,
@@ -104,7 +104,7 @@ def _one_after_the_other(
 
 
 def _several_at_a_time(
-    cells: Sequence[tuple[Plan, Path]], jobs: int, observer: Observer | None, under_way: UnderWay | None
+    cells: Sequence[tuple[RunPlan, Path]], jobs: int, observer: Observer | None, under_way: UnderWay | None
 ) -> Generator[StudyProgress, None, None]:
     context = get_context("spawn")
     stop = context.Event()
@@ -130,7 +130,9 @@ def _several_at_a_time(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _completed(futures: Mapping[Future[None], tuple[Plan, Path]], under_way: UnderWay | None) -> Iterator[Future[None]]:
+def _completed(
+    futures: Mapping[Future[None], tuple[RunPlan, Path]], under_way: UnderWay | None
+) -> Iterator[Future[None]]:
     """Yield futures as they are completed, telling every second how far the others are."""
     waiting = set(futures)
     while waiting:
@@ -140,7 +142,7 @@ def _completed(futures: Mapping[Future[None], tuple[Plan, Path]], under_way: Und
             under_way(sum(_part_done(*futures[future]) for future in waiting))
 
 
-def _part_done(plan: Plan, folder: Path) -> float:
+def _part_done(plan: RunPlan, folder: Path) -> float:
     """Return how much of a run that another process does is done, by its history: below 1."""
     try:
         epochs = (folder / "history.jsonl").read_bytes().count(b"\n")
@@ -169,13 +171,13 @@ def cores() -> int:
 
 
 def _records(
-    plan: Plan,
+    plan: RunPlan,
     splits: Splits,
     folder: Path,
     observer: Observer | None,
     progress: EpochProgressCallback | None = None,
 ) -> Generator[EpochRecord, None, None]:
-    records = execute(plan, splits, folder, resume=True, command=train_command(plan), progress=progress)
+    records = train_run(plan, splits, folder, resume=True, command=train_command(plan), progress=progress)
     return observer(records, folder) if observer else records
 
 
@@ -226,7 +228,7 @@ def _terminate(_number: int, _frame: FrameType | None) -> None:
         os._exit(TERMINATED)
 
 
-def _do_run(plan: Plan, folder: Path, observer: Observer | None) -> None:
+def _do_run(plan: RunPlan, folder: Path, observer: Observer | None) -> None:
     """Do one run in a process of its own; told to stop, keep every finished epoch."""
     global _busy
     if _stop is None or _stop.is_set():

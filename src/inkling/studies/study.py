@@ -9,7 +9,7 @@ from pathlib import Path
 from inkling.errors import SettingsError
 from inkling.images.dataset import Splits
 from inkling.images.sources.registry import load_images
-from inkling.runs.execute import Plan
+from inkling.runs.execute import RunPlan
 from inkling.runs.lock import folder_lock
 from inkling.studies.folder import StudyFolder
 from inkling.studies.plan import StudyPlan
@@ -80,5 +80,5 @@ def study_progress(
                 yield state
 
 
-def _key(cell: Plan) -> tuple[str, int, int]:
+def _key(cell: RunPlan) -> tuple[str, int, int]:
     return cell.network, cell.train_size or 0, cell.settings.seed

@@ -58,7 +58,7 @@ def tracked(
     Parameters
     ----------
     records : generator of EpochRecord
-        From `runs.execute.execute`.
+        From `runs.execute.train_run`.
     folder : Path
         The run folder that it writes.
     tracker : Tracker

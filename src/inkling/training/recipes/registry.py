@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -75,7 +75,12 @@ def plan_settings(name: str, network: str, train_size: int | None = None, **chan
             settings = replace(settings, **{part: replace(getattr(settings, part), **{what: given.pop(what)})})
     if settings.optimizer.momentum == 0:
         settings = replace(settings, optimizer=replace(settings.optimizer, nesterov=False))
-    settings = replace(settings, **given).check()
+    known = {field.name for field in fields(TrainingSettings)} | _PART_OF.keys()
+    unknown = [what for what in given if what not in known]
+    if unknown:
+        raise SettingsError(f"unknown setting '{what}'{did_you_mean(what, known)}" for what in unknown)
+    # Through the form that settings are written down in, where their types are checked too.
+    settings = TrainingSettings.from_dict(replace(settings, **given).to_dict())
     if not (chosen.whole_batches and train_size and train_size < settings.batch_size):
         return PlannedSettings(settings, ())
     note = (
