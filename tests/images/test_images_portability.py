@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
@@ -62,8 +62,8 @@ def test_images_have_one_order_whatever_order_a_folder_is_listed_in(
     expected = load_images(photos)
     walk, iterdir = os.walk, Path.iterdir
 
-    def shuffled_walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
-        for where, below, files in walk(folder):
+    def shuffled_walk(folder: Path, onerror: Callable[[OSError], None]) -> Iterator[tuple[str, list[str], list[str]]]:
+        for where, below, files in walk(folder, onerror=onerror):
             random.Random(1).shuffle(below)
             random.Random(2).shuffle(files)
             yield where, below, files

@@ -25,7 +25,8 @@ from inkling.images.sources.registry import load_images
 from inkling.labels import out_of_fold as folding
 from inkling.labels.out_of_fold import out_of_fold, train_to_the_end
 from inkling.labels.review import RatedLabels, write_review
-from inkling.training.loop import EpochRecord, measure
+from inkling.networks.catalogue import build_network
+from inkling.training.loop import measure, train
 from inkling.training.recipes.registry import recipe
 
 SETTINGS = recipe("reference", epochs=3)
@@ -141,12 +142,22 @@ def out_of_fold_on_the_same_folds(splits: Splits, like: Splits) -> np.ndarray:
 
 
 def test_the_last_epoch_is_kept_so_that_no_label_chooses(tiny_splits: Splits) -> None:
-    records: list[EpochRecord] = []
-    network = train_to_the_end(
-        tiny_splits, "perceptron", SETTINGS, progress=lambda fold, record: records.append(record)
-    )
+    fresh = build_network("perceptron", tiny_splits.train.image_shape, tiny_splits.train.n_classes, SETTINGS.seed)
+    records = list(train(fresh, tiny_splits, SETTINGS))
+    network = train_to_the_end(tiny_splits, "perceptron", SETTINGS)
     assert [record.epoch for record in records] == [1, 2, 3]
     assert measure(network, tiny_splits.train)[0] == records[-1].train_loss
+
+
+def test_every_fold_says_how_far_its_epochs_are(tiny_splits: Splits, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inkling.training.progress.SECONDS", 0)
+    seen: list[tuple[int, int, str]] = []
+    out_of_fold(
+        tiny_splits, "perceptron", SETTINGS, folds=2, progress=lambda fold, at: seen.append((fold, at.epoch, at.stage))
+    )
+    assert list(dict.fromkeys(seen)) == [
+        (fold, epoch, stage) for fold in (0, 1) for epoch in (1, 2, 3) for stage in ("training", "measuring")
+    ]
 
 
 def test_the_same_seed_gives_the_same_probabilities_and_another_one_others(tiny_splits: Splits) -> None:

@@ -11,10 +11,11 @@ import typer
 
 from inkling.cli import choices
 from inkling.cli.console import Json, Output, Quiet, table
+from inkling.cli.training_meter import epochs_done
 from inkling.training.recipes.choice import AUTO
 
 if TYPE_CHECKING:
-    from inkling.training.loop import EpochRecord
+    from inkling.training.progress import EpochProgress
 
 
 def labels(
@@ -77,13 +78,18 @@ def labels(
         settings, notes = plan_settings(recipe, chosen.name, per_network, epochs=epochs, seed=seed)
         total = settings.epochs * (folds if split == "train" else 1)
         with output.progress(total, "training") as meter:
+            unsaid = [*chosen.notes, *notes]
 
-            def show(done: int, record: EpochRecord) -> None:
-                at = done * settings.epochs + record.epoch
-                meter.update(at, f"epoch {at}/{total}, loss {record.train_loss:.4f}")
+            def show(trained: int, progress: EpochProgress) -> None:
+                # Not before: a mistake that is found before training is to be the only line.
+                output.note(*unsaid)
+                unsaid.clear()
+                epoch = trained * settings.epochs + progress.epoch
+                images = f"{progress.stage} {progress.done:,}/{progress.total:,} images"
+                meter.update(trained * settings.epochs + epochs_done(progress), f"epoch {epoch}/{total}, {images}")
 
             rated = rate_by_training(splits, chosen.name, settings, split, train_size, folds, device, show)
-        output.note(*chosen.notes, *notes)
+        output.note(*unsaid)
     command = shlex.join(["inkling", *sys.argv[1:]])
     files = dict(splits.items())[split].files
     review = write_review(splits, rated, out, limit, files, command)

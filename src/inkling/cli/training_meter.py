@@ -17,6 +17,13 @@ EPOCHS_BEYOND = 0.1
 """What the predictions at the end, and writing them down, add to the epochs of a run."""
 
 
+def epochs_done(progress: EpochProgress) -> float:
+    """Return how many epochs are done, the one under way as the part that is done of it."""
+    low, high = SHARES[progress.stage]
+    part = low + (high - low) * progress.done / max(1, progress.total)
+    return (progress.epochs if progress.stage == "predicting" else progress.epoch) - 1 + part
+
+
 class TrainingMeter:
     """Puts the epochs of a run, and the images within them, on a meter.
 
@@ -50,9 +57,6 @@ class TrainingMeter:
 
     def within(self, progress: EpochProgress) -> None:
         """Show how far an epoch is."""
-        low, high = SHARES[progress.stage]
-        part = low + (high - low) * progress.done / max(1, progress.total)
-        done = (self.epochs if progress.stage == "predicting" else progress.epoch) - 1 + part
         images = f"{progress.done:,}/{progress.total:,} images"
         if progress.stage == "training":
             detail = f"epoch {progress.epoch}/{self.epochs}, {images}"
@@ -60,7 +64,7 @@ class TrainingMeter:
             detail = f"epoch {progress.epoch}/{self.epochs}, measuring {images}"
         else:
             detail = f"{progress.stage} {images}"
-        self._show(done, detail + self._measured)
+        self._show(epochs_done(progress), detail + self._measured)
 
     def after(self, record: EpochRecord) -> None:
         """Show what an epoch did."""

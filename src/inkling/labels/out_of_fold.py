@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +15,12 @@ from inkling.images.dataset import Splits
 from inkling.images.sampling import stratified_order
 from inkling.networks.catalogue import build_network
 from inkling.networks.protocols import Network
-from inkling.training.loop import EpochRecord, train
+from inkling.training.loop import train
+from inkling.training.progress import EpochProgress
 from inkling.training.settings import TrainingSettings
 
-FoldProgress = Callable[[int, EpochRecord], None]
-"""Called after every epoch with (networks trained so far, what the epoch did)."""
+FoldProgress = Callable[[int, EpochProgress], None]
+"""Called a few times a second at most with (networks trained so far, how far the epoch of the next one is)."""
 
 
 def out_of_fold(
@@ -92,14 +95,12 @@ def train_to_the_end(
     """
     fresh = build_network(network, splits.train.image_shape, splits.train.n_classes, settings.seed, device)
     try:
-        for record in train(fresh, splits, settings):
-            if progress:
-                progress(fold, record)
+        (last,) = deque(train(fresh, splits, settings, progress=progress and partial(progress, fold)), maxlen=1)
     except TrainingError:
         # Nothing of it is kept, and its learning rate is not asked for here: the loop's own advice would be wrong.
         raise TrainingError(
             f"the training of {network} on {len(splits.train):,} images by the recipe {settings.recipe} diverged, so "
             "that no label is rated: choose another network or recipe, or give more images"
         ) from None
-    fresh.load_state(record.state.network)
+    fresh.load_state(last.state.network)
     return fresh

@@ -55,7 +55,7 @@ def rate_by_training(
     device : str
         Where a PyTorch network computes.
     progress : callable, optional
-        Called after every epoch with (networks trained so far, what the epoch did).
+        Called with (networks trained so far, how far the epoch of the next one is).
 
     Raises
     ------
