@@ -25,8 +25,8 @@ POSIX_ONLY = (
 
 
 @pytest.fixture
-def no_posix(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take away what `os` has on POSIX systems alone."""
+def no_posix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away what `os` has on POSIX systems alone, after pytest made its folder by it."""
     for name in POSIX_ONLY:
         monkeypatch.delattr(os, name, raising=False)
 
