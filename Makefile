@@ -1,8 +1,7 @@
 # On a fresh machine with Python 3.11+ and make: `make demo` or `make test` sets up first what it needs, and no more.
 PYTHON ?= python3
 BIN := .venv/bin
-# Modules are compiled when they are first imported: most of PyTorch's never are.
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --prefer-binary --no-compile -c constraints.txt
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --prefer-binary -c constraints.txt
 
 .PHONY: demo test test-pythons lint bench install clean
 

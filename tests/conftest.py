@@ -79,11 +79,6 @@ def simulated(record_property: Callable[[str, object], None]) -> Simulated:
     return keep
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: some tests wait for a browser, or for a process that they stopped."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     done = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
     rows = [row for report in done for name, row in report.user_properties if name == "simulated"]
