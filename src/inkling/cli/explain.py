@@ -53,9 +53,12 @@ def explain(
     figure = choices.figure_file(out or Path(f"{image.stem}-explained.png"))
     if figure.exists() and image.exists() and figure.samefile(image):
         raise SettingsError([f"the figure would replace the picture itself, {image}: choose another --out"])
-    explanation = explain_picture(Run(run), image, class_name, method, invert, device)
-    lead = _lead(explanation)
-    _save(explanation, figure, lead)
+    with output.progress(2, "explaining") as meter:
+        explanation = explain_picture(Run(run), image, class_name, method, invert, device)
+        meter.update(1, "drawing")
+        lead = _lead(explanation)
+        _save(explanation, figure, lead)
+        meter.update(2, "")
     values = {**explanation.to_dict(), "figure": str(figure)}
     units: list[str | Table] = []
     if explanation.hidden_units:
