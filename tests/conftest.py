@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import gzip
 import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +22,10 @@ from inkling.images.sources.idx import load_idx_folder
 
 # Networks here are tiny: more threads would spend their time waiting for each other. Set before PyTorch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What the tests cache is theirs, and a user's own cache never decides a test.
+os.environ["INKLING_CACHE"] = tempfile.mkdtemp(prefix="inkling-tests-cache-")
+atexit.register(shutil.rmtree, os.environ["INKLING_CACHE"], ignore_errors=True)
 
 # A shared machine is slow at times; that is no failure.
 settings.register_profile("inkling", deadline=None)

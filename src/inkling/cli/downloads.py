@@ -8,16 +8,23 @@ from pathlib import Path
 from inkling.cli.console import Output
 from inkling.cli.progress import Meter
 from inkling.images.dataset import Splits
+from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions
 from inkling.images.sources.protocol import LoadObserver, LoadProgress
 from inkling.images.sources.registry import load_images
 
 
-def load_with_progress(source: str, output: Output, corrections: Path | None = None) -> Splits:
+def load_with_progress(
+    source: str,
+    output: Output,
+    corrections: Path | None = None,
+    options: LoadOptions = AS_THE_SOURCE_HAS_IT,
+) -> Splits:
     """Return the splits of a source, their fingerprint computed, with a meter for each stage of it."""
     with ExitStack() as stack:
-        splits = load_images(source, load_meters(output, stack), corrections)
+        splits = load_images(source, load_meters(output, stack), corrections, options)
     with output.watch("hashing images") as progress:
         splits.compute_fingerprint(progress)
+    output.note(*splits.notes)
     return splits
 
 

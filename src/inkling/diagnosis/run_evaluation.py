@@ -16,7 +16,6 @@ from inkling.errors import DataError, RunError, did_you_mean
 from inkling.images.dataset import ImageDataset
 from inkling.images.progress import Progress
 from inkling.images.sources.protocol import LoadObserver
-from inkling.images.sources.registry import load_images
 from inkling.networks.prediction import predict_in_parts
 from inkling.runs.ensemble import classifier_of, temperature_of
 from inkling.runs.run import Predictions, Run
@@ -142,9 +141,9 @@ def _dataset(runs: Sequence[Run], split: str, data: str | None, load_progress: L
     """Return the images of a split, of another source or of the runs' own."""
     first = runs[0]
     if data:
-        dataset = dict(load_images(data, load_progress).items())[split]
+        dataset = dict(first.load_images(load_progress, data).items())[split]
     else:
-        splits = load_images(first.data.source, load_progress, first.corrections)
+        splits = first.load_images(load_progress)
         dataset = dict(first.subset(splits).items())[split]
         for other in runs[1:]:
             if other.subset(splits).fingerprint != first.data.fingerprint and split == "train":

@@ -26,7 +26,7 @@ from inkling.figures.pictures import (
     weight_pixels,
 )
 from inkling.figures.style import INK, MUTED, NETWORK_COLOURS, RULE, TEXT, figure_of, new_axes, shorten, style_axes
-from inkling.runs.files import write_atomically
+from inkling.storage.atomic import write_atomically
 
 _INK_UNDER_MAP = 0.3
 """How dark the image stands under its map, where it is brightest."""

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from inkling.errors import SettingsError
 from inkling.figures.svg import save
-from inkling.runs.files import write_atomically
+from inkling.storage.atomic import write_atomically
 
 KINDS = ("png", "svg")
 _DPI = 200

@@ -11,7 +11,7 @@ from matplotlib.ticker import NullLocator
 
 from inkling.figures.display import Display, figure_bytes
 from inkling.figures.style import INK, MUTED, RULE, TEXT, figure_of, network_colour, new_axes, style_axes
-from inkling.runs.files import write_atomically
+from inkling.storage.atomic import write_atomically
 from inkling.training.learning_rate_range import LearningRateRange
 
 

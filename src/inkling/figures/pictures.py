@@ -23,7 +23,7 @@ from inkling.diagnosis.mistakes import Mistake
 from inkling.figures.display import Display, figure_bytes
 from inkling.figures.style import INK, MUTED, WEIGHT_MAP, figure_of, shorten
 from inkling.images.dataset import ImageDataset
-from inkling.runs.files import write_atomically
+from inkling.storage.atomic import write_atomically
 
 _DPI = 100
 _LEAST_WIDTH = 360

@@ -71,7 +71,7 @@ def correct(splits: Splits, path: Path) -> Splits:
         if correct_label is not None:
             labels[split][index] = correct_label
     train, validation, test = (replace(dataset, labels=labels[split]) for split, dataset in datasets.items())
-    return Splits(train, validation, test, splits.name)
+    return replace(splits, train=train, validation=validation, test=test)
 
 
 def describe(path: Path) -> dict[str, str | int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.errors import DataError
+from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions
 from inkling.images.progress import Progress, paced, part_of
 from inkling.images.sampling import stratified_order
 
@@ -174,6 +175,10 @@ class Splits:
         Same image shape and class names.
     name : str
         What the data is called in run folders and reports.
+    options : LoadOptions
+        What made these images of their source; with it, `load_images` makes the same again.
+    notes : sequence of str
+        What loading has to say aloud, a sentence each: the size that was chosen, files that were passed over.
 
     Raises
     ------
@@ -185,6 +190,8 @@ class Splits:
     validation: ImageDataset
     test: ImageDataset
     name: str = "images"
+    options: LoadOptions = AS_THE_SOURCE_HAS_IT
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for split, dataset in self.items():
@@ -219,7 +226,7 @@ class Splits:
 
     def with_train_size(self, size: int, seed: int) -> Splits:
         """Return the same splits with a stratified, seeded, nested training subset of `size` images."""
-        return Splits(self.train.stratified_subset(size, seed), self.validation, self.test, self.name)
+        return replace(self, train=self.train.stratified_subset(size, seed))
 
 
 def split_stratified(dataset: ImageDataset, sizes: Sequence[int], seed: int = 0) -> list[ImageDataset]:

@@ -17,7 +17,7 @@ from inkling.images.corrections import Suspect, to_csv
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.labels.gallery import LabelGallery, render_gallery
 from inkling.pages.suspects import PicturedSuspect
-from inkling.runs.files import make_folder, write_atomically
+from inkling.storage.atomic import make_folder, write_atomically
 
 CORRECTIONS, GALLERY = "corrections.csv", "labels.html"
 NEIGHBOURS = 5

@@ -13,7 +13,6 @@ from inkling.diagnosis.overfitting import diagnose_overfitting
 from inkling.errors import InklingError
 from inkling.images.dataset import Splits
 from inkling.images.sources.downloads import NAMED_SETS, data_folder, find
-from inkling.images.sources.registry import load_images
 from inkling.metrics.intervals import wilson_interval
 from inkling.metrics.spread import spread
 from inkling.report.evidence import Accuracy, Cell, Evidence, RunEvidence, Timing
@@ -175,7 +174,7 @@ def _images(runs: Sequence[Run]) -> tuple[Splits | None, str | None]:
     if named and len(find(named, data_folder() / source, verify=False)) < len(named.digests):
         return None, f"{source} is not on this machine ('inkling data fetch {source}' brings it)"
     try:
-        splits = load_images(source, corrections=first.corrections)
+        splits = first.load_images()
         for run in runs:
             run.subset(splits)
     except InklingError as error:

@@ -17,7 +17,7 @@ from inkling.report.gather import Report, ReportProgress, gather
 from inkling.report.head import answers, headline
 from inkling.report.script import script
 from inkling.report.sections import sections
-from inkling.runs.files import make_folder, write_atomically
+from inkling.storage.atomic import make_folder, write_atomically
 
 
 def write_report(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from inkling.errors import RunError
-from inkling.runs.files import Buffer, write_atomically
+from inkling.storage.atomic import Buffer, write_atomically
 
 _DTYPES = {
     name: np.dtype(kind).newbyteorder("<")

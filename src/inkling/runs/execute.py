@@ -16,6 +16,9 @@ import numpy as np
 from inkling.errors import DataError, RunError
 from inkling.images.corrections import describe
 from inkling.images.dataset import Splits
+from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions
+from inkling.images.sources.protocol import LoadObserver
+from inkling.images.sources.registry import load_images
 from inkling.metrics.temperature import fit_temperature
 from inkling.networks.catalogue import build_network
 from inkling.networks.prediction import predict_in_parts
@@ -84,6 +87,11 @@ class RunPlan:
     device: str = "auto"  # where a PyTorch network computes: auto, cpu or cuda
     teacher: Path | None = None  # run whose probabilities stand in for the labels
     corrections: Path | None = None  # CSV file that the labels were corrected by
+    options: LoadOptions = AS_THE_SOURCE_HAS_IT  # how pictures become images
+
+    def load_images(self, progress: LoadObserver | None = None) -> Splits:
+        """Return all images of the source, corrected."""
+        return load_images(self.source, progress, self.corrections, self.options)
 
     def subset(self, splits: Splits) -> Splits:
         """Return the data of the run, from all images of its source: the seed chooses the training subset."""

@@ -16,7 +16,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from inkling.errors import RunError
-from inkling.runs.files import cannot_write, write_atomically
+from inkling.storage.atomic import cannot_write, write_atomically
 
 LOCK = ".lock"
 """Locked while a process works in the folder, and removed at the end where the system allows it. A file that stays

@@ -22,10 +22,12 @@ from numpy.typing import NDArray
 
 from inkling.errors import DataError, RunError, SettingsError
 from inkling.images.dataset import Splits
+from inkling.images.options import LoadOptions
+from inkling.images.sources.protocol import LoadObserver
+from inkling.images.sources.registry import load_images, only_taken
 from inkling.metrics.temperature import at_temperature
 from inkling.networks.protocols import Network
 from inkling.runs.arrays import file_sha256, load_arrays, save_arrays
-from inkling.runs.files import cannot_write, is_temporary, make_folder, write_atomically
 from inkling.runs.network_file import save_weights, with_weights
 from inkling.runs.schema import (
     FORMAT,
@@ -37,6 +39,7 @@ from inkling.runs.schema import (
     parse,
     read_json,
 )
+from inkling.storage.atomic import cannot_write, is_temporary, make_folder, write_atomically
 from inkling.training.loop import EpochRecord, TrainingState
 from inkling.training.settings import TrainingSettings
 
@@ -123,6 +126,20 @@ class Run:
     def keep_corrections(self, path: Path) -> None:
         """Copy the corrections into the run, so that it is found again whatever becomes of the file."""
         write_atomically(self.folder / "corrections.csv", path.read_bytes())
+
+    def load_images(self, progress: LoadObserver | None = None, source: str | None = None) -> Splits:
+        """Return all images of the run's source with its corrections; or those of another source, prepared likewise.
+
+        Raises
+        ------
+        UnknownSourceError, DataError
+            As `images.sources.registry.load_images`.
+        """
+        if source is None:
+            return load_images(self.data.source, progress, self.corrections, self.data.options)
+        height, width, _ = self.data.image_shape
+        wanted = LoadOptions(height if height == width else None, self.data.options.fit)
+        return load_images(source, progress, options=only_taken(wanted, source))
 
     def subset(self, splits: Splits) -> Splits:
         """Return what the run was trained on and is evaluated on, from all images of its source, corrected as it says.

@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from inkling.errors import RunError, SettingsError
 from inkling.images.dataset import Splits
+from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions
 from inkling.images.sources.registry import canonical
 from inkling.networks.checks import MOST_PIXELS
 from inkling.training.settings import TrainingSettings
@@ -44,6 +45,7 @@ class DataInfo:
     validation: Count
     test: Count
     test_fingerprint: Sha256  # of the test split
+    options: LoadOptions = AS_THE_SOURCE_HAS_IT  # how pictures became images
 
     @classmethod
     def from_splits(cls, source: str, splits: Splits) -> DataInfo:
@@ -51,6 +53,7 @@ class DataInfo:
         return cls(
             canonical(source), splits.name, splits.fingerprint, splits.train.image_shape, splits.train.class_names,
             len(splits.train), len(splits.validation), len(splits.test), splits.test.fingerprint,
+            splits.options,
         )  # fmt: skip
 
 

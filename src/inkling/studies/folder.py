@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ import msgspec
 
 from inkling.errors import RunError
 from inkling.images.corrections import describe
+from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions
 from inkling.images.sources.registry import canonical
-from inkling.runs.files import is_temporary, make_folder, write_atomically
 from inkling.runs.run import Run
 from inkling.runs.schema import CorrectionsInfo, Count, check, read_json
+from inkling.storage.atomic import is_temporary, make_folder, write_atomically
 from inkling.studies.plan import StudyPlan
 from inkling.training.settings import TrainingSettings
 
@@ -54,6 +56,7 @@ class StudyInfo(msgspec.Struct, frozen=True):
     seeds: list[int]
     command: str
     corrections: CorrectionsInfo | None = None
+    options: LoadOptions = AS_THE_SOURCE_HAS_IT
     failed: list[FailedRun] = []
 
     def __post_init__(self) -> None:
@@ -106,6 +109,8 @@ class StudyFolder:
                 raise RunError(f"{folder}: holds a study with another source: choose another --out")
             if (old.corrections.sha256 if old.corrections else None) != (corrections or {}).get("sha256"):
                 raise RunError(f"{folder}: holds a study with other corrections of labels: choose another --out")
+            if old.options != plan.options:
+                raise RunError(f"{folder}: holds a study with pictures loaded in another way: choose another --out")
             for cell in old.cells:
                 kept = settings.setdefault((cell.network, cell.train_size), cell.settings)
                 # As settings, not as they are written: a later version may have named more of them.
@@ -123,6 +128,7 @@ class StudyFolder:
             ],
             "seeds": seeds,
             "command": command,
+            "options": asdict(plan.options),
         }
         if corrections:
             info["corrections"] = corrections

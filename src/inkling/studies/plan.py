@@ -10,6 +10,7 @@ from typing import Any
 
 from inkling.errors import SettingsError
 from inkling.images.dataset import Splits
+from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions
 from inkling.networks.catalogue import build_network
 from inkling.runs.execute import RunPlan, Teacher
 from inkling.training.recipes.registry import recipe, recipes_of
@@ -32,6 +33,8 @@ class StudyPlan:
         Run to learn from, for the settings that ask for a teacher.
     corrections : Path, optional
         CSV file of corrected labels, as `load_images` takes it.
+    options : LoadOptions
+        How pictures become images.
     """
 
     source: str
@@ -40,6 +43,7 @@ class StudyPlan:
     device: str = "auto"
     teacher: Path | None = None
     corrections: Path | None = None
+    options: LoadOptions = AS_THE_SOURCE_HAS_IT
 
     @classmethod
     def from_recipe(
@@ -52,6 +56,7 @@ class StudyPlan:
         device: str = "auto",
         teacher: Path | None = None,
         corrections: Path | None = None,
+        options: LoadOptions = AS_THE_SOURCE_HAS_IT,
         **changes: Any,
     ) -> StudyPlan:
         """Make the grid networks x training sizes x seeds with one recipe and, for all of them, the same changes.
@@ -72,7 +77,7 @@ class StudyPlan:
             (network, size): recipe(recipe_name, network, size, **changes)
             for network, size in product(networks, sorted(train_sizes))
         }
-        return cls(source, settings, tuple(seeds), device, teacher, corrections)
+        return cls(source, settings, tuple(seeds), device, teacher, corrections, options)
 
     def cells(self) -> Iterator[RunPlan]:
         """Yield the plan of every run: network by network, small training sizes first."""
@@ -80,7 +85,7 @@ class StudyPlan:
             teacher = self.teacher if settings.distillation.weight else None
             for seed in self.seeds:
                 seeded = replace(settings, seed=seed)
-                yield RunPlan(self.source, network, seeded, size, self.device, teacher, self.corrections)
+                yield RunPlan(self.source, network, seeded, size, self.device, teacher, self.corrections, self.options)
 
     def check(self, splits: Splits) -> None:
         """Raise an error for what cannot work, before anything is written."""
@@ -124,4 +129,5 @@ def train_command(plan: RunPlan) -> list[str]:
         words += ["--teacher", str(plan.teacher)]
     if plan.corrections:
         words += ["--corrections", str(plan.corrections)]
+    words += plan.options.words()
     return [*words, "--seed", str(settings.seed), "--out", "RUN"]

@@ -17,7 +17,6 @@ from types import FrameType
 
 from inkling.errors import RunError, TrainingError
 from inkling.images.dataset import Splits
-from inkling.images.sources.registry import load_images
 from inkling.runs.execute import RunPlan, train_run
 from inkling.studies.plan import train_command
 from inkling.training.loop import EpochRecord
@@ -235,7 +234,7 @@ def _do_run(plan: RunPlan, folder: Path, observer: Observer | None) -> None:
         return
     _busy = True
     try:
-        splits = load_images(plan.source, corrections=plan.corrections)
+        splits = plan.load_images()
         with closing(_records(plan, splits, folder, observer, _stop_within_epoch)) as records:
             for _ in records:
                 if _stop.is_set() or _terminated:

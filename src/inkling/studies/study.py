@@ -68,7 +68,7 @@ def study_progress(
     if jobs < 1:
         raise SettingsError([f"jobs must be 1 or more, found {jobs}"])
     if splits is None:
-        splits = load_images(plan.source, corrections=plan.corrections)
+        splits = load_images(plan.source, corrections=plan.corrections, options=plan.options)
     plan.check(splits)
     with folder_lock(Path(folder), "a study"):
         study = StudyFolder.open(plan, Path(folder), command)

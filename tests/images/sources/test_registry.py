@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inkling.errors import UnknownSourceError
+from inkling.errors import DataError, UnknownSourceError
 from inkling.images.dataset import ImageDataset, Splits
+from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions
 from inkling.images.sources import registry
 from inkling.images.sources.protocol import LoadObserver, LoadProgress
 from inkling.images.sources.registry import canonical, load_images, source_names
@@ -17,15 +18,18 @@ class Stripes:
 
     names = ("stripes",)
     description = "a picture of stripes"
+    takes = ("image_size",)
 
     def matches(self, source: str) -> bool:
         return source in self.names
 
-    def load(self, source: str, observer: LoadObserver | None = None) -> Splits:
+    def load(
+        self, source: str, observer: LoadObserver | None = None, options: LoadOptions = AS_THE_SOURCE_HAS_IT
+    ) -> Splits:
         if observer:
             observer(LoadProgress("painting stripes", 3, 3, "pictures"))
         part = ImageDataset(np.zeros((2, 4, 4), np.uint8), np.array([0, 1]), ("across", "down"))
-        return Splits(part, part, part, source)
+        return Splits(part, part, part, source, options)
 
 
 def test_another_kind_of_source_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,6 +39,9 @@ def test_another_kind_of_source_is_one_entry(monkeypatch: pytest.MonkeyPatch) ->
     assert seen == [LoadProgress("painting stripes", 3, 3, "pictures")]
     assert canonical("stripes") == "stripes"
     assert source_names()[-1] == "stripes"
+    assert load_images("stripes", options=LoadOptions(image_size=8)).options.image_size == 8
+    with pytest.raises(DataError, match="stripes: --fit is for sources that hold picture files"):
+        load_images("stripes", options=LoadOptions(fit="crop"))
     with pytest.raises(UnknownSourceError, match=r"did you mean 'stripes'.* or a picture of stripes"):
         load_images("strips")
 

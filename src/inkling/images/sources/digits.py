@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from inkling.images.dataset import ImageDataset, Splits, split_stratified
+from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions
 from inkling.images.sources.protocol import LoadObserver
 
 
@@ -16,12 +17,18 @@ class Digits:
 
     names = ("digits",)
     description = ""
+    takes = ()
 
     def matches(self, source: str) -> bool:
         """Whether it is called so."""
         return source in self.names
 
-    def load(self, source: str, observer: LoadObserver | None = None) -> Splits:  # noqa: ARG002 - the protocol's
+    def load(
+        self,
+        source: str,  # noqa: ARG002 - the protocol's
+        observer: LoadObserver | None = None,  # noqa: ARG002
+        options: LoadOptions = AS_THE_SOURCE_HAS_IT,  # noqa: ARG002 - the protocol's
+    ) -> Splits:
         """Return the digits; it takes no time to speak of."""
         return load_digits()
 

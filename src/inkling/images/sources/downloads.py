@@ -16,6 +16,7 @@ import requests
 
 from inkling.errors import DataError, DownloadError
 from inkling.images.dataset import Splits
+from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions
 from inkling.images.sources.idx import load_idx_pairs
 from inkling.images.sources.protocol import LoadObserver, stage
 
@@ -136,12 +137,18 @@ class NamedDownloads:
 
     names = tuple(NAMED_SETS)
     description = ""
+    takes = ()
 
     def matches(self, source: str) -> bool:
         """Whether a set is called so."""
         return source in NAMED_SETS
 
-    def load(self, source: str, observer: LoadObserver | None = None) -> Splits:
+    def load(
+        self,
+        source: str,
+        observer: LoadObserver | None = None,
+        options: LoadOptions = AS_THE_SOURCE_HAS_IT,  # noqa: ARG002 - the protocol's
+    ) -> Splits:
         """Fetch what is missing, verify every byte, and read the files."""
         entry = NAMED_SETS[source]
         folder = data_folder() / source

@@ -21,6 +21,7 @@ from PIL import Image
 
 from inkling.errors import DataError
 from inkling.images.dataset import ImageDataset, Splits
+from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions
 from inkling.images.pictures import header_size, open_picture, read_picture
 from inkling.images.progress import Progress
 from inkling.images.sampling import stratified_order
@@ -60,13 +61,19 @@ class ClassFolders:
 
     names = ()
     description = "a folder of class folders with pictures in them"
+    takes = ()
 
     def matches(self, source: str) -> bool:
         """Whether the folder holds a folder with a picture in it, at any depth."""
         folder, _ = folder_and_size(source)
         return folder.is_dir() and any(True for name in _folders(folder) for _ in _pictures(folder / name))
 
-    def load(self, source: str, observer: LoadObserver | None = None) -> Splits:
+    def load(
+        self,
+        source: str,
+        observer: LoadObserver | None = None,
+        options: LoadOptions = AS_THE_SOURCE_HAS_IT,  # noqa: ARG002 - the protocol's
+    ) -> Splits:
         """Return what `load_class_folders` does; the name is the folder's, with the size asked for."""
         folder, size = folder_and_size(source)
         return load_class_folders(folder, Path(source).expanduser().resolve().name, size, observer)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from inkling.errors import DataError
 from inkling.images.dataset import ImageDataset, Splits, split_stratified
+from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions
 from inkling.images.progress import Progress
 from inkling.images.sources.protocol import LoadObserver, stage
 
@@ -133,13 +134,19 @@ class IdxFolder:
 
     names = ()
     description = "a folder of IDX files (train-images-idx3-ubyte and train-labels-idx1-ubyte, raw or .gz)"
+    takes = ()
 
     def matches(self, source: str) -> bool:
         """Whether the folder holds pairs of such files."""
         folder = Path(source).expanduser()
         return folder.is_dir() and bool(find_pairs(folder))
 
-    def load(self, source: str, observer: LoadObserver | None = None) -> Splits:
+    def load(
+        self,
+        source: str,
+        observer: LoadObserver | None = None,
+        options: LoadOptions = AS_THE_SOURCE_HAS_IT,  # noqa: ARG002 - the protocol's
+    ) -> Splits:
         """Return what `load_idx_folder` does; the name is the folder's."""
         folder = Path(source).expanduser().resolve()
         return load_idx_folder(folder, folder.name, observer=observer)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from inkling.images.dataset import Splits
+from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions
 from inkling.images.progress import Progress, paced
 
 
@@ -46,8 +47,21 @@ class Source(Protocol):
         """Whether this is a source of this kind, by a look at its name or folder; nothing is decoded."""
         ...
 
-    def load(self, source: str, observer: LoadObserver | None = None) -> Splits:
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """The names of the `LoadOptions` that it heeds; a source is never loaded with others."""
+        ...
+
+    def load(
+        self,
+        source: str,
+        observer: LoadObserver | None = None,
+        options: LoadOptions = AS_THE_SOURCE_HAS_IT,
+    ) -> Splits:
         """Return its images, split. Images that come from files of their own name them (`ImageDataset.files`).
+
+        The splits hold the options that make the same images again (`Splits.options`), a chosen size included, and
+        what there is to say aloud (`Splits.notes`).
 
         Raises
         ------

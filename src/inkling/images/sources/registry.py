@@ -7,6 +7,7 @@ from pathlib import Path
 from inkling.errors import UnknownSourceError, did_you_mean
 from inkling.images.corrections import correct
 from inkling.images.dataset import Splits
+from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions, check_takes
 from inkling.images.sources.digits import Digits
 from inkling.images.sources.downloads import NamedDownloads
 from inkling.images.sources.folder import ClassFolders, folder_and_size
@@ -28,7 +29,12 @@ def canonical(source: str | Path) -> str:
     return name if name in source_names() else str(Path(source).expanduser().resolve())
 
 
-def load_images(source: str | Path, progress: LoadObserver | None = None, corrections: Path | None = None) -> Splits:
+def load_images(
+    source: str | Path,
+    progress: LoadObserver | None = None,
+    corrections: Path | None = None,
+    options: LoadOptions = AS_THE_SOURCE_HAS_IT,
+) -> Splits:
     """Load labelled images, already split into training, validation and test images.
 
     Parameters
@@ -41,6 +47,8 @@ def load_images(source: str | Path, progress: LoadObserver | None = None, correc
         Called a few times a second at most with a `LoadProgress`: the stage, and how much of it is done.
     corrections : Path, optional
         A CSV file such as `inkling labels` writes: where it has a correct label, that one replaces the source's.
+    options : LoadOptions
+        How pictures become images.
 
     Returns
     -------
@@ -54,8 +62,22 @@ def load_images(source: str | Path, progress: LoadObserver | None = None, correc
     DataError
         If files are damaged, do not fit together, or cannot be downloaded; or the corrections are of other images.
     """
-    splits = _kind_of(str(source)).load(str(source), progress)
+    kind = _kind_of(str(source))
+    check_takes(options, kind.takes, str(source))
+    splits = kind.load(str(source), progress, options)
     return splits if corrections is None else correct(splits, corrections)
+
+
+def only_taken(options: LoadOptions, source: str | Path) -> LoadOptions:
+    """Return the options that a source takes, the others as they are by default.
+
+    Raises
+    ------
+    UnknownSourceError
+        If there is no such name, folder or file.
+    """
+    takes = _kind_of(str(source)).takes
+    return LoadOptions(**{name: getattr(options, name) for name in takes})
 
 
 def _kind_of(source: str) -> Source:

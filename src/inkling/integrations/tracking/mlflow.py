@@ -9,8 +9,8 @@ from contextlib import redirect_stdout
 from typing import Any
 
 from inkling.integrations.tracking.protocol import KEPT, run_parameters
-from inkling.runs.files import write_atomically
 from inkling.runs.run import Run
+from inkling.storage.atomic import write_atomically
 
 _MEASURED = ("learning_rate", "running_loss", *KEPT, "train_seconds", "evaluation_seconds")
 """What is sent of every epoch, by its names in history.jsonl."""

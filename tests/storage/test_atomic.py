@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from inkling.errors import RunError
-from inkling.runs.files import write_atomically
+from inkling.storage.atomic import write_atomically
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,7 +22,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("inkling.runs.files.os.replace", full)
+    monkeypatch.setattr("inkling.storage.atomic.os.replace", full)
     with pytest.raises(RunError, match="No space left"):
         write_atomically(path, "new")
     assert path.read_text() == "old"
@@ -48,7 +48,7 @@ def test_buffers_that_end_in_an_error_leave_the_old_file(tmp_path: Path) -> None
 def test_the_umask_decides_who_may_read(umask: int, mode: int, tmp_path: Path) -> None:
     code = (
         f"import os; os.umask({umask})\n"
-        "from pathlib import Path; from inkling.runs.files import write_atomically\n"
+        "from pathlib import Path; from inkling.storage.atomic import write_atomically\n"
         f"write_atomically(Path({str(tmp_path / 'file')!r}), 'text')"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
@@ -63,10 +63,10 @@ def test_windows_which_opens_no_folder_is_served(tmp_path: Path, monkeypatch: py
             raise PermissionError(13, "Permission denied")
         return real(path, *rest, **options)
 
-    monkeypatch.setattr("inkling.runs.files.os.open", windows_open)
-    monkeypatch.setattr("inkling.runs.files.FOLDERS_CAN_BE_SYNCED", False)
+    monkeypatch.setattr("inkling.storage.atomic.os.open", windows_open)
+    monkeypatch.setattr("inkling.storage.atomic.FOLDERS_CAN_BE_SYNCED", False)
     write_atomically(tmp_path / "file", "text")
     assert (tmp_path / "file").read_text() == "text"
-    monkeypatch.setattr("inkling.runs.files.FOLDERS_CAN_BE_SYNCED", True)
+    monkeypatch.setattr("inkling.storage.atomic.FOLDERS_CAN_BE_SYNCED", True)
     with pytest.raises(RunError, match="Permission denied"):  # the emulation does what Windows does
         write_atomically(tmp_path / "file", "text")

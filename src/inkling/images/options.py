@@ -1,0 +1,78 @@
+"""How pictures become images: what a person may choose beside a source, written down with every run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+from inkling.errors import DataError, did_you_mean
+
+PAD, CROP, STRETCH = "pad", "crop", "stretch"
+FITS = (PAD, CROP, STRETCH)
+"""How a picture of another shape is made to fit: borders are added, what stands over is cut off, or it is distorted."""
+
+LARGEST_SIDE = 1024
+"""Pixels that `image_size` may ask for: a network would have gigabytes of weights for more."""
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """What a person chose for the loading of a source; the defaults leave the choice to the source.
+
+    Parameters
+    ----------
+    image_size : int, optional
+        Side in pixels, 1..1024: every picture is made a square of so many. None: chosen from the data.
+    fit : str
+        One of FITS: what is done with a picture of another shape.
+    skip_unreadable : bool
+        Go on without the files that cannot be read, instead of refusing the source.
+    groups : str, optional
+        Which images belong together, so that no group is in two splits: a CSV file with the columns `file` and
+        `group`; a regular expression with one pair of parentheses, matched against each file's name; or, of a table,
+        the name of a column.
+
+    Raises
+    ------
+    DataError
+        If a choice is out of range.
+    """
+
+    image_size: int | None = None
+    fit: str = PAD
+    skip_unreadable: bool = False
+    groups: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.image_size is not None and not 1 <= self.image_size <= LARGEST_SIDE:
+            raise DataError(f"an image size must lie in 1..{LARGEST_SIDE} pixels, found {self.image_size}")
+        if self.fit not in FITS:
+            raise DataError(
+                f"no way to fit pictures is called '{self.fit}'{did_you_mean(self.fit, FITS)}: use {', '.join(FITS)}"
+            )
+
+    def changed(self) -> tuple[str, ...]:
+        """Return the names of the options that are not as they are by default."""
+        return tuple(field.name for field in fields(self) if getattr(self, field.name) != field.default)
+
+    def words(self) -> list[str]:
+        """Return the words of a command line that choose these options."""
+        words: list[str] = []
+        for name in self.changed():
+            value = getattr(self, name)
+            words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+        return words
+
+
+AS_THE_SOURCE_HAS_IT = LoadOptions()
+"""Nothing was chosen."""
+
+
+def check_takes(options: LoadOptions, takes: Iterable[str], source: str) -> None:
+    """Raise DataError unless every option that was chosen is one that a source takes."""
+    refused = [name for name in options.changed() if name not in set(takes)]
+    if refused:
+        raise DataError(
+            f"{source}: --{refused[0].replace('_', '-')} is for sources that hold picture files, which this is not: "
+            "leave it out"
+        )
