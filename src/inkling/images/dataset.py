@@ -113,7 +113,9 @@ class ImageDataset:
         return self.compute_fingerprint()
 
     def compute_fingerprint(self, progress: Progress | None = None) -> str:
-        """Return `fingerprint`, and keep it; `progress` is called with (images hashed, images)."""
+        """Return `fingerprint`, and keep it; `progress` is called with (images hashed, images), unless it is known."""
+        if "fingerprint" in self.__dict__:
+            return self.fingerprint
         report = paced(progress)
         digest = hashlib.sha256()
         digest.update(repr((self.images.shape, self.class_names)).encode())
@@ -124,6 +126,10 @@ class ImageDataset:
             report(min(start + block, len(self)), len(self))
         self.__dict__["fingerprint"] = digest.hexdigest()
         return self.fingerprint
+
+    def know_fingerprint(self, fingerprint: str) -> None:
+        """Take the fingerprint from whoever hashed the same images, labels and class names before: a cache."""
+        self.__dict__["fingerprint"] = fingerprint
 
     def image_name(self, index: int, split: str) -> str:
         """Return what to call an image: its picture file ("cat/1.png"), or "test image 12" where it has none."""
@@ -179,6 +185,10 @@ class Splits:
         What made these images of their source; with it, `load_images` makes the same again.
     notes : sequence of str
         What loading has to say aloud, a sentence each: the size that was chosen, files that were passed over.
+    skipped : sequence of str
+        Files that could not be read and were left out, because `options.skip_unreadable` said so.
+    bits_used : int, optional
+        Of pictures of 16 bits a pixel, how many hold what they show: 8, 10, 12, 14 or 16. None: there were none.
 
     Raises
     ------
@@ -192,6 +202,8 @@ class Splits:
     name: str = "images"
     options: LoadOptions = AS_THE_SOURCE_HAS_IT
     notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    bits_used: int | None = None
 
     def __post_init__(self) -> None:
         for split, dataset in self.items():

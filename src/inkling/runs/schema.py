@@ -46,6 +46,8 @@ class DataInfo:
     test: Count
     test_fingerprint: Sha256  # of the test split
     options: LoadOptions = AS_THE_SOURCE_HAS_IT  # how pictures became images
+    skipped: tuple[str, ...] = ()  # files that could not be read and were left out
+    bits_used: int | None = None  # of pictures of 16 bits a pixel
 
     @classmethod
     def from_splits(cls, source: str, splits: Splits) -> DataInfo:
@@ -53,7 +55,7 @@ class DataInfo:
         return cls(
             canonical(source), splits.name, splits.fingerprint, splits.train.image_shape, splits.train.class_names,
             len(splits.train), len(splits.validation), len(splits.test), splits.test.fingerprint,
-            splits.options,
+            splits.options, splits.skipped, splits.bits_used,
         )  # fmt: skip
 
 
