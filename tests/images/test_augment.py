@@ -1,11 +1,14 @@
-"""Random affine maps and elastic deformation against SciPy's own, image by image."""
+"""Random changes of images against SciPy's and Pillow's own, image by image."""
 
 from __future__ import annotations
+
+import hashlib
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image, ImageEnhance
 from scipy.ndimage import affine_transform, map_coordinates
 
 from inkling.images import augment as module
@@ -19,6 +22,7 @@ amounts = st.builds(
     scale=st.floats(0, 0.5),
     shear=st.floats(0, 40),
 )
+of_photos = st.builds(Augmentation, crop=st.floats(0, 0.9), flip=st.booleans(), colour=st.floats(0, 1))
 
 
 def pictures(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
@@ -59,7 +63,7 @@ def test_equals_scipy(shape: tuple[int, ...], amount: Augmentation, seed: int) -
             assert np.abs(found[..., channel] - expected).max() <= 1
 
 
-@given(shapes, amounts, st.integers(0, 1000))
+@given(shapes, amounts | of_photos, st.integers(0, 1000))
 def test_seeded_and_shaped(shape: tuple[int, ...], amount: Augmentation, seed: int) -> None:
     images = pictures(shape)
     before = images.copy()
@@ -150,3 +154,97 @@ def test_variants_are_changed_one_way_each_by_half() -> None:
     symmetric = np.maximum(symmetric, symmetric[:, :, ::-1])
     _, left, right_turned = variants(symmetric, Augmentation(rotation=20))
     np.testing.assert_allclose(left.astype(int), right_turned[:, :, ::-1].astype(int), atol=1)
+
+
+def test_amounts_that_came_later_leave_earlier_pictures_as_they_were() -> None:
+    # Arithmetic alone, no sine and no product of matrices: the same bits on every machine.
+    changed = augment(pictures((6, 28, 20, 3), 7), Augmentation(shift=2.0, scale=0.25), np.random.default_rng(3))
+    assert hashlib.sha256(changed.tobytes()).hexdigest().startswith("a344cdc01f717e9d")
+
+
+@given(shapes, st.floats(0.01, 0.9), st.integers(0, 1000))
+def test_windows_lie_in_the_image_and_are_as_large_as_they_must(shape: tuple[int, ...], crop: float, seed: int) -> None:
+    n, height, width, _ = shape
+    corners, sizes = module._random_windows(n, height, width, crop, np.random.default_rng(seed))
+    assert corners.min() >= 0
+    assert np.all(corners + sizes <= np.array([height, width]) * (1 + 1e-12))
+    sides = sizes / (height, width)
+    stretch = sides[:, 0] / sides[:, 1]
+    assert np.all((stretch >= 3 / 4 - 1e-9) & (stretch <= 4 / 3 + 1e-9))
+    assert np.all(sides.max(axis=1) >= (1 - crop) * (1 - 1e-9))
+
+
+@given(shapes, st.integers(0, 1000))
+def test_a_window_is_read_as_scipy_reads_it(shape: tuple[int, ...], seed: int) -> None:
+    images = pictures(shape, seed)
+    n, height, width, channels = shape
+    corners, sizes = module._random_windows(n, height, width, 0.6, np.random.default_rng(seed))
+    found = module._enlarged(images, corners, sizes)
+    for image, window, (top, left), (tall, wide) in zip(images, found, corners, sizes, strict=True):
+        rows = top + (np.arange(height) + 0.5) * tall / height - 0.5
+        columns = left + (np.arange(width) + 0.5) * wide / width - 0.5
+        places = np.meshgrid(rows, columns, indexing="ij")
+        for channel in range(channels):
+            expected = map_coordinates(image[..., channel].astype(float), places, order=1, mode="nearest")
+            # Parts are 256ths, and there are two roundings.
+            assert np.abs(window[..., channel] - expected).max() <= 2
+
+
+@given(shapes)
+def test_the_window_of_the_whole_image_is_the_image(shape: tuple[int, ...]) -> None:
+    images, whole = pictures(shape), np.tile([float(shape[1]), float(shape[2])], (shape[0], 1))
+    np.testing.assert_array_equal(module._enlarged(images, np.zeros((shape[0], 2)), whole), images)
+
+
+def test_half_of_the_images_are_mirrored() -> None:
+    images = pictures((400, 3, 4, 3))
+    changed = augment(images, Augmentation(flip=True), np.random.default_rng(0))
+    as_before = np.all(changed == images, axis=(1, 2, 3))
+    mirrored = np.all(changed == images[:, :, ::-1], axis=(1, 2, 3))
+    assert np.all(as_before ^ mirrored)
+    assert 0.42 < mirrored.mean() < 0.58
+
+
+def test_colours_change_as_pillow_changes_them() -> None:
+    images = np.random.default_rng(0).integers(90, 150, (20, 9, 7, 3), np.uint8)  # nothing is cut off at 0 or 255
+    changed = augment(images, Augmentation(colour=0.3), np.random.default_rng(5))
+    rng = np.random.default_rng(5)
+    rng.uniform(-1, 1, (5, 20))  # the affine draws come first
+    factors = 1 + rng.uniform(-0.3, 0.3, (20, 3))
+    assert np.ptp(factors, axis=0).min() > 0.3
+    for image, found, (brightness, contrast, saturation) in zip(images, changed, factors, strict=True):
+        picture = ImageEnhance.Brightness(Image.fromarray(image)).enhance(brightness)
+        picture = ImageEnhance.Contrast(picture).enhance(contrast)
+        picture = ImageEnhance.Color(picture).enhance(saturation)
+        assert np.abs(found.astype(int) - np.asarray(picture)).max() <= 3  # Pillow rounds each time
+
+
+def test_a_grey_image_stays_grey_in_colour_and_alone() -> None:
+    grey = pictures((5, 6, 6, 1))
+    alone = augment(grey, Augmentation(colour=0.5), np.random.default_rng(1))
+    in_colour = augment(grey.repeat(3, axis=3), Augmentation(colour=0.5), np.random.default_rng(1))
+    assert np.abs(in_colour.astype(int) - alone).max() <= 1
+    assert np.any(alone != grey)
+
+
+def test_variants_of_photos_are_the_middle_and_mirror_images() -> None:
+    images = pictures((3, 12, 8, 3))
+    plain, mirrored = variants(images, Augmentation(flip=True, colour=0.5))
+    np.testing.assert_array_equal(plain, images)
+    np.testing.assert_array_equal(mirrored, images[:, :, ::-1])
+    _, middle = variants(images, Augmentation(crop=0.5))
+    corners, sizes = np.tile([1.5, 1.0], (3, 1)), np.tile([9.0, 6.0], (3, 1))
+    np.testing.assert_array_equal(middle, module._enlarged(images, corners, sizes))
+    found = list(variants(images, Augmentation(crop=0.5, flip=True)))
+    assert len(found) == 4
+    np.testing.assert_array_equal(found[3], middle[:, :, ::-1])
+    assert len(list(variants(images, Augmentation(1, 2, 0.3, 4, 5, 0.5, True, 0.5)))) == 24
+
+
+def test_amounts_out_of_range_are_said() -> None:
+    assert Augmentation(crop=0.95, colour=-0.1, flip=True).problems() == [
+        "augmentation crop must lie in 0..0.9, found 0.95",
+        "augmentation colour must lie in 0..1, found -0.1",
+    ]
+    assert Augmentation(flip=True)
+    assert not Augmentation()

@@ -78,5 +78,6 @@ def _optimizer(optimizer: OptimizerSettings) -> str:
 def _augmentation(amounts: Augmentation) -> str:
     if not amounts:
         return ""
-    up_to = [f"{name} {value:g}{_UNITS.get(name, '')}" for name, value in asdict(amounts).items() if value]
-    return "augmented by up to " + ", ".join(up_to)
+    said = {name: f"{name} {value:g}{_UNITS.get(name, '')}" for name, value in asdict(amounts).items() if value}
+    mirrored = ["mirror images"] if said.pop("flip", "") else []
+    return "augmented by " + ", ".join([*mirrored, *(["up to " + ", ".join(said.values())] if said else [])])

@@ -32,7 +32,7 @@ def classifier_of(runs: Sequence[Run], device: str = "auto", tta: bool = False) 
     ------
     RunError
         If a run is given twice, the runs know different classes or images, a run is damaged, or, with `tta`, was
-        trained without shifts, rotations, scales and shears.
+        trained without shifts, rotations, scales, shears, crops and mirror images.
     """
     first = runs[0]
     seen: set[Path] = set()
@@ -54,11 +54,11 @@ def classifier_of(runs: Sequence[Run], device: str = "auto", tta: bool = False) 
 def _network_of(run: Run, device: str, tta: bool) -> Classifier:
     if not tta:
         return run.network(device)
-    amounts = replace(run.settings.augmentation, elastic=0.0)
+    amounts = replace(run.settings.augmentation, elastic=0.0, colour=0.0)
     if not amounts:
         raise RunError(
             f"{run.folder}: test-time augmentation repeats the augmentation of training at half its strength, but this "
-            "run was trained without shifts, rotations, scales and shears: leave out --tta"
+            "run was trained without shifts, rotations, scales, shears, crops and mirror images: leave out --tta"
         )
     return TestTimeAugmentation(run.network(device), amounts)
 
