@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import overload
 
 Progress = Callable[[int, int], None]
 """Called with how many are done and how many there are in all (0 where nobody knows)."""
@@ -31,6 +32,12 @@ def paced(progress: Progress | None) -> Progress:
     return pass_on
 
 
+@overload
+def part_of(progress: Progress, before: int, total: int) -> Progress: ...
+@overload
+def part_of(progress: None, before: int, total: int) -> None: ...
+@overload
+def part_of(progress: Progress | None, before: int, total: int) -> Progress | None: ...
 def part_of(progress: Progress | None, before: int, total: int) -> Progress | None:
     """Return the callback of a part of the work: `before` are done when it begins, and there are `total` in all."""
     return progress and (lambda done, _: progress(before + done, total))

@@ -3,20 +3,22 @@
     Classifier          predicts
     ├── Trainable       learns in steps, and its arrays are saved and loaded
     ├── Differentiable  says how its logits move with the pixels
-    └── Inspectable     shows its layers, first weights, feature maps and hidden units
+    ├── Inspectable     shows its layers, first weights, feature maps and hidden units
+    └── Preparable      makes itself ready for its training images before the first epoch
 
 A `Network`, which is what the catalogue builds, has all of these abilities.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, SupportsFloat, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inkling.images.progress import Progress
 from inkling.networks.numpy.optimizers import OptimizerSettings
 
 State = dict[str, NDArray[Any]]
@@ -172,6 +174,23 @@ class Inspectable(Classifier, Protocol):
 
     def hidden_layer(self, images: NDArray[np.uint8]) -> HiddenLayer | None:
         """Return the one hidden layer behind the logits for images (N, H, W, C), N from 0; None for deeper networks."""
+        ...
+
+
+@runtime_checkable
+class Preparable(Classifier, Protocol):
+    """A classifier that makes itself ready for its training images before the first epoch."""
+
+    def prepare(
+        self, images: Sequence[NDArray[np.uint8]], labels: NDArray[np.int64], progress: Progress
+    ) -> tuple[Trainable, list[NDArray[np.float32]]] | None:
+        """Make ready to learn from the first of several sets of images, whose labels (N,) these are.
+
+        Where the first part of the network, a backbone, stays as it is while the rest learns, return that rest, and
+        for each set what it takes in the place of the images, (N, D), so that it is computed once. The rest shares its
+        weights with the network, and its state is the network's. Else return None. `progress` is called with (images
+        done, images in all).
+        """
         ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,8 +69,15 @@ class MiniBatches:
             balance = class_balanced_weights(dataset.labels)
             image_weights = balance if image_weights is None else image_weights * balance
         self.dataset, self.settings, self.image_weights = dataset, settings, image_weights
+        self._images: NDArray[Any] = dataset.images
         # Asked once, about the images as they are: its probabilities stand for all that augmentation makes of them.
         self._teacher_probabilities = None if teacher is None else predict_in_parts(teacher, dataset.images, progress)
+
+    def over(self, features: NDArray[np.float32]) -> MiniBatches:
+        """Return the same mini-batches with features (N, D) in the place of the images."""
+        batches = copy(self)
+        batches._images = features
+        return batches
 
     def epoch(self, epoch: int) -> Generator[MiniBatch, None, None]:
         """Yield the mini-batches of an epoch, counted from 1."""
@@ -82,7 +90,7 @@ class MiniBatches:
         augmented = bool(settings.augmentation)
         rng = augmentation_generator(settings.seed, epoch)
         for batch in epoch_batches(len(self.dataset), settings.batch_size, settings.seed, epoch):
-            images, labels = self.dataset.images[batch], self.dataset.labels[batch]
+            images, labels = self._images[batch], self.dataset.labels[batch]
             if augmented:
                 images = augment(images, settings.augmentation, rng)
             targets: Targets

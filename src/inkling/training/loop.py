@@ -18,7 +18,8 @@ from inkling.metrics.scores import mean_cross_entropy
 from inkling.networks.prediction import predict_in_parts
 from inkling.networks.protocols import Classifier, State, Trainable, weights_only
 from inkling.training.batches import MiniBatches
-from inkling.training.progress import MEASURING, TEACHER, TRAINING, EpochProgressCallback, ProgressMeter
+from inkling.training.features import FeatureDataset, Learning, prepare_learning
+from inkling.training.progress import FEATURES, MEASURING, TEACHER, TRAINING, EpochProgressCallback, ProgressMeter
 from inkling.training.schedules import rate_at
 from inkling.training.selection import EpochScore, patience_is_over
 from inkling.training.settings import TrainingSettings
@@ -176,6 +177,9 @@ def _train(
         training, settings, image_weights, teacher, meter.stage(course.epoch + 1, TEACHER, len(training))
     )
     network.configure(settings.optimizer, settings.precision)
+    images = len(training) + len(validation)
+    told = meter.stage(course.epoch + 1, FEATURES, images)
+    learning = prepare_learning(network, batches, training, validation, told)
     if start:
         network.load_state(start.network)
     while not course.finished(settings):
@@ -183,12 +187,13 @@ def _train(
         # Not around the loop: a limit must not hold in the caller between two epochs.
         with one_blas_thread():
             began = time.perf_counter()
-            running_loss, rate = _train_epoch(network, batches, epoch, meter.stage(epoch, TRAINING, len(training)))
+            running_loss, rate = _train_epoch(learning, epoch, meter.stage(epoch, TRAINING, len(training)))
             stepped = time.perf_counter()
-            images = len(training) + len(validation)
             with np.errstate(over="ignore", invalid="ignore"):
-                train_loss, train_accuracy = measure(network, training, meter.stage(epoch, MEASURING, images))
-                loss, accuracy = measure(network, validation, meter.stage(epoch, MEASURING, images, len(training)))
+                told = meter.stage(epoch, MEASURING, images)
+                train_loss, train_accuracy = measure(learning.network, learning.training, told)
+                told = meter.stage(epoch, MEASURING, images, len(training))
+                loss, accuracy = measure(learning.network, learning.validation, told)
         if not (math.isfinite(train_loss) and math.isfinite(loss)):
             raise TrainingError(diverged(epoch, ", at its end", rate))
         best = course.end_epoch(EpochScore(epoch, accuracy, loss))
@@ -258,15 +263,15 @@ class _Course:
             self._network.load_state(self._best_weights)
 
 
-def _train_epoch(network: Trainable, batches: MiniBatches, epoch: int, progress: Progress) -> tuple[float, float]:
+def _train_epoch(learning: Learning, epoch: int, progress: Progress) -> tuple[float, float]:
     """Take the steps of one epoch; return the mean loss on the way and the last learning rate."""
-    settings, n = batches.settings, len(batches.dataset)
+    settings, n = learning.batches.settings, len(learning.batches.dataset)
     steps_per_epoch = math.ceil(n / settings.batch_size)
     before = (epoch - 1) * steps_per_epoch
     steps, images = [], 0
     for step in take_steps(
-        network,
-        batches,
+        learning.network,
+        learning.batches,
         epoch,
         lambda number: rate_at(settings.schedule, before + number, steps_per_epoch, settings.epochs),
     ):
@@ -280,7 +285,9 @@ def _train_epoch(network: Trainable, batches: MiniBatches, epoch: int, progress:
     return losses / n, steps[-1].learning_rate
 
 
-def measure(network: Classifier, dataset: ImageDataset, progress: Progress | None = None) -> tuple[float, float]:
+def measure(
+    network: Classifier, dataset: ImageDataset | FeatureDataset, progress: Progress | None = None
+) -> tuple[float, float]:
     """Return the mean cross-entropy (nats) and the accuracy (fraction) of a network on a data set."""
     probabilities = predict_in_parts(network, dataset.images, progress)
     return mean_cross_entropy(dataset.labels, probabilities), float(

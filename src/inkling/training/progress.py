@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from inkling.images.progress import SECONDS, Progress
 
-TEACHER, TRAINING, MEASURING = "teacher", "training", "measuring"
-"""What an epoch's images are used for: asked of the teacher (once, before the first epoch), learnt from, measured."""
+TEACHER, FEATURES, TRAINING, MEASURING = "teacher", "features", "training", "measuring"
+"""What an epoch's images are used for: asked of the teacher or turned into features (once, before the first epoch),
+learnt from, measured."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class EpochProgress:
         Images of this stage.
     total : int
     stage : str
-        "teacher", "training" or "measuring".
+        "teacher", "features", "training" or "measuring".
     """
 
     epoch: int

@@ -27,6 +27,9 @@ class OptimizerSettings:
     nesterov: bool = False  # look ahead along the momentum (sgd)
     beta2: float = 0.999  # memory of the mean squared gradient, 0..1 (adam)
     weight_decay: float = 0.0  # weight_decay * W joins the gradient (sgd), or is taken beside it (adam, as AdamW)
+    # Fraction of the learning rate that a pretrained backbone learns at, 0..1; 0: it stays as it is (discriminative
+    # rates: Howard and Ruder, 2018, section 3.2). Other networks have no backbone.
+    backbone_rate: float = 1.0
 
     def __post_init__(self) -> None:
         given: float | None = self.momentum
@@ -44,6 +47,8 @@ class OptimizerSettings:
             problems.append(f"beta2 must lie in 0..1 (1 excluded), found {self.beta2}")
         if not 0 <= self.weight_decay < 1:
             problems.append(f"weight decay must lie in 0..1 (1 excluded), found {self.weight_decay}")
+        if not 0 <= self.backbone_rate <= 1:
+            problems.append(f"backbone rate must lie in 0..1, found {self.backbone_rate}")
         if self.nesterov and self.name == "adam":
             problems.append("nesterov needs the optimizer sgd")
         elif self.nesterov and self.momentum == 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, SupportsFloat
 
 import numpy as np
@@ -168,13 +168,7 @@ class TorchNetwork:
             raise NetworkError(f"precision must be one of {', '.join(PRECISIONS)}, found '{precision}'")
         self._precision = precision
         self._optimizer_settings = optimizer
-        decayed = [parameter for parameter in self.module.parameters() if parameter.ndim > 1]
-        others = [parameter for parameter in self.module.parameters() if parameter.ndim <= 1]
-        groups = [
-            {"params": decayed, "weight_decay": optimizer.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ]
-        groups = [group for group in groups if group["params"]]
+        groups = self._parameter_groups(optimizer)
         # One kernel for all parameters: on the CPU half the time of a step of Adam on three million of them.
         fused = self._device.type != "mps"
         if optimizer.name == "adam":
@@ -185,6 +179,21 @@ class TorchNetwork:
                 groups, lr=0.0, momentum=optimizer.momentum, nesterov=optimizer.nesterov, fused=fused
             )
         self._steps = 0
+
+    def _parameter_groups(self, optimizer: OptimizerSettings) -> list[dict[str, Any]]:
+        """The parameters that learn, by whether they are decayed and at which fraction of the rate they learn."""
+        groups: dict[tuple[bool, float], list[nn.Parameter]] = {}
+        for name, parameter in self.module.named_parameters():
+            if parameter.requires_grad:
+                groups.setdefault((parameter.ndim > 1, self._rate_of(name)), []).append(parameter)
+        return [
+            {"params": parameters, "weight_decay": optimizer.weight_decay if decayed else 0.0, "rate": rate}
+            for (decayed, rate), parameters in sorted(groups.items(), key=lambda group: group[0], reverse=True)
+        ]
+
+    def _rate_of(self, name: str) -> float:  # noqa: ARG002 - of a kind of network with parts that learn more slowly
+        """The fraction of the learning rate that a parameter learns at."""
+        return 1.0
 
     def train_step(
         self,
@@ -203,13 +212,23 @@ class TorchNetwork:
             If images, targets or weights do not fit, or there is no image.
         """
         check_batch(self, images, targets, weights)
+        return self._step(lambda: self._training_pass(self.inputs(images)), targets, learning_rate, weights)
+
+    def _step(
+        self,
+        forward: Callable[[], Tensor],
+        targets: Targets,
+        learning_rate: float,
+        weights: NDArray[np.floating[Any]] | None,
+    ) -> SupportsFloat:
+        """Take one step on the batch whose logits `forward` computes."""
         # A batch of one has no spread to be normalised by: it is normalised as in prediction.
-        self.module.train(len(images) > 1)
+        self.module.train(len(targets) > 1)
         # Running statistics begin as the plain mean of the first batches: a short training else judges by their zeros.
         for norm in self._norms:
             norm.momentum = max(_NORM_MOMENTUM, 1 / (1 + self._steps))
         for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate
+            group["lr"] = learning_rate * group["rate"]
         goal = to_device(targets, self._device, torch.int64 if targets.ndim == 1 else torch.float32)
         rng = np.random.default_rng((self.seed, self._steps))
         for dropout in self._dropouts:
@@ -220,7 +239,7 @@ class TorchNetwork:
                 seeded(self._device, int(drawn[0])),
                 torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == BFLOAT16),
             ):
-                logits = self._training_pass(self.inputs(images))
+                logits = forward()
             if weights is None:
                 loss = functional.cross_entropy(logits.float(), goal)
             else:
