@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inkling.cli import choices
+from inkling.cli import choices, data_check
 from inkling.cli.console import Json, Output, Quiet, table
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ PAIRS_SHOWN = 10
 """Duplicates in the table, at most."""
 
 app = typer.Typer(help="List, inspect and download data sets.", no_args_is_help=True, rich_markup_mode=None)
+app.command("check")(data_check.check)
 
 
 @app.command("list")
