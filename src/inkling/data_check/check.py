@@ -123,10 +123,9 @@ class DataCheck:
             for split in self.n
             if (repeated := _images(tuple(pair for pair in self.leaks if pair.split == split)))
         ]
-        exact = _images(tuple(pair for pair in self.leaks if pair.exact))
-        how = "exactly" if exact == count else "nearly" if not exact else f"{exact:,} exactly, the others nearly"
         verdict = (
-            f"{' and '.join(parts)} {'occurs' if count == 1 else 'occur'} in an earlier split as well ({how})."
+            f"{' and '.join(parts)} {'occurs' if count == 1 else 'occur'} in an earlier split as well "
+            f"({_how(self.leaks)})."
             if count
             else f"No picture {self._or_near}occurs in two splits."
         )
@@ -148,10 +147,9 @@ class DataCheck:
 
     def _repeats(self) -> Finding:
         count = _images(self.repeats)
-        exact = _images(tuple(pair for pair in self.repeats if pair.exact))
         verdict = (
-            f"{count:,} {'picture repeats' if count == 1 else 'pictures repeat'} an earlier one of the same split, "
-            f"{exact:,} of them exactly."
+            f"{count:,} {'picture repeats' if count == 1 else 'pictures repeat'} an earlier one of the same split "
+            f"({_how(self.repeats)})."
             if count
             else f"No picture {self._or_near}occurs twice in one split."
         )
@@ -314,6 +312,11 @@ def _not_checked(splits: Splits, sizes: PictureSizes | None, near: bool) -> tupl
 def _images(pairs: tuple[Duplicate, ...]) -> int:
     """How many images have an earlier copy in these pairs."""
     return len({(pair.split, pair.index) for pair in pairs})
+
+
+def _how(pairs: tuple[Duplicate, ...]) -> str:
+    count, exact = _images(pairs), _images(tuple(pair for pair in pairs if pair.exact))
+    return "exactly" if exact == count else f"{exact:,} exactly, the others nearly" if exact else "nearly"
 
 
 def _of(count: int, total: int, what: str) -> str:

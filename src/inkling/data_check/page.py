@@ -24,6 +24,8 @@ from inkling.storage.atomic import make_folder, write_atomically
 
 SHOWN = 18
 """Pictures of each kind on the page, at most."""
+MOST_NAMED = 100
+"""Files without a picture that the page names, at most."""
 THUMBNAIL = 112
 """Pixels of the longer side of a picture on the page, at most."""
 
@@ -116,6 +118,7 @@ def render_data_page(check: DataCheck, splits: Splits, command: str = "") -> str
         balance=class_balance,
         tests=shortcuts,
         near=duplicates.NEAR,
+        most_named=MOST_NAMED,
         command=command,
         light=variables(dark=False),
         dark=variables(dark=True),
@@ -137,7 +140,7 @@ def _galleries(check: DataCheck, datasets: dict[str, ImageDataset]) -> list[Gall
     }
     for kind, words in KINDS.items():
         of_kind = check.quality.of_kind(kind)
-        pictures = tuple(_picture(datasets, poor.split, poor.index, f"{poor.value:.1f}") for poor in of_kind[:SHOWN])
+        pictures = tuple(_picture(datasets, poor.split, poor.index, f"{poor.value:.3g}") for poor in of_kind[:SHOWN])
         galleries.append(Gallery("quality", words.capitalize(), how[kind], pictures, len(of_kind) - len(pictures)))
     odd = check.sizes.odd if check.sizes else ()
     pictures = tuple(

@@ -7,6 +7,7 @@ from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
 
 from inkling.images.progress import Progress, paced
 
@@ -16,6 +17,8 @@ SIDE = 128
 """Larger images are averaged down to about so many pixels a side before sharpness is measured."""
 TILES = 4
 """Rows and columns of tiles, of which the sharpest counts: a blurred background makes no blurred picture."""
+_LEAST_SHARE = 0.25
+"""Of a tile that must be judged for the tile to count."""
 _BLOCK = 2**20
 """Pixels that are measured at a time, about."""
 
@@ -35,9 +38,9 @@ class PictureMeasures:
     contrast : ndarray of float32, shape (N,)
         Standard deviation of grey: the mean of the channels.
     sharpness : ndarray of float32, shape (N,)
-        Root mean square of the Laplacian in the sharpest tile; NaN where images are smaller than `LEAST_SIDE`. The
-        variance of the Laplacian is the usual measure of focus (Pech-Pacheco et al., 2000, "Diatom autofocusing in
-        brightfield microscopy", ICPR); the tile replaces the whole picture.
+        Root mean square of the Laplacian in the sharpest tile, borders of one grey aside; NaN where images are smaller
+        than `LEAST_SIDE`. The variance of the Laplacian is the usual measure of focus (Pech-Pacheco et al., 2000,
+        "Diatom autofocusing in brightfield microscopy", ICPR); the tile replaces the whole picture.
     border : ndarray of float32, shape (N, C + 1)
         Mean of each channel in the outermost sixteenth of the side, and the standard deviation of grey there.
     """
@@ -110,9 +113,24 @@ def _sharpness(grey: NDArray[np.float32]) -> NDArray[np.float32]:
         shrunk[:, 1:-1, 2:] + shrunk[:, 1:-1, :-2] + shrunk[:, 2:, 1:-1] + shrunk[:, :-2, 1:-1]
         - 4 * shrunk[:, 1:-1, 1:-1]
     )  # fmt: skip
-    energy = _by_blocks(np.square(laplacian), TILES, TILES)  # (B, TILES, TILES)
+    judged = _inside(shrunk)[:, 1:-1, 1:-1]
+    share = _by_blocks(judged.astype(np.float32), TILES, TILES)  # (B, TILES, TILES)
+    energy = _by_blocks(np.square(laplacian) * judged, TILES, TILES)
+    energy = np.where(share >= _LEAST_SHARE, energy / np.maximum(share, _LEAST_SHARE), 0)
     sharpest: NDArray[np.float32] = np.sqrt(energy.max(axis=(1, 2)))
     return sharpest
+
+
+def _inside(grey: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which pixels, (B, H, W), lie more than two from a row or column of one grey.
+
+    Such is what a picture of another shape was filled up with, whose edge is sharp where the picture is not.
+    """
+    inside = np.ones(grey.shape, np.bool_)
+    for axis in (1, 2):
+        one_grey = grey.max(axis=axis, keepdims=True) == grey.min(axis=axis, keepdims=True)
+        inside &= ~maximum_filter1d(one_grey, 5, axis=3 - axis)
+    return inside
 
 
 def _by_blocks(values: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:

@@ -68,14 +68,19 @@ class PictureQuality:
             else f"None of {self.n:,} pictures is without contrast, too dark or too bright"
             f"{'' if self.median_sharpness is None else ', or blurred'}."
         ]
-        if self.soft:
-            sentences.append(
-                "Half of all pictures hold little detail at this size: they were enlarged, strongly compressed, or "
-                "taken out of focus, so that a smaller image size may lose nothing."
-            )
         if self.median_sharpness is None:
             sentences.append(f"Blur is not judged on images of less than {LEAST_SIDE} pixels a side.")
         return " ".join(sentences)
+
+    @property
+    def detail(self) -> str:
+        """What there is to say of the images as a whole, in one sentence; empty where nothing is."""
+        return (
+            f"Half of the pictures hold little detail (sharpness of {self.median_sharpness:.1f} or less): they were "
+            "enlarged, strongly compressed, or taken out of focus."
+            if self.soft
+            else ""
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values, the verdict included."""
@@ -84,7 +89,7 @@ class PictureQuality:
             "n": self.n,
             "median_sharpness": self.median_sharpness,
             "blurred_below": self.blurred_below,
-            "soft": self.soft,
+            "detail": self.detail,
             "pictures": [asdict(picture) for picture in self.pictures],
         }
 

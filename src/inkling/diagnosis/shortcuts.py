@@ -93,11 +93,11 @@ class Shortcuts:
             return " ".join(_capital(shortcut.verdict) for shortcut in self.notable)
         best = self.tested[0]
         names = _all_of([shortcut.quantity for shortcut in self.tested])
-        how = "more than chance, but little" if best.shown else "no more than chance"
+        subject = "it" if len(self.tested) == 1 else f"the best, {best.quantity},"
         return (
-            f"No shortcut found: of {names}, {best.quantity} predicts the class best, {percent(best.accuracy, best.n)} "
-            f"of the training images against {percent(best.baseline, best.n)} by always guessing the most frequent "
-            f"class (n = {best.n:,}, {how})."
+            f"No shortcut found by {names}: {subject} is right for {percent(best.accuracy, best.n)} of the "
+            f"training images, always guessing the most frequent class for {percent(best.baseline, best.n)} "
+            f"(n = {best.n:,})."
         )
 
     def to_dict(self) -> dict[str, Any]:
