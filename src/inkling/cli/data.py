@@ -164,4 +164,8 @@ def show_cache(
         "freed": freed,
     }
     total = f"{sum(entry.bytes for entry in entries) / 1e6:,.1f} MB in {folder}"
-    output.result(values, *([rows, ""] if entries else []), f"{total}, removed" if clear else total)
+    total = f"{total}, removed" if clear else total
+    if entries:
+        output.result(values, rows, "", total)
+    else:
+        output.result(values, total)
