@@ -125,7 +125,7 @@ def _walk(root: Path, folders: list[str], passed: PassedOver) -> Iterator[tuple[
 
     The names of folders are added to `folders`.
     """
-    waiting, seen = [("", str(root))], set[str]()
+    waiting, read = [("", str(root))], [os.path.join(os.path.realpath(root), "")]
     while waiting:
         name, path = waiting.pop()
         if name:
@@ -136,7 +136,7 @@ def _walk(root: Path, folders: list[str], passed: PassedOver) -> Iterator[tuple[
                 continue
             if not entry.is_dir():
                 yield prefix + entry.name, entry
-            elif entry.is_symlink() and not _leads_outside(entry.path, root, seen):
+            elif entry.is_symlink() and not _leads_outside(entry.path, read):
                 passed.links.append(prefix + entry.name)
             else:
                 below.append((prefix + entry.name, entry.path))
@@ -152,12 +152,13 @@ def _entries(path: str) -> list[os.DirEntry[str]]:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _leads_outside(link: str, root: Path, seen: set[str]) -> bool:
-    """Whether a link leads to a folder that is neither in nor above the source, and that no other link led to."""
-    target, source = (os.path.join(os.path.realpath(path), "") for path in (link, root))
-    new = target not in seen
-    seen.add(target)
-    return new and not target.startswith(source) and not source.startswith(target)
+def _leads_outside(link: str, read: list[str]) -> bool:
+    """Whether a link leads to a folder that is neither in nor above one that is read, which it then joins."""
+    target = os.path.join(os.path.realpath(link), "")
+    if any(target.startswith(folder) or folder.startswith(target) for folder in read):
+        return False
+    read.append(target)
+    return True
 
 
 def _check_names(folder: Path, listing: _Listing) -> None:

@@ -89,7 +89,7 @@ def arrange(names: Sequence[str], where: str, folders: Iterable[str] = ()) -> Ar
     notes = [_beside(tree, base, "class")] if not splits else [_beside(tree, base, "split")]
     if splits:
         class_names, class_folders = _classes_of_splits(tree, splits, where)
-        notes += [_beside(tree, tree.unwrapped(folder), "class") for folder in splits.values()]
+        notes += [_beside(tree, tree.unwrapped(folder, in_split=True), "class") for folder in splits.values()]
         unsorted = [child for child in children if _joined(base, child) not in splits.values()]
         if unsorted:
             notes.append(f"Left out, because they hold no pictures: {some(unsorted)} in {_joined(where, base)}.")
@@ -136,11 +136,11 @@ class _Tree:
         """Whether no picture lies in it or below it."""
         return folder not in self._filled
 
-    def unwrapped(self, folder: str) -> str:
-        """Pass through folders that hold nothing but one folder of folders, unless that is a split."""
+    def unwrapped(self, folder: str, in_split: bool = False) -> str:
+        """Pass through folders that hold nothing but one folder of folders, unless that is a split itself."""
         while len(children := self.children(folder)) == 1 and not self.pictures[folder]:
             only = _joined(folder, children[0])
-            if not self.children(only) or self.pictures[only] or _split_word(children[0]):
+            if not self.children(only) or self.pictures[only] or (_split_word(children[0]) and not in_split):
                 break
             folder = only
         return folder
@@ -190,7 +190,7 @@ def _classes_of_splits(
     tree: _Tree, splits: Mapping[str, str], where: str
 ) -> tuple[tuple[str, ...], dict[str, tuple[int, str | None]]]:
     """Return the class names, which are those of training, and the label and split of each class folder."""
-    bases = {split: tree.unwrapped(folder) for split, folder in splits.items()}
+    bases = {split: tree.unwrapped(folder, in_split=True) for split, folder in splits.items()}
     class_names = tuple(tree.children(bases[TRAIN]))
     _check_classes(tree, bases[TRAIN], class_names, where)
     class_folders: dict[str, tuple[int, str | None]] = {}

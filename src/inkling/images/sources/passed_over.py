@@ -55,5 +55,6 @@ class PassedOver:
                 f"{', '.join(readable_suffixes())}."
             )
         if self.links:
-            notes.append(f"Passed over: links to folders of the source itself ({some(self.links)}).")
+            links = some(self.links)
+            notes.append(f"Passed over: links to folders that are read already, or hold the source ({links}).")
         return tuple(notes)
