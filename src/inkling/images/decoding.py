@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from math import prod
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -32,8 +33,8 @@ from inkling.images.sources.protocol import LoadObserver, stage
 from inkling.images.splitting import SPLITS, TEST, TRAIN, VALIDATION, split_indices
 from inkling.storage.cache import cache_folder
 
-_BLOCK = 16
-"""Pictures that a thread decodes before it asks for more."""
+_BLOCK, _BLOCK_BYTES = 16, 4 * 1024**2
+"""Pictures that a thread decodes before it asks for more: fewer, where they have more than so many bytes together."""
 
 _FITTED = {PAD: "padded", CROP: "cropped"}
 
@@ -132,11 +133,7 @@ def load_pictures(
     options, groups = _groups(pictures, options)
     parts = split_indices(pictures.labels, pictures.where, pictures.splits, groups)
     notes = list(pictures.notes)
-    with quiet():
-        measured, lasting, key = _measure(pictures, observer, notes)
-        options, size = _size(measured, pictures, options, notes)
-        work = _Work(pictures, np.concatenate([parts[split] for split in SPLITS]), size, options, measured, lasting)
-        stored = _decode(work, key, parts, observer, notes)
+    measured, options, stored = _load(pictures, [parts[split] for split in SPLITS], options, observer, notes)
     datasets = _datasets(pictures, parts, stored)
     _check_classes(pictures, datasets, notes)
     _fingerprint(datasets, stored, observer)
@@ -152,6 +149,33 @@ def load_pictures(
         tuple(shown(pictures.files[place].name) for place in sorted(stored.unreadable)),
         measured.bits_used,
     )
+
+
+def load_dataset(
+    pictures: Pictures, options: LoadOptions = AS_THE_SOURCE_HAS_IT, observer: LoadObserver | None = None
+) -> ImageDataset:
+    """Return the pictures as one data set, in their order; all else is as `load_pictures` does it."""
+    if not pictures.files:
+        raise DataError(f"{pictures.where}: expected pictures, found none")
+    everything = np.arange(len(pictures.files))
+    _, _, stored = _load(pictures, [everything], options, observer, [])
+    places = [int(place) for place in everything if place not in stored.unreadable]
+    return _dataset(pictures, places, stored.images)
+
+
+def _load(
+    pictures: Pictures,
+    parts: Sequence[NDArray[np.intp]],
+    options: LoadOptions,
+    observer: LoadObserver | None,
+    notes: list[str],
+) -> tuple[Measured, LoadOptions, _Stored]:
+    """Return what the headers say, the options that make the same images again, and the images part by part."""
+    with quiet():
+        measured, lasting, key = _measure(pictures, observer, notes)
+        options, size = _size(measured, pictures, options, notes)
+        work = _Work(pictures, np.concatenate(parts), size, options, measured, lasting)
+        return measured, options, _decode(work, key, parts, observer, notes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,18 +257,18 @@ def _size(
 
 
 def _decode(
-    work: _Work, key: str, parts: Mapping[str, NDArray[np.intp]], observer: LoadObserver | None, notes: list[str]
+    work: _Work, key: str, parts: Sequence[NDArray[np.intp]], observer: LoadObserver | None, notes: list[str]
 ) -> _Stored:
     """Return the images: from the cache, or decoded and kept there, or decoded in memory where that is impossible."""
     pictures, (height, width), sizes = work.pictures, work.size, work.measured.sizes
     fit = work.options.fit if len(sizes) > 1 or sizes[0][:2] != (width, height) else ""
     key = cache.digest(
-        key, work.size, fit, pictures.class_names, [len(part) for part in parts.values()],
+        key, work.size, fit, pictures.class_names, [len(part) for part in parts],
         hashlib.sha256(work.order.tobytes() + pictures.labels.tobytes()).hexdigest(),
     )  # fmt: skip
     n, about = len(work.order), f"{len(work.order):,} pictures, {width}x{height}: {pictures.where}"
     try:
-        stored = _from_cache(key, n)
+        stored = _from_cache(key, n, work.size)
     except DamagedEntryError:
         stored = None
         notes.append(_REBUILT)
@@ -252,7 +276,7 @@ def _decode(
         unreadable: dict[int, str] = {}
         try:
             cache.write_images(key, about, (n, height, width), _blocks(work, unreadable, observer), unreadable)
-            stored = _from_cache(key, n)
+            stored = _from_cache(key, n, work.size)
         except (OSError, InklingError, DamagedEntryError, _PassingFailureError) as error:
             if isinstance(error, DataError):
                 raise
@@ -263,8 +287,8 @@ def _decode(
     return stored
 
 
-def _from_cache(key: str, n: int) -> _Stored | None:
-    found = cache.read_images(key, n)
+def _from_cache(key: str, n: int, size: tuple[int, int]) -> _Stored | None:
+    found = cache.read_images(key, n, size)
     return found and _Stored(found[0], found[1].unreadable, key, found[2])
 
 
@@ -309,8 +333,8 @@ def _blocks(work: _Work, unreadable: dict[int, str], observer: LoadObserver | No
                 done += 1
         return images[:done], failures
 
-    report = stage(observer, "reading pictures", "pictures")
-    for done, (images, failures) in in_threads(decode_block, readable, _BLOCK):
+    report, block = stage(observer, "reading pictures", "pictures"), max(1, min(_BLOCK, _BLOCK_BYTES // prod(shape)))
+    for done, (images, failures) in in_threads(decode_block, readable, block):
         unreadable |= {place: str(error) for place, error in failures.items()}
         lasting = lasting and all(error.lasting for error in failures.values())
         yield images
@@ -345,14 +369,14 @@ def _datasets(pictures: Pictures, parts: Mapping[str, NDArray[np.intp]], stored:
         places = [int(place) for place in parts[split] if place not in stored.unreadable]
         if not places:
             raise DataError(f"{pictures.where}: no {split} picture that can be read is left: add some")
-        datasets[split] = ImageDataset(
-            stored.images[start : start + len(places)],
-            pictures.labels[places],
-            pictures.class_names,
-            tuple(pictures.files[place].name for place in places),
-        )
+        datasets[split] = _dataset(pictures, places, stored.images[start : start + len(places)])
         start += len(places)
     return datasets
+
+
+def _dataset(pictures: Pictures, places: list[int], images: NDArray[np.uint8]) -> ImageDataset:
+    files = tuple(pictures.files[place].name for place in places)
+    return ImageDataset(images, pictures.labels[places], pictures.class_names, files)
 
 
 def _check_classes(pictures: Pictures, datasets: Mapping[str, ImageDataset], notes: list[str]) -> None:

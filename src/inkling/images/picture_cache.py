@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from errno import ENOSPC
+from math import prod
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -74,7 +75,7 @@ def read_measured(key: str, n: int) -> Measured | None:
         After it was removed.
     """
     folder = entry_folder(PICTURES, key)
-    if not folder.exists():
+    if not os.path.exists(folder):  # nor may be looked for
         return None
     with _removing_damaged(folder):
         measured = _read_facts(folder, Measured)
@@ -94,7 +95,9 @@ def write_measured(key: str, measured: Measured, about: str) -> None:
         write_atomically(folder / _FACTS, msgspec.json.encode(measured))
 
 
-def read_images(key: str, n: int) -> tuple[NDArray[np.uint8], Decoded, Fingerprints | None] | None:
+def read_images(
+    key: str, n: int, size: tuple[int, int]
+) -> tuple[NDArray[np.uint8], Decoded, Fingerprints | None] | None:
     """Return images, what is known of them, and the fingerprints of their splits; or None where nothing is kept.
 
     Parameters
@@ -102,6 +105,8 @@ def read_images(key: str, n: int) -> tuple[NDArray[np.uint8], Decoded, Fingerpri
     key : str
     n : int
         Images and unreadable pictures together.
+    size : tuple of int
+        (H, W) of the images.
 
     Returns
     -------
@@ -117,13 +122,13 @@ def read_images(key: str, n: int) -> tuple[NDArray[np.uint8], Decoded, Fingerpri
         After it was removed.
     """
     folder = entry_folder(PICTURES, key)
-    if not folder.exists():
+    if not os.path.exists(folder):  # nor may be looked for
         return None
     with _removing_damaged(folder):
         decoded = _read_facts(folder, Decoded)
-        size = os.path.getsize(folder / _IMAGES)
-        _check(decoded.shape[0] + len(decoded.unreadable) == n and min(decoded.shape) > 0)
-        _check(decoded.shape[3] in (1, 3) and size == np.prod(decoded.shape, dtype=object))
+        _check(decoded.shape[0] + len(decoded.unreadable) == n and decoded.shape[0] > 0)
+        _check(decoded.shape[1:3] == size and decoded.shape[3] in (1, 3))
+        _check(os.path.getsize(folder / _IMAGES) == prod(decoded.shape))
         # A view that is a plain array, so that it is pickled and copied as one.
         images = np.memmap(folder / _IMAGES, np.uint8, "r", shape=decoded.shape).view(np.ndarray)
     try:

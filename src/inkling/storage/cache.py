@@ -139,9 +139,13 @@ def clear_cache(kind: str | None = None) -> int:
     return freed
 
 
-def _folders(folder: Path) -> Iterator[Path]:
-    if folder.is_dir():
-        yield from sorted(path for path in folder.iterdir() if path.is_dir())
+def _folders(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_dir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror}): check its permissions") from None
 
 
 def _size(folder: Path) -> int:
