@@ -52,7 +52,7 @@ def check(
         "",
         summary(found),
         "",
-        *found.not_checked,
+        *(f"Not looked at: {sentence}" for sentence in found.not_checked),
         f"The pictures, and what to do about each: {out}",
     )
 

@@ -297,14 +297,12 @@ def _not_checked(splits: Splits, sizes: PictureSizes | None, near: bool) -> tupl
     sentences = []
     n = sum(len(dataset) for _, dataset in splits.items())
     if sizes is None:
-        sentences.append(
-            "Unreadable files, sizes of files and aspect ratios: no picture files are known of these images."
-        )
+        sentences.append("unreadable files, file sizes and aspect ratios (no picture files are known of these images).")
     elif sizes.n < n:
-        sentences.append(f"Sizes of {n - sizes.n:,} pictures, whose files could not be opened again.")
+        sentences.append(f"sizes of {n - sizes.n:,} pictures (their files could not be opened again).")
     if not near:
         sentences.append(
-            f"Near duplicates: {n:,} images, which would take long." if n > MOST_COMPARED else "Near duplicates."
+            f"near duplicates (of {n:,} images it would take long)." if n > MOST_COMPARED else "near duplicates."
         )
     return tuple(sentences)
 
@@ -316,7 +314,7 @@ def _images(pairs: tuple[Duplicate, ...]) -> int:
 
 def _how(pairs: tuple[Duplicate, ...]) -> str:
     count, exact = _images(pairs), _images(tuple(pair for pair in pairs if pair.exact))
-    return "exactly" if exact == count else f"{exact:,} exactly, the others nearly" if exact else "nearly"
+    return "exactly" if exact == count else f"{exact:,} exactly, the others nearly" if exact else "nearly the same"
 
 
 def _of(count: int, total: int, what: str) -> str:

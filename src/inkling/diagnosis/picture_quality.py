@@ -14,7 +14,7 @@ from inkling.images.dataset import Splits
 
 BLANK = 3.0
 """Standard deviation in grey levels below which a picture shows nothing: noise of a sensor alone has more."""
-DARK = 70
+DARK = 80
 """A picture is too dark where 99% of its pixels are no brighter."""
 BRIGHT = 160
 """A picture is too bright where 99% of its pixels are no darker."""
@@ -100,9 +100,13 @@ def judge_quality(measures: Mapping[str, PictureMeasures], splits: Splits | None
     What counts is the image as a network is given it, after it was made to fit. Where a whole data set is soft, the
     threshold of blur is lowered to half its median sharpness, so that only the softest stand out.
 
-    The thresholds were chosen on 108 crops of 18 photographs that scikit-image, scikit-learn and matplotlib come with,
-    and on 4,317 photos of flowers from the web (`benchmarks/picture_quality.py` measures them again on what is
-    installed or given). FIGURES
+    The thresholds were chosen on 108 crops of the 18 photographs that come with scikit-image, scikit-learn and
+    matplotlib, and on 3,021 photos of flowers from the web, at 128x128 pixels (`benchmarks/picture_quality.py`). Of the
+    crops, of the flowers were found: blurred by a Gaussian of 1.5 pixels 22% and 10%, of 2 pixels 82% and 25%, of 3
+    pixels 100% and 79%, of 4 pixels 100% and 99%, as they are 0.9% and 0.2%; the flowers are soft by themselves, and by
+    the variance of the Laplacian of the whole picture 67% of those blurred by 4 pixels were found. Underexposed by 3
+    stops 34% and 15%, by 4 stops all, as they are none. Overexposed by 4 stops 18% and 3%, as they are none and one:
+    where anything dark is left in a picture, it is not called too bright.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ LARGEST = 20_000
 PERMUTATIONS = 999
 _FOLDS = 5
 _CELLS = 32
-_PER_CELL = 20
+_PER_CELL = 10
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,8 @@ def find_shortcuts(
     over all quantities together at `LEVEL` (Holm, 1979, Scandinavian Journal of Statistics 6:65); the tests simulate
     it. Images of one scene are not independent: leave copies out.
 
-    Cells cost little to deal out anew, and lose nothing against a decision tree of 32 leaves in the same
+    Where two classes meet within a cell, half of its images count as wrong: of 200 that differ without overlap, 95% are
+    right. Cells cost little to deal out anew, and lose nothing against a decision tree of 32 leaves in the same
     cross-validation: on 3,021 photos of flowers 33.0% by file size and 31.2% by the border against 31.0% and 30.3%, on
     20,000 MNIST images 22.1% by brightness against 22.5%.
 
