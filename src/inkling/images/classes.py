@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.errors import DataError, did_you_mean
+from inkling.images.naming import some
 
 
 def number_labels(
@@ -50,6 +51,14 @@ def number_labels(
         return values, names
     different, places = np.unique(values, return_inverse=True)
     return places.astype(np.int64), tuple(map(str, different.tolist()))
+
+
+def check_two(class_names: Sequence[str], where: str) -> None:
+    """Raise DataError unless there are two classes or more."""
+    if len(class_names) < 2:
+        raise DataError(
+            f"{where}: expected two classes or more, found {some(class_names) or 'none'}: add images of another class"
+        )
 
 
 def label_vector(labels: Any, what: str = "labels") -> NDArray[Any]:

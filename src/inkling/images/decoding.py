@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from inkling.errors import DataError, InklingError
 from inkling.images import picture_cache as cache
+from inkling.images.classes import check_two
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.groups import is_file_of_groups, read_groups
 from inkling.images.measuring import chosen_side, measure
@@ -127,9 +128,10 @@ def load_pictures(
     Raises
     ------
     DataError
-        If pictures cannot be read (all are named, unless `options.skip_unreadable`), a split or a class has no training
+        If there is one class, pictures cannot be read (all are named, unless `options.skip_unreadable`), a split or a class has no training
         picture, groups do not fit, or images would be too many for the memory where the cache cannot be written.
     """
+    check_two(pictures.class_names, pictures.where)
     options, groups = _groups(pictures, options)
     parts = split_indices(pictures.labels, pictures.where, pictures.splits, groups)
     notes = list(pictures.notes)

@@ -82,15 +82,34 @@ def find_pictures(folder: Path, name: str) -> Pictures:
     DataError
         If a folder cannot be read, a name is not UTF-8, or the layout is not understood (`layout.arrange`).
     """
-    listing = _list(folder)
-    _check_names(folder, listing)
+    return arrange_listing(_list(folder), name, str(folder))
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What lies in a folder or in an archive of one; names are relative to it."""
+
+    files: list[PictureFile]  # sorted by `layout.walk_order`
+    folders: list[str]
+    passed: PassedOver
+
+
+def arrange_listing(listing: Listing, name: str, where: str) -> Pictures:
+    """Return the pictures of a listing that belong to a class.
+
+    Raises
+    ------
+    DataError
+        If a name is not UTF-8, or the layout is not understood (`layout.arrange`).
+    """
+    _check_names(where, listing)
     try:
-        arranged = arrange([file.name for file in listing.files], str(folder), listing.folders)
+        arranged = arrange([file.name for file in listing.files], where, listing.folders)
     except DataError as error:
         raise DataError(". ".join([str(error), *listing.passed.notes()])) from None
     return Pictures(
         name=name,
-        where=str(folder),
+        where=where,
         class_names=arranged.class_names,
         files=[listing.files[place] for place in arranged.places],
         labels=arranged.labels,
@@ -99,16 +118,9 @@ def find_pictures(folder: Path, name: str) -> Pictures:
     )
 
 
-@dataclass(frozen=True)
-class _Listing:
-    files: list[PictureFile]
-    folders: list[str]
-    passed: PassedOver
-
-
-def _list(root: Path) -> _Listing:
+def _list(root: Path) -> Listing:
     """Find every picture in a folder and below it."""
-    listing, suffixes = _Listing([], [], PassedOver()), frozenset(readable_suffixes())
+    listing, suffixes = Listing([], [], PassedOver()), frozenset(readable_suffixes())
     for name, entry in _walk(root, listing.folders, listing.passed):
         ending = suffix(entry.name)
         if ending in suffixes and entry.is_file():
@@ -161,10 +173,10 @@ def _leads_outside(link: str, read: list[str]) -> bool:
     return True
 
 
-def _check_names(folder: Path, listing: _Listing) -> None:
+def _check_names(where: str, listing: Listing) -> None:
     names = [*listing.folders, *(file.name for file in listing.files)]
     try:
         "".join(names).encode()
     except UnicodeEncodeError:
         wrong = [name for name in names if any("\ud800" <= letter <= "\udfff" for letter in name)]
-        raise DataError(f"{folder}: expected names in UTF-8, found {some(wrong)}: rename what is called so") from None
+        raise DataError(f"{where}: expected names in UTF-8, found {some(wrong)}: rename what is called so") from None
