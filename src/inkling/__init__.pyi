@@ -1,3 +1,4 @@
+from .data_check.check import check_data as check_data
 from .diagnosis.accuracy import Evaluation as Evaluation
 from .diagnosis.accuracy import evaluate as evaluate
 from .diagnosis.accuracy import evaluate_predictions as evaluate_predictions

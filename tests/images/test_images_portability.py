@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
@@ -27,8 +29,10 @@ POSIX_ONLY = (
 @pytest.fixture
 def no_posix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Take away what `os` has on POSIX systems alone, after pytest made its folder by it."""
+    free = shutil.disk_usage(tmp_path)
     for name in POSIX_ONLY:
         monkeypatch.delattr(os, name, raising=False)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: free)  # which Windows answers by a call of its own
 
 
 @pytest.fixture
@@ -60,21 +64,14 @@ def test_images_have_one_order_whatever_order_a_folder_is_listed_in(
     photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = load_images(photos)
-    walk, iterdir = os.walk, Path.iterdir
+    scandir = os.scandir
 
-    def shuffled_walk(folder: Path, onerror: Callable[[OSError], None]) -> Iterator[tuple[str, list[str], list[str]]]:
-        for where, below, files in walk(folder, onerror=onerror):
-            random.Random(1).shuffle(below)
-            random.Random(2).shuffle(files)
-            yield where, below, files
+    @contextmanager
+    def shuffled(path: str) -> Iterator[list[os.DirEntry[str]]]:
+        with scandir(path) as entries:
+            yield random.Random(1).sample(list(entries), k=len(os.listdir(path)))
 
-    def shuffled_iterdir(folder: Path) -> Iterator[Path]:
-        paths = list(iterdir(folder))
-        random.Random(3).shuffle(paths)
-        return iter(paths)
-
-    monkeypatch.setattr(os, "walk", shuffled_walk)
-    monkeypatch.setattr(Path, "iterdir", shuffled_iterdir)
+    monkeypatch.setattr(os, "scandir", shuffled)
     splits = load_images(photos)
     assert splits.fingerprint == expected.fingerprint
     assert splits.test.files == expected.test.files

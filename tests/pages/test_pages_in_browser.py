@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,7 +51,7 @@ def browser() -> Iterator[webdriver.Chrome]:
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A report of two networks, the review of labels, and the reports of runs whose classes have trying names."""
+    """A report of two networks, the review of labels, the check of data, and the same of classes with trying names."""
     pytest.importorskip("torch")
     folder = tmp_path_factory.mktemp("pages")
     plan = StudyPlan.from_recipe("digits", ["perceptron", "small-cnn"], [100, 300, 900], [0, 1], epochs=3)
@@ -63,11 +64,26 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {
         "report": write_report(folder / "study"),
         "labels": folder / "labels" / "labels.html",
+        "check": checked(pictures, folder / "check.html"),
         "long names": report(noise(tuple(f"a class with a long name {i}" for i in range(20))), folder / "long"),
         "script": report(noise(("cat", SCRIPT, *FOLDERS)), folder / "script", SCRIPT),
         "folders": report(from_folders, folder / "folders", str(pictures)),
         "folders' labels": review(from_folders, folder / "review", from_folders.train.files),
     }
+
+
+def checked(pictures: Path, out: Path) -> Path:
+    """The check of a folder in which something is to be found of every kind that has pictures."""
+    messy = out.with_name("messy")
+    shutil.copytree(pictures, messy)
+    for place, name in enumerate(FOLDERS):
+        shutil.copy(messy / name / "<b>&0.png", messy / name / "<b>&copy.png")
+        shutil.copy(messy / name / "<b>&1.png", messy / FOLDERS[place - 1] / "<b>&other.png")
+        Image.new("RGB", (6, 60), (30 * place, 0, 0)).save(messy / name / "<b>&long.png")
+        (messy / name / "<b>&broken.png").write_bytes(b"no picture")
+    done = inkling("data", "check", messy, "--out", out)
+    assert done.returncode == 0, done.stderr
+    return out
 
 
 def noise(names: tuple[str, ...]) -> Splits:
@@ -126,7 +142,7 @@ VISIBLE = "element.checkVisibility({visibilityProperty: true, opacityProperty: t
 
 
 @SCREENS
-@pytest.mark.parametrize("name", ["report", "labels"])
+@pytest.mark.parametrize("name", ["report", "labels", "check"])
 def test_axe_finds_nothing(
     browser: webdriver.Chrome, pages: dict[str, Path], name: str, width: int, dark: bool
 ) -> None:
@@ -197,7 +213,7 @@ def test_pages_fit_and_keep_to_themselves(
         assert [url for url in asked if url != page.as_uri() and not url.startswith("data:")] == [], name
 
 
-@pytest.mark.parametrize("name", ["report", "labels"])
+@pytest.mark.parametrize("name", ["report", "labels", "check"])
 def test_everything_is_there_without_scripts(browser: webdriver.Chrome, pages: dict[str, Path], name: str) -> None:
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
@@ -212,7 +228,7 @@ def test_everything_is_there_without_scripts(browser: webdriver.Chrome, pages: d
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
 
-@pytest.mark.parametrize("name", ["report", "labels"])
+@pytest.mark.parametrize("name", ["report", "labels", "check"])
 def test_paper_shows_everything(browser: webdriver.Chrome, pages: dict[str, Path], name: str) -> None:
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     show(browser, pages[name])
@@ -231,7 +247,7 @@ def test_paper_shows_everything(browser: webdriver.Chrome, pages: dict[str, Path
     assert printed.count(b"/Type /Page\n") > 1
 
 
-@pytest.mark.parametrize("name", ["script", "folders", "folders' labels"])
+@pytest.mark.parametrize("name", ["script", "folders", "folders' labels", "check"])
 def test_names_stay_text(browser: webdriver.Chrome, pages: dict[str, Path], name: str) -> None:
     """Also without the policy that forbids scripts: escaping alone must hold."""
     browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
@@ -244,8 +260,9 @@ def test_names_stay_text(browser: webdriver.Chrome, pages: dict[str, Path], name
         seen = "\n".join(written(browser))
         for word in (SCRIPT, *FOLDERS) if name == "script" else FOLDERS:
             assert word in seen
-        if name == "folders' labels":
+        if name in ("folders' labels", "check"):
             assert "<b>&" in seen
+        if name == "folders' labels":
             assert SCRIPT in seen
     finally:
         browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": False})

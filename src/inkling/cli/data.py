@@ -1,4 +1,4 @@
-"""`inkling data`: what images there are, what they look like, and fetching them."""
+"""`inkling data`: what images there are, what they look like, fetching them, and the cache of decoded ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inkling.cli import choices
+from inkling.cli import choices, data_check
 from inkling.cli.console import Json, Output, Quiet, table
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ PAIRS_SHOWN = 10
 """Duplicates in the table, at most."""
 
 app = typer.Typer(help="List, inspect and download data sets.", no_args_is_help=True, rich_markup_mode=None)
+app.command("check")(data_check.check)
 
 
 @app.command("list")
@@ -52,25 +53,25 @@ def show(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Print shapes, class counts, pixel statistics and duplicates.
+    """Print what 'inkling data check' finds, shapes, class counts, pixel statistics and duplicates.
 
     Also prints the fingerprint, which every run on these images records.
     """
     from inkling.cli.downloads import load_with_progress
-    from inkling.diagnosis.duplicates import NEAR, find_duplicates
     from inkling.images.statistics import pixel_statistics
 
     output = Output(quiet, json)
     splits = load_with_progress(source, output)
-    with output.watch("looking for duplicates") as progress:
-        duplicates = find_duplicates(splits, NEAR if near else None, progress)
+    checked = data_check.check_with_progress(splits, source, output, near)
+    duplicates = checked.duplicates
     if out:
         from inkling.figures.pictures import save_contact_sheet
 
         save_contact_sheet(splits.train, out, title=splits.name)
     values: dict[str, Any] = {"name": splits.name, "fingerprint": splits.fingerprint}
     values["contact_sheet"] = str(out) if out else None
-    values["duplicates"] = duplicates.to_dict()
+    values["check"] = checked.to_dict()
+    values["duplicates"] = values["check"]["duplicates"]
     rows = table("split", "images", "shape", "pixel mean", "pixel sd")
     counts = table("class", *(split for split, _ in splits.items()))
     for split, dataset in splits.items():
@@ -86,6 +87,8 @@ def show(
         counts.add_row(name, *(f"{dataset.class_counts[name]:,}" for _, dataset in splits.items()))
     output.result(
         values,
+        data_check.summary(checked),
+        "",
         rows,
         "",
         counts,
@@ -131,3 +134,38 @@ def fetch(
         {"name": name, "files": [str(path) for path in files.values()]},
         f"{name}: {len(files)} files in {data_folder() / name}, all checksums correct",
     )
+
+
+@app.command("cache")
+def show_cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Remove every entry: what is needed is made again.")] = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Show what is kept so that it is computed once, or remove it.
+
+    Decoded pictures, features and pretrained weights live in INKLING_CACHE, or else in the user's cache folder.
+    """
+    from inkling.storage.cache import cache_entries, cache_folder, clear_cache
+
+    output = Output(quiet, json)
+    entries, folder = cache_entries(), cache_folder()
+    rows = table("kind", "of", "MB")
+    rows.columns[1].justify = "left"
+    for entry in entries:
+        rows.add_row(entry.kind, entry.about or "not finished", f"{entry.bytes / 1e6:,.1f}")
+    freed = clear_cache() if clear else 0
+    values = {
+        "folder": str(folder),
+        "entries": [
+            {"kind": entry.kind, "folder": str(entry.folder), "bytes": entry.bytes, "about": entry.about}
+            for entry in entries
+        ],
+        "freed": freed,
+    }
+    total = f"{sum(entry.bytes for entry in entries) / 1e6:,.1f} MB in {folder}"
+    total = f"{total}, removed" if clear else total
+    if entries:
+        output.result(values, rows, "", total)
+    else:
+        output.result(values, total)

@@ -68,7 +68,8 @@ def _errors_per_class(evaluation: Evaluation) -> Table:
         missed = evaluation.misses[name]
         count, predicted = max((count, -other) for other, count in enumerate(counts) if other != place)
         most_often = f"{names[-predicted]} ({count:,})" if missed else ""
-        rows.add_row(name, f"{sum(counts):,}", f"{missed:,}", most_often)
+        # Of a class without images nothing is known: 0 would claim that all are right.
+        rows.add_row(name, f"{sum(counts):,}", f"{missed:,}" if sum(counts) else "-", most_often)
     rows.add_row("all", f"{evaluation.n:,}", f"{evaluation.n - evaluation.correct:,}", "")
     return rows
 

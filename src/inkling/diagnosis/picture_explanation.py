@@ -13,9 +13,8 @@ from inkling.diagnosis.attribution.maps import attribute, check_method
 from inkling.diagnosis.deletion import DeletionTest, deletion_test
 from inkling.diagnosis.hidden_units import HiddenUnits, contributions_of_units
 from inkling.errors import DataError, did_you_mean
-from inkling.images.pictures import read_picture
 from inkling.networks.protocols import Inspectable
-from inkling.runs.pictures import PicturePrediction
+from inkling.runs.pictures import PicturePrediction, prepared_picture
 from inkling.runs.run import Run
 
 
@@ -108,7 +107,7 @@ def explain_picture(
         raise DataError(
             f"no class is called '{class_name}'{did_you_mean(class_name, names)}: choose from {', '.join(names[:12])}"
         )
-    images = read_picture(Path(picture), network.image_shape, invert)[np.newaxis]
+    images = prepared_picture(run, Path(picture), invert)[np.newaxis]
     probabilities = network.predict_proba(images)[0]
     target = int(probabilities.argmax()) if class_name is None else names.index(class_name)
     targets = np.array([target])

@@ -117,8 +117,8 @@ class MissesDisplay(Display):
         ax.set_yticks(np.arange(k), names, fontsize=TEXT, parse_math=False)
         ax.barh(np.arange(k), [of_class.mean for of_class in self.misses], 0.68, color=self.colour)
         for place, of_class in enumerate(self.misses):
-            text = f"{of_class.mean:.0f}"
-            if several:
+            text = f"{of_class.mean:.0f}" if of_class.images else "no image"
+            if several and of_class.images:
                 ax.plot([of_class.low, of_class.high], [place, place], color=INK, linewidth=1.1, clip_on=False)
                 text += f" ({of_class.low}–{of_class.high})"
             ax.annotate(

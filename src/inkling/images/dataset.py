@@ -6,15 +6,19 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inkling.errors import DataError
-from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions
+from inkling.images.classes import number_labels
+from inkling.images.options import AS_THE_SOURCE_HAS_IT, PAD, LoadOptions
+from inkling.images.pixels import check_layout, to_bytes
 from inkling.images.progress import Progress, paced, part_of
 from inkling.images.sampling import stratified_order
+from inkling.images.splitting import SPLITS, split_indices
 
 _HASHED_BYTES = 16 * 1024**2
 """Images are hashed in blocks of about so many bytes."""
@@ -82,6 +86,58 @@ class ImageDataset:
         object.__setattr__(self, "labels", _read_only(labels.astype(np.int64), None))
         object.__setattr__(self, "class_names", names)
         object.__setattr__(self, "files", files)
+
+    @classmethod
+    def from_arrays(cls, images: Any, labels: Any, class_names: Sequence[str] | None = None) -> ImageDataset:
+        """Return a data set of arrays as libraries hold them.
+
+        Parameters
+        ----------
+        images : array-like, shape (N, H, W) or (N, H, W, C)
+            C is 1 or 3. Integers in 0..255; floats in 0..1, which become 0..255, rounded; or booleans.
+        labels : array-like, shape (N,) or (N, 1)
+            Integers or words.
+        class_names : sequence of str, optional
+            With names, integers are places among them, and words must be among them. Without, every different label is
+            a class, called as it is written: numbers in their order, words in sorted order.
+
+        Raises
+        ------
+        DataError
+            If shapes, pixels, labels or names do not fit.
+        """
+        pixels = _array(images, "images")
+        check_layout(pixels.shape)
+        places, names = number_labels(_array(labels, "labels"), class_names)
+        return cls(to_bytes(pixels), places, names)
+
+    @classmethod
+    def from_files(
+        cls,
+        paths: Sequence[str | Path],
+        labels: Any,
+        class_names: Sequence[str] | None = None,
+        image_size: int | None = None,
+        fit: str = PAD,
+    ) -> ImageDataset:
+        """Return a data set of picture files; what `conversion.from_files` does."""
+        from inkling.images.conversion import from_files
+
+        return from_files(paths, labels, class_names, image_size, fit)
+
+    @classmethod
+    def from_torch(cls, dataset: Any) -> ImageDataset:
+        """Return a data set of the items of a PyTorch `Dataset`; what `conversion.from_torch` does."""
+        from inkling.images.conversion import from_torch
+
+        return from_torch(dataset)
+
+    @classmethod
+    def from_huggingface(cls, dataset: Any, image_size: int | None = None, fit: str = PAD) -> ImageDataset:
+        """Return a data set of the rows of a Hugging Face `Dataset`; what `conversion.from_huggingface` does."""
+        from inkling.images.conversion import from_huggingface
+
+        return from_huggingface(dataset, image_size, fit)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -215,6 +271,38 @@ class Splits:
                 )
             if dataset.class_names != self.train.class_names:
                 raise DataError(f"the {split} split has other class names than the training split")
+
+    @classmethod
+    def from_dataset(
+        cls,
+        dataset: ImageDataset,
+        name: str = "images",
+        splits: Sequence[str] | None = None,
+        groups: Sequence[str] | None = None,
+    ) -> Splits:
+        """Return a data set cut into three, always the same way.
+
+        Parameters
+        ----------
+        dataset : ImageDataset
+        name : str
+        splits : sequence of str, length N, optional
+            "train", "validation" or "test" of each image; validation or test, where no image has it, is a sixth of the
+            training images. None: 70% training, 15% validation and 15% test images. What is cut is stratified by class.
+        groups : sequence of str, length N, optional
+            Images of one group (a patient, a burst of photos) are never in two splits.
+
+        Raises
+        ------
+        DataError
+            If there are too few images or groups, or a group is in two of the splits that are given.
+        """
+        for what, words in (("splits", splits), ("groups", groups)):
+            if words is not None and len(words) != len(dataset):
+                raise DataError(f"{len(dataset)} images but {len(words)} {what}: give one for each image")
+        parts = split_indices(dataset.labels, name, splits, groups)
+        train, validation, test = (dataset.subset(parts[split]) for split in SPLITS)
+        return cls(train, validation, test, name)
 
     def items(self) -> Iterator[tuple[str, ImageDataset]]:
         """Yield (split name, data set): train, validation, test."""

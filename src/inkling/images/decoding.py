@@ -6,16 +6,40 @@ rows of encoded bytes, and is done by `load_pictures`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from math import prod
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.images.dataset import Splits
-from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions
-from inkling.images.sources.protocol import LoadObserver
+from inkling.errors import DataError, InklingError
+from inkling.images import picture_cache as cache
+from inkling.images.classes import check_two
+from inkling.images.dataset import ImageDataset, Splits
+from inkling.images.groups import is_file_of_groups, read_groups
+from inkling.images.measuring import chosen_side, measure
+from inkling.images.naming import SHOWN, shown, some
+from inkling.images.options import AS_THE_SOURCE_HAS_IT, CROP, PAD, LoadOptions
+from inkling.images.parallel import in_threads
+from inkling.images.picture_cache import DamagedEntryError, Measured
+from inkling.images.pictures import UnreadablePictureError, attempt, decode, quiet
+from inkling.images.progress import part_of
+from inkling.images.sources.idx import MAX_BYTES
+from inkling.images.sources.protocol import LoadObserver, stage
+from inkling.images.splitting import SPLITS, TEST, TRAIN, VALIDATION, split_indices
+from inkling.storage.cache import cache_folder
+
+_BLOCK, _BLOCK_BYTES = 16, 4 * 1024**2
+"""Pictures that a thread decodes before it asks for more: fewer, where they have more than so many bytes together."""
+
+_FITTED = {PAD: "padded", CROP: "cropped"}
+
+_REBUILT = "What was kept of these pictures in the cache was damaged: it is made anew."
 
 
 class PictureFile(NamedTuple):
@@ -104,7 +128,285 @@ def load_pictures(
     Raises
     ------
     DataError
-        If pictures cannot be read (all are named, unless `options.skip_unreadable`), a split or a class has no training
+        If there is one class, pictures cannot be read (all are named, unless `options.skip_unreadable`), a split or a class has no training
         picture, groups do not fit, or images would be too many for the memory where the cache cannot be written.
     """
-    raise NotImplementedError
+    check_two(pictures.class_names, pictures.where)
+    options, groups = _groups(pictures, options)
+    parts = split_indices(pictures.labels, pictures.where, pictures.splits, groups)
+    notes = list(pictures.notes)
+    measured, options, stored = _load(pictures, [parts[split] for split in SPLITS], options, observer, notes)
+    datasets = _datasets(pictures, parts, stored)
+    _check_classes(pictures, datasets, notes)
+    _fingerprint(datasets, stored, observer)
+    if stored.unreadable:
+        notes.append(f"Left out: {_listed(pictures, stored.unreadable)}.")
+    return Splits(
+        datasets[TRAIN],
+        datasets[VALIDATION],
+        datasets[TEST],
+        pictures.name,
+        options,
+        tuple(notes),
+        tuple(shown(pictures.files[place].name) for place in sorted(stored.unreadable)),
+        measured.bits_used,
+    )
+
+
+def load_dataset(
+    pictures: Pictures, options: LoadOptions = AS_THE_SOURCE_HAS_IT, observer: LoadObserver | None = None
+) -> ImageDataset:
+    """Return the pictures as one data set, in their order; all else is as `load_pictures` does it."""
+    if not pictures.files:
+        raise DataError(f"{pictures.where}: expected pictures, found none")
+    everything = np.arange(len(pictures.files))
+    _, _, stored = _load(pictures, [everything], options, observer, [])
+    places = [int(place) for place in everything if place not in stored.unreadable]
+    return _dataset(pictures, places, stored.images)
+
+
+def _load(
+    pictures: Pictures,
+    parts: Sequence[NDArray[np.intp]],
+    options: LoadOptions,
+    observer: LoadObserver | None,
+    notes: list[str],
+) -> tuple[Measured, LoadOptions, _Stored]:
+    """Return what the headers say, the options that make the same images again, and the images part by part."""
+    with quiet():
+        measured, lasting, key = _measure(pictures, observer, notes)
+        options, size = _size(measured, pictures, options, notes)
+        work = _Work(pictures, np.concatenate(parts), size, options, measured, lasting)
+        return measured, options, _decode(work, key, parts, observer, notes)
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """What is to be decoded."""
+
+    pictures: Pictures
+    order: NDArray[np.intp]  # (N,) places among the pictures: training, validation and test images
+    size: tuple[int, int]  # (H, W)
+    options: LoadOptions
+    measured: Measured
+    lasting: bool  # pictures that are unreadable now always will be
+
+
+@dataclass(frozen=True, eq=False)
+class _Stored:
+    """What was decoded, now or before."""
+
+    images: NDArray[np.uint8]  # (N, H, W, C) in the order of the splits
+    unreadable: Mapping[int, str]
+    key: str | None = None  # None where it is not in the cache
+    fingerprints: Sequence[str] | None = None
+
+
+class _PassingFailureError(Exception):
+    """A picture could not be read, perhaps only this time: what is left is not to be kept."""
+
+
+def _groups(pictures: Pictures, options: LoadOptions) -> tuple[LoadOptions, Sequence[str] | None]:
+    """Return the group of each picture, and options that say where they are from, to be found from any folder."""
+    if pictures.groups is not None or options.groups is None:
+        return options, pictures.groups
+    groups = read_groups(options.groups, [file.name for file in pictures.files], pictures.where)
+    if is_file_of_groups(options.groups):
+        options = replace(options, groups=os.path.abspath(os.path.expanduser(options.groups)))
+    return options, groups
+
+
+def _measure(pictures: Pictures, observer: LoadObserver | None, notes: list[str]) -> tuple[Measured, bool, str]:
+    """Return what all headers say, whether it is to be kept, and the key of the pictures in the cache."""
+    key = cache.digest([(file.name, file.key) for file in pictures.files])
+    try:
+        measured = cache.read_measured(key, len(pictures.files))
+    except DamagedEntryError:
+        measured = None
+        notes.append(_REBUILT)
+    if measured is not None:
+        return measured, True, key
+    measured, lasting = measure([file.open for file in pictures.files], observer)
+    if lasting:
+        with suppress(OSError, InklingError):  # said where the images cannot be kept either
+            cache.write_measured(key, measured, f"sizes of {len(pictures.files):,} pictures: {pictures.where}")
+    return measured, lasting, key
+
+
+def _size(
+    measured: Measured, pictures: Pictures, options: LoadOptions, notes: list[str]
+) -> tuple[LoadOptions, tuple[int, int]]:
+    """Return the (H, W) of every image, and the options that lead to it again; say what was chosen."""
+    if not measured.sizes:
+        raise DataError(f"{pictures.where}: {_listed(pictures, measured.unreadable)}: replace them")
+    if measured.bits_used is not None and measured.bits_used < 16:
+        notes.append(
+            f"Pictures of 16 bits a pixel use {measured.bits_used} of them, by the brightest pixel of all: "
+            "it is this range that becomes 0..255."
+        )
+    side = options.image_size or chosen_side(measured.sizes)
+    width, height, _ = measured.sizes[0]
+    if side is None:
+        return options, (height, width)
+    if options.image_size is None:
+        n, kinds = sum(count for *_, count in measured.sizes), len(measured.sizes)
+        sizes = f"{kinds:,} sizes, {width}x{height} most often" if kinds > 1 else f"{width}x{height} pixels"
+        notes.append(
+            f"{n:,} pictures of {sizes}: each is made {side}x{side}, {_FITTED.get(options.fit, 'stretched')} "
+            "(--image-size, --fit pad|crop|stretch)."
+        )
+    return replace(options, image_size=side), (side, side)
+
+
+def _decode(
+    work: _Work, key: str, parts: Sequence[NDArray[np.intp]], observer: LoadObserver | None, notes: list[str]
+) -> _Stored:
+    """Return the images: from the cache, or decoded and kept there, or decoded in memory where that is impossible."""
+    pictures, (height, width), sizes = work.pictures, work.size, work.measured.sizes
+    fit = work.options.fit if len(sizes) > 1 or sizes[0][:2] != (width, height) else ""
+    key = cache.digest(
+        key, work.size, fit, pictures.class_names, [len(part) for part in parts],
+        hashlib.sha256(work.order.tobytes() + pictures.labels.tobytes()).hexdigest(),
+    )  # fmt: skip
+    n, about = len(work.order), f"{len(work.order):,} pictures, {width}x{height}: {pictures.where}"
+    try:
+        stored = _from_cache(key, n, work.size)
+    except DamagedEntryError:
+        stored = None
+        notes.append(_REBUILT)
+    if stored is None:
+        unreadable: dict[int, str] = {}
+        try:
+            cache.write_images(key, about, (n, height, width), _blocks(work, unreadable, observer), unreadable)
+            stored = _from_cache(key, n, work.size)
+        except (OSError, InklingError, DamagedEntryError, _PassingFailureError) as error:
+            if isinstance(error, DataError):
+                raise
+            reason = getattr(error, "strerror", None) or str(error) or "another process removed it"
+            notes.append(f"The images are not kept in the cache {cache_folder()} ({reason}).")
+        stored = stored or _in_memory(work, observer)
+    _refuse_unreadable(work, stored.unreadable)
+    return stored
+
+
+def _from_cache(key: str, n: int, size: tuple[int, int]) -> _Stored | None:
+    found = cache.read_images(key, n, size)
+    return found and _Stored(found[0], found[1].unreadable, key, found[2])
+
+
+def _in_memory(work: _Work, observer: LoadObserver | None) -> _Stored:
+    n, (height, width) = len(work.order) - len(work.measured.unreadable), work.size
+    if n * height * width * 3 > MAX_BYTES:
+        raise DataError(
+            f"{work.pictures.where}: {n:,} pictures of {width}x{height} pixels are more than the {MAX_BYTES:,} bytes "
+            f"allowed without the cache ({cache_folder()}): make room there, or make them smaller (--image-size)"
+        )
+    images, unreadable, done = np.empty((n, height, width, 3), np.uint8), dict[int, str](), 0
+    for block in _blocks(replace(work, lasting=True), unreadable, observer):
+        images[done : done + len(block)] = block
+        done += len(block)
+    if cache.is_grey(images[:done]):
+        images = np.ascontiguousarray(images[..., :1])
+    images.flags.writeable = False  # nobody else has them: the data sets need no copies of their own
+    return _Stored(images[:done], unreadable)
+
+
+def _blocks(work: _Work, unreadable: dict[int, str], observer: LoadObserver | None) -> Iterator[NDArray[np.uint8]]:
+    """Yield decoded images, (n, H, W, 3) each, in their order; what cannot be read is added to `unreadable`.
+
+    Raises
+    ------
+    DataError
+        At the end, when all unreadable pictures are known, unless they are to be skipped.
+    """
+    files, fit, bits_used = work.pictures.files, work.options.fit, work.measured.bits_used
+    unreadable |= work.measured.unreadable
+    readable = [int(place) for place in work.order if place not in unreadable]
+    shape, lasting = (*work.size, 3), work.lasting
+
+    def decode_block(places: Sequence[int]) -> tuple[NDArray[np.uint8], dict[int, UnreadablePictureError]]:
+        images, failures, done = np.empty((len(places), *shape), np.uint8), dict[int, UnreadablePictureError](), 0
+        for place in places:
+            image = attempt(lambda file: decode(file, shape, fit, bits_used), files[place].open)
+            if isinstance(image, UnreadablePictureError):
+                failures[place] = image
+            else:
+                images[done] = image
+                done += 1
+        return images[:done], failures
+
+    report, block = stage(observer, "reading pictures", "pictures"), max(1, min(_BLOCK, _BLOCK_BYTES // prod(shape)))
+    for done, (images, failures) in in_threads(decode_block, readable, block):
+        unreadable |= {place: str(error) for place, error in failures.items()}
+        lasting = lasting and all(error.lasting for error in failures.values())
+        yield images
+        report(done, len(readable))
+    _refuse_unreadable(work, unreadable)
+    if len(unreadable) == len(files):
+        raise DataError(f"{work.pictures.where}: {_listed(work.pictures, unreadable)}: replace them")
+    if not lasting:
+        raise _PassingFailureError("a picture could not be read, perhaps only this time")
+
+
+def _refuse_unreadable(work: _Work, unreadable: Mapping[int, str]) -> None:
+    if unreadable and not work.options.skip_unreadable:
+        raise DataError(
+            f"{work.pictures.where}: {_listed(work.pictures, unreadable)}: replace or remove them, or go on without "
+            "them by --skip-unreadable"
+        )
+
+
+def _listed(pictures: Pictures, unreadable: Mapping[int, str]) -> str:
+    """Name the first unreadable pictures, with the reason of each."""
+    first = "; ".join(
+        f"{shown(pictures.files[place].name)}: {unreadable[place]}" for place in sorted(unreadable)[:SHOWN]
+    )
+    more = f"; and {len(unreadable) - SHOWN:,} more" if len(unreadable) > SHOWN else ""
+    return f"{len(unreadable):,} of {len(pictures.files):,} pictures cannot be read ({first}{more})"
+
+
+def _datasets(pictures: Pictures, parts: Mapping[str, NDArray[np.intp]], stored: _Stored) -> dict[str, ImageDataset]:
+    datasets, start = {}, 0
+    for split in SPLITS:
+        places = [int(place) for place in parts[split] if place not in stored.unreadable]
+        if not places:
+            raise DataError(f"{pictures.where}: no {split} picture that can be read is left: add some")
+        datasets[split] = _dataset(pictures, places, stored.images[start : start + len(places)])
+        start += len(places)
+    return datasets
+
+
+def _dataset(pictures: Pictures, places: list[int], images: NDArray[np.uint8]) -> ImageDataset:
+    files = tuple(pictures.files[place].name for place in places)
+    return ImageDataset(images, pictures.labels[places], pictures.class_names, files)
+
+
+def _check_classes(pictures: Pictures, datasets: Mapping[str, ImageDataset], notes: list[str]) -> None:
+    """Refuse classes that cannot be learnt, and say which cannot be judged."""
+    counts = {split: dataset.class_counts for split, dataset in datasets.items()}
+    untrained = [name for name, count in counts[TRAIN].items() if not count]
+    if untrained:
+        raise DataError(f"{pictures.where}: no training picture of {some(untrained)}: add some, or remove the class")
+    single = [name for name in pictures.class_names if sum(of_split[name] for of_split in counts.values()) == 1]
+    if single:
+        notes.append(f"One picture alone, which is for training: {some(single)}. Add more: nothing can be measured.")
+    for split in (VALIDATION, TEST):
+        missing = [name for name, count in counts[split].items() if not count and name not in set(single)]
+        if missing:
+            notes.append(f"No {split} picture of {some(missing)}: nothing is measured there. Add some.")
+
+
+def _fingerprint(datasets: Mapping[str, ImageDataset], stored: _Stored, observer: LoadObserver | None) -> None:
+    """Give data sets the fingerprints that the cache knows, or let it know them."""
+    if stored.fingerprints is not None:
+        for dataset, fingerprint in zip(datasets.values(), stored.fingerprints, strict=True):
+            dataset.know_fingerprint(fingerprint)
+        return
+    report, done, total = stage(observer, "hashing images", "images"), 0, len(stored.images)
+    fingerprints = []
+    for dataset in datasets.values():
+        fingerprints.append(dataset.compute_fingerprint(part_of(report, done, total)))
+        done += len(dataset)
+    if stored.key is not None:
+        with suppress(InklingError):  # the entry was removed meanwhile
+            cache.write_fingerprints(stored.key, fingerprints)

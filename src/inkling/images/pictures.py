@@ -1,33 +1,97 @@
-"""From a picture file to an image such as a network takes."""
+"""From one encoded picture to an image such as a network takes."""
 
 from __future__ import annotations
 
+import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import cache, partial
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from typing import BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError, features
 
 from inkling.errors import DataError
+from inkling.images.options import CROP, PAD, STRETCH
+
+MAX_PIXELS = 64 * 10**6
+"""Largest picture that is read: photos of phones have 50 megapixels, a few bytes can announce any number."""
+
+_LARGE = 25 * 10**6
+"""Pictures of more pixels are decoded one at a time, or every core would take half a gigabyte for its own."""
+
+_one_large_at_a_time = threading.Lock()
+
+_ON_ITS_SIDE = (5, 6, 7, 8)
+"""EXIF orientations that exchange width and height."""
+
+_REDUCING_GAP = 3.0
+"""Large pictures are first averaged down to three times the size asked for: hardly another result, and faster."""
+
+Open = Callable[[], BinaryIO]
+"""Returns the bytes of an encoded picture as a binary file, at their beginning."""
+
+Result = TypeVar("Result")
+
+_SUFFIXES = {
+    "JPEG": (".jfif", ".jpeg", ".jpg"),
+    "PNG": (".png",),
+    "WEBP": (".webp",),
+    "GIF": (".gif",),
+    "BMP": (".bmp",),
+    "TIFF": (".tif", ".tiff"),
+    "PPM": (".pbm", ".pgm", ".ppm"),
+    "AVIF": (".avif",),
+    "HEIF": (".heic", ".heif"),
+}
 
 
-def read_picture(path: Path, image_shape: tuple[int, int, int], invert: bool = False) -> NDArray[np.uint8]:
-    """Return the pixels of a picture file, in the shape asked for.
+class UnreadablePictureError(DataError):
+    """A picture cannot be read; says why and not which.
 
-    It is turned as its camera says, laid on white where it is transparent, made grey or RGB, and shrunk or enlarged to
-    fit; what is missing to the sides has the colour of its upper left corner.
+    Attributes
+    ----------
+    lasting : bool
+        It lies in the bytes. What lies in the system (permissions, a disk that fails) may be another the next time.
+    """
+
+    def __init__(self, reason: str, lasting: bool = True) -> None:
+        super().__init__(reason)
+        self.lasting = lasting
+
+
+class Header(NamedTuple):
+    """What a picture announces of itself."""
+
+    width: int  # pixels, turned as its camera says
+    height: int
+    deep: bool  # 16 bits a pixel, of which fewer may hold what it shows
+
+
+def read_picture(
+    path: Path,
+    image_shape: tuple[int, int, int],
+    invert: bool = False,
+    fit: str = PAD,
+    bits_used: int | None = None,
+) -> NDArray[np.uint8]:
+    """Return the pixels of a picture file, in the shape asked for: what `decode` does with its bytes.
 
     Parameters
     ----------
     path : Path
-        Any format that Pillow reads; of a moving picture the first frame is taken.
+        One of `readable_suffixes`, whatever its ending; of a moving picture the first frame is taken.
     image_shape : tuple of int
         (H, W, C), C being 1 or 3.
     invert : bool
         Invert the grey levels: for ink on paper, where the network was trained on light on dark.
+    fit, bits_used
+        As of `decode`.
 
     Returns
     -------
@@ -38,77 +102,209 @@ def read_picture(path: Path, image_shape: tuple[int, int, int], invert: bool = F
     DataError
         If it cannot be read as a picture.
     """
-    height, width, channels = image_shape
-    flat = open_picture(path, "L" if channels == 1 else "RGB")
-    if flat.size != (width, height):
-        fitted = ImageOps.contain(flat, (width, height), Image.Resampling.LANCZOS)
-        flat = flat.crop((0, 0, 1, 1)).resize((width, height))
-        flat.paste(fitted, ((width - fitted.width) // 2, (height - fitted.height) // 2))
-    if invert:
-        flat = ImageOps.invert(flat)
-    return np.asarray(flat, np.uint8).reshape(image_shape)
+    with quiet():
+        pixels = attempt(lambda file: decode(file, image_shape, fit, bits_used), partial(open_file, path))
+    if isinstance(pixels, UnreadablePictureError):
+        raise DataError(f"{path}: {pixels}")
+    return 255 - pixels if invert else pixels
 
 
-def open_picture(path: Path, mode: str) -> Image.Image:
-    """Return a picture file in its own size, turned as its camera says and laid on white where it is transparent.
+def open_file(path: Path | str) -> BinaryIO:
+    """Open a picture file."""
+    return open(path, "rb")
+
+
+def attempt(work: Callable[[BinaryIO], Result], open_picture: Open) -> Result | UnreadablePictureError:
+    """Return what `decode`, `read_header` or `brightest` makes of a picture, or why it cannot be read."""
+    try:
+        with open_picture() as file:
+            return work(file)
+    except UnreadablePictureError as error:
+        return error
+    except DataError as error:
+        return UnreadablePictureError(str(error))
+    except OSError as error:
+        reason = error.strerror or error
+        return UnreadablePictureError(f"expected a picture, which cannot be read ({reason})", lasting=False)
+
+
+def decode(
+    file: BinaryIO, image_shape: tuple[int, int, int], fit: str = PAD, bits_used: int | None = None
+) -> NDArray[np.uint8]:
+    """Return the pixels of an encoded picture, in the shape asked for.
+
+    It is turned as its camera says, laid on white where it is transparent, made grey or RGB, and shrunk or enlarged.
+    JPEG is decoded at 1/2, 1/4 or 1/8 of its size where that is still as large as what is asked for.
 
     Parameters
     ----------
-    path : Path
-    mode : str
-        "L" for grey, "RGB" for colour.
+    file : binary file
+    image_shape : tuple of int
+        (H, W, C), C being 1 or 3.
+    fit : str
+        What is done with a picture of another shape: "pad" adds borders that have the colour of its upper left corner,
+        "crop" cuts off equally on both sides what stands over, "stretch" distorts.
+    bits_used : int, optional
+        8 to 16: how many of 16 bits a pixel hold what the picture shows. None: the fewest of 8, 10, 12, 14 and 16 that
+        hold its brightest pixel.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W, C)
 
     Raises
     ------
-    DataError
+    UnreadablePictureError
         If it cannot be read as a picture.
     """
-    with _opened(path) as file:
-        picture = _eight_bits(ImageOps.exif_transpose(file), path)
-        if picture.mode in ("L", "RGB") and "transparency" not in picture.info:
-            return picture.convert(mode)
-        picture = picture.convert("RGBA")
+    height, width, channels = image_shape
+    with _opened(file) as picture:
+        turned = _turned_size(picture)
+        wanted = _scaled_size(turned, (width, height), fit)
+        picture.draft(None, wanted if turned == picture.size else wanted[::-1])
+        with _one_large_at_a_time if picture.width * picture.height > _LARGE else nullcontext():
+            flat = _flat(picture, "L" if channels == 1 else "RGB", bits_used)
+            return np.asarray(_fitted(flat, (width, height), fit), np.uint8).reshape(image_shape)
+
+
+def read_header(file: BinaryIO) -> Header:
+    """Return what an encoded picture announces of itself; nothing is decoded.
+
+    A picture that says behind its pixels that it is to be turned is given unturned.
+
+    Raises
+    ------
+    UnreadablePictureError
+        If it is no picture, or announces more than `MAX_PIXELS`.
+    """
+    with _opened(file) as picture:
+        return Header(*_turned_size(picture), picture.mode.startswith("I;16"))
+
+
+def brightest(file: BinaryIO) -> int:
+    """Return the largest sample, 0..65535, of a picture of 16 bits a pixel.
+
+    Raises
+    ------
+    UnreadablePictureError
+        If it cannot be read as a picture.
+    """
+    with _opened(file) as picture:
+        return int(np.asarray(picture).max())
+
+
+def bits_that_hold(sample: int) -> int:
+    """Return the fewest of 8, 10, 12, 14 and 16 bits that hold a sample: the depths that cameras and scanners have."""
+    return next(bits for bits in (8, 10, 12, 14, 16) if sample < 1 << bits)
+
+
+@cache
+def readable_suffixes() -> tuple[str, ...]:
+    """Return the endings of picture files that can be read here, in lower case: HEIC and AVIF are not everywhere."""
+    return tuple(suffix for name in _formats() for suffix in _SUFFIXES[name])
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Pillow from warning of what is no concern here; to be entered once, around all threads that decode.
+
+    Which warnings are shown is a setting of the whole process: threads that each changed it would mix it up.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """Pillow's names of the formats that are read: never others, some of which would start other programs."""
+    if find_spec("pillow_heif"):
+        import_module("pillow_heif").register_heif_opener()
+    Image.init()
+    missing = {
+        name for name, there in (("AVIF", features.check("avif")), ("WEBP", features.check("webp"))) if not there
+    }
+    return tuple(name for name in _SUFFIXES if name in Image.OPEN and name not in missing)
+
+
+@contextmanager
+def _opened(file: BinaryIO) -> Iterator[Image.Image]:
+    """Open an encoded picture; whatever is wrong with it is an UnreadablePictureError."""
+    try:
+        with Image.open(file, formats=_formats()) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise UnreadablePictureError(
+                    f"expected a picture of at most {MAX_PIXELS // 10**6} megapixels, found "
+                    f"{picture.width}x{picture.height}: make it smaller"
+                )
+            yield picture
+    except UnreadablePictureError:
+        raise
+    except UnidentifiedImageError:
+        file.seek(0)
+        found = "something else" if file.read(1) else "an empty file"
+        raise UnreadablePictureError(f"expected a picture (PNG, JPEG, …), found {found}") from None
+    except Exception as error:  # of damaged files, Pillow raises whatever its readers stumble over
+        reason = " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
+        lasting = getattr(error, "errno", None) is None
+        raise UnreadablePictureError(f"expected a picture, which cannot be read ({reason})", lasting) from None
+
+
+def _turned_size(picture: Image.Image) -> tuple[int, int]:
+    """(width, height), turned as its camera says."""
+    # Where it does not stand in front, Pillow would decode the whole picture to look for it.
+    exif = picture.getexif() if "exif" in picture.info else {}
+    on_its_side = exif.get(ExifTags.Base.Orientation) in _ON_ITS_SIDE
+    return (picture.height, picture.width) if on_its_side else picture.size
+
+
+def _flat(picture: Image.Image, mode: str, bits_used: int | None) -> Image.Image:
+    """Decode: turned as its camera says, laid on white where it is transparent, "L" or "RGB"."""
+    ImageOps.exif_transpose(picture, in_place=True)
+    picture = _eight_bits(picture, bits_used)
+    if picture.mode in ("L", "RGB") and "transparency" not in picture.info:
+        return picture if picture.mode == mode else picture.convert(mode)
+    picture = picture.convert("RGBA")
     paper = Image.new("RGBA", picture.size, "white")
     return Image.alpha_composite(paper, picture).convert(mode)
 
 
-def header_size(path: Path) -> tuple[int, int]:
-    """Return the (width, height) that a picture file's header announces, turned as its camera says.
-
-    Nothing is decoded. A file that says elsewhere that it is to be turned is given unturned.
-
-    Raises
-    ------
-    DataError
-        If it is no picture.
-    """
-    with _opened(path) as file:
-        # Where it does not stand in front, Pillow would decode the whole picture to look for it.
-        exif = file.getexif() if "exif" in file.info else {}
-        on_its_side = exif.get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
-        return (file.height, file.width) if on_its_side else file.size
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """Open a picture file; what goes wrong with it is a DataError that names it."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as file:
-                yield file
-    except UnidentifiedImageError:
-        raise DataError(f"{path}: expected a picture (PNG, JPEG, …), found something else") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"{path}: expected a picture, which cannot be read ({reason})") from None
-
-
-def _eight_bits(picture: Image.Image, path: Path) -> Image.Image:
+def _eight_bits(picture: Image.Image, bits_used: int | None) -> Image.Image:
     """Scale 16 bits a pixel to 8, which Pillow would cut off; refuse what has no range of its own."""
     if picture.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(picture).astype(np.uint16) >> 8).astype(np.uint8))
+        samples = np.asarray(picture).astype(np.uint16)
+        shift = (bits_used or bits_that_hold(int(samples.max()))) - 8
+        return Image.fromarray(np.minimum(samples >> shift, 255).astype(np.uint8))
+    if picture.mode == "I" and picture.format == "PPM":  # Pillow has scaled it to 16 bits, by the range that it names
+        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
     if picture.mode in ("I", "F"):
-        raise DataError(f"{path}: expected 8 or 16 bits per pixel, found 32: save it as 8-bit PNG")
+        raise UnreadablePictureError("expected 8 or 16 bits per pixel, found 32: save it as 8-bit PNG")
     return picture
+
+
+def _scaled_size(of: tuple[int, int], size: tuple[int, int], fit: str) -> tuple[int, int]:
+    """(width, height) that a picture is scaled to, before borders are added or what stands over is cut off."""
+    if fit == STRETCH:
+        return size
+    ratios = (size[0] / of[0], size[1] / of[1])
+    ratio = max(ratios) if fit == CROP else min(ratios)
+    return max(1, round(of[0] * ratio)), max(1, round(of[1] * ratio))
+
+
+def _fitted(picture: Image.Image, size: tuple[int, int], fit: str) -> Image.Image:
+    """Scale a picture to (width, height), and do about another shape what `fit` says."""
+    if picture.size == size:
+        return picture
+    if fit == CROP:  # before it is scaled: a narrow strip would become gigabytes
+        ratio = max(size[0] / picture.width, size[1] / picture.height)
+        left = max(0.0, (picture.width - size[0] / ratio) / 2)
+        top = max(0.0, (picture.height - size[1] / ratio) / 2)
+        box = (left, top, picture.width - left, picture.height - top)
+        return picture.resize(size, Image.Resampling.LANCZOS, box, _REDUCING_GAP)
+    inner = _scaled_size(picture.size, size, fit)
+    scaled = picture.resize(inner, Image.Resampling.LANCZOS, reducing_gap=_REDUCING_GAP)
+    if inner == size:
+        return scaled
+    canvas = Image.new(picture.mode, size, picture.getpixel((0, 0)))
+    canvas.paste(scaled, ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
+    return canvas

@@ -86,19 +86,53 @@ def predict_pictures(
     DataError
         If there is no file, or one is no picture.
     RunError
-        If a run is damaged, or the runs do not fit together.
+        If a run is damaged, or the runs do not fit together, for example because their pictures were prepared in
+        different ways.
     """
     if not files:
         raise DataError("expected one picture or more after the run, found none: inkling predict RUN IMAGE…")
     classifier, tell = classifier_of(runs, device, tta), paced(progress)
     pictures = np.empty((len(files), *classifier.image_shape), np.uint8)
+    _check_prepared_alike(runs)
     for place, file in enumerate(files):
-        pictures[place] = read_picture(Path(file), classifier.image_shape, invert)
+        pictures[place] = prepared_picture(runs[0], Path(file), invert)
         tell(place, len(files))
     probabilities = at_temperature(predict_in_parts(classifier, pictures), temperature)
     tell(len(files), len(files))
     names = runs[0].data.class_names
     return [PicturePrediction(Path(file), names, row) for file, row in zip(files, probabilities, strict=True)]
+
+
+def prepared_picture(run: Run, file: Path, invert: bool = False) -> NDArray[np.uint8]:
+    """Return a picture file as the run's images were made: of a training picture, its training image.
+
+    Parameters
+    ----------
+    run : Run
+    file : Path
+    invert : bool
+        Turn dark into light.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W, C)
+
+    Raises
+    ------
+    DataError
+        If it cannot be read as a picture.
+    """
+    return read_picture(file, run.data.image_shape, invert, run.data.options.fit, run.data.bits_used)
+
+
+def _check_prepared_alike(runs: Sequence[Run]) -> None:
+    first = runs[0].data
+    for run in runs[1:]:
+        if (run.data.options.fit, run.data.bits_used) != (first.options.fit, first.bits_used):
+            raise RunError(
+                f"{run.folder}: its pictures were made to fit by '{run.data.options.fit}', those of {runs[0].folder} "
+                f"by '{first.options.fit}', or have another range of 16 bits: an ensemble needs runs on the same images"
+            )
 
 
 def calibrated_temperature(runs: Sequence[Run], tta: bool = False) -> float:

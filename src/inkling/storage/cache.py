@@ -6,14 +6,18 @@ Nothing in it is needed: `inkling data cache` shows and clears it, and what is m
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
 from inkling.errors import DataError
+from inkling.storage.atomic import write_atomically
 
 PICTURES, FEATURES, WEIGHTS = "pictures", "features", "weights"
 KINDS = (PICTURES, FEATURES, WEIGHTS)
@@ -21,6 +25,9 @@ KINDS = (PICTURES, FEATURES, WEIGHTS)
 
 ABOUT = "about.txt"
 """File of an entry that says in a line what it was made of."""
+
+_ABANDONED = 24 * 3600
+"""Seconds after which an entry that is not finished is taken for what a killed process left."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,51 @@ def entry_folder(kind: str, key: str) -> Path:
         Letters, digits and hyphens: what the entry was made of, usually a digest.
     """
     return cache_folder() / kind / key
+
+
+@contextmanager
+def new_entry(kind: str, key: str, about: str) -> Iterator[Path]:
+    """Yield a new folder, which becomes the entry once the block ends: whole or not at all.
+
+    Where another process was first, its entry stays, and the folder is removed like after an exception. What is
+    written into it must have been synced.
+
+    Parameters
+    ----------
+    kind, key : str
+        As of `entry_folder`.
+    about : str
+        In a line, what the entry is made of.
+
+    Raises
+    ------
+    OSError, RunError
+        If it cannot be written.
+    """
+    entry = entry_folder(kind, key)
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(entry.parent)
+    folder = entry.with_name(f".{key}.{secrets.token_hex(4)}")
+    folder.mkdir()
+    try:
+        yield folder
+        write_atomically(folder / ABOUT, " ".join(about.split()).encode(errors="replace"))
+        try:
+            folder.rename(entry)
+        except OSError:
+            if not entry.exists():
+                raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    for path in folder.glob(".*"):
+        try:
+            if time.time() - path.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(path, ignore_errors=True)
+        except OSError:  # removed meanwhile
+            continue
 
 
 def cache_entries() -> list[CacheEntry]:
@@ -87,9 +139,13 @@ def clear_cache(kind: str | None = None) -> int:
     return freed
 
 
-def _folders(folder: Path) -> Iterator[Path]:
-    if folder.is_dir():
-        yield from sorted(path for path in folder.iterdir() if path.is_dir())
+def _folders(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_dir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror}): check its permissions") from None
 
 
 def _size(folder: Path) -> int:

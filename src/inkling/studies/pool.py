@@ -17,6 +17,7 @@ from types import FrameType
 
 from inkling.errors import RunError, TrainingError
 from inkling.images.dataset import Splits
+from inkling.images.parallel import cores
 from inkling.runs.execute import RunPlan, train_run
 from inkling.studies.plan import train_command
 from inkling.training.loop import EpochRecord
@@ -158,15 +159,6 @@ def torch_threads() -> int:
     """
     first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     return int(first) if first.isascii() and first.isdigit() and int(first) > 0 else cores()
-
-
-def cores() -> int:
-    """Return the cores that this process may use, or where the system does not say, those there are."""
-    if hasattr(os, "process_cpu_count"):  # Python 3.13
-        return os.process_cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"):  # Linux
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _records(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
-import re
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path, PureWindowsPath
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,13 +17,18 @@ from PIL import ExifTags, Image
 from command_line import assert_refused, inkling, last_json
 from inkling.cli.console import Output
 from inkling.cli.downloads import load_with_progress
-from inkling.errors import DataError, UnknownSourceError
+from inkling.errors import DataError, RunError, UnknownSourceError
+from inkling.images import decoding
 from inkling.images.dataset import Splits
-from inkling.images.pictures import open_picture
-from inkling.images.sources import folder as folder_reader
-from inkling.images.sources.folder import Pictures
+from inkling.images.options import LoadOptions
+from inkling.images.pictures import readable_suffixes
 from inkling.images.sources.protocol import LoadProgress
 from inkling.images.sources.registry import canonical, load_images
+from inkling.runs.execute import RunPlan, train_run
+from inkling.runs.pictures import predict_pictures, prepared_picture
+from inkling.runs.run import Run
+from inkling.storage.cache import clear_cache
+from inkling.training.recipes.registry import recipe
 
 HOSTILE = ("<img src=x onerror=alert(1)>", "<script>alert(1)<", "a\"b'c&amp;", "two\nlines", "ünï 数字", "=1+1,2")
 
@@ -106,12 +112,6 @@ def test_images_know_their_picture_files(tmp_path: Path, fill: Fill) -> None:
     assert load_images("digits").test.files == ()
 
 
-def test_files_are_named_with_slashes_on_windows_too() -> None:
-    folder = PureWindowsPath(r"C:\photos")
-    paths = (folder / "cat" / "1.png", folder / "dog" / "more" / "2.png")
-    assert Pictures(paths, np.array([0, 1])).files(folder) == ("cat/1.png", "dog/more/2.png")  # type: ignore[arg-type]
-
-
 def test_grey_pictures_make_one_channel_and_one_colour_picture_makes_three(tmp_path: Path, fill: Fill) -> None:
     fill(tmp_path, {"a": 5, "b": 5})
     Image.new("RGB", (5, 6), (9, 9, 9)).save(tmp_path / "a" / "grey.png")
@@ -138,29 +138,43 @@ def test_hidden_files_and_other_files_are_passed_over(tmp_path: Path, fill: Fill
     assert load_images(tmp_path).fingerprint == before
 
 
-def test_sizes_that_differ_are_named_with_a_file_each_or_fitted_on_request(tmp_path: Path, fill: Fill) -> None:
+def test_pictures_of_different_sizes_become_squares_that_are_said_and_recorded(tmp_path: Path, fill: Fill) -> None:
+    fill(tmp_path / "pets", {"a": 9})
+    fill(tmp_path / "pets", {"b": 10}, size=(8, 4))
+    splits = load_images(tmp_path / "pets")
+    assert splits.train.image_shape == (4, 4, 1), "the median of 9 times 5 and 10 times 4"
+    assert splits.notes == (
+        "19 pictures of 2 sizes, 8x4 most often: each is made 4x4, padded (--image-size, --fit pad|crop|stretch).",
+    )
+    assert splits.options == LoadOptions(image_size=4)
+    again = load_images(tmp_path / "pets", options=splits.options)
+    assert (again.fingerprint, again.notes, again.options) == (splits.fingerprint, (), splits.options)
+
+
+def test_a_size_can_stand_behind_the_folder(tmp_path: Path, fill: Fill) -> None:
     fill(tmp_path / "pets", {"a": 9})
     fill(tmp_path / "pets", {"b": 9}, size=(8, 4))
-    with pytest.raises(DataError, match=r"(5x6|6x5|4x8).*\.png.*found (4x8|6x5).*photos@64") as refused:
-        load_images(tmp_path / "pets")
-    assert len(re.findall(r"\w+/\d+\.png", str(refused.value))) == 2
     fitted = load_images(f"{tmp_path}/pets@10")
     assert fitted.train.image_shape == (10, 10, 1)
     assert fitted.name == "pets@10"
     assert load_images(canonical(f"{tmp_path}/pets@10")).fingerprint == fitted.fingerprint
+    assert load_images(f"{tmp_path}/pets@10", options=fitted.options).fingerprint == fitted.fingerprint
+    assert load_images(tmp_path / "pets", options=LoadOptions(image_size=10)).fingerprint == fitted.fingerprint
+    with pytest.raises(DataError, match="expected one size, found @10 and --image-size 12"):
+        load_images(f"{tmp_path}/pets@10", options=LoadOptions(image_size=12))
     assert sum(len(part.files) for _, part in fitted.items()) == 18
 
 
-def test_one_picture_of_another_size_is_found_before_any_is_read(
+def test_all_headers_are_read_before_any_picture_is(
     tmp_path: Path, fill: Fill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fill(tmp_path, {"a": 9, "b": 9})
-    Image.new("L", (6, 6)).save(tmp_path / "b" / "odd.png")
-    read = []
-    monkeypatch.setattr(folder_reader, "open_picture", lambda path, mode: read.append(path) or open_picture(path, mode))
-    with pytest.raises(DataError, match=r"odd\.png: expected 6x5 pixels"):
-        load_images(tmp_path)
-    assert len(read) == 2, "the first picture and the odd one"
+    fill(tmp_path, {"a": 90, "b": 90})
+    seen: list[str] = []
+    decode = decoding.decode
+    monkeypatch.setattr(decoding, "decode", lambda *words: seen.append("decode") or decode(*words))
+    load_images(tmp_path, lambda progress: seen.append(progress.stage))
+    assert seen.index("decode") > seen.index("measuring pictures")
+    assert seen.count("decode") == 180
 
 
 def test_pictures_lying_on_their_side_have_one_size_with_those_that_stand(tmp_path: Path, fill: Fill) -> None:
@@ -171,17 +185,22 @@ def test_pictures_lying_on_their_side_have_one_size_with_those_that_stand(tmp_pa
         Image.new("L", (6, 5)).save(tmp_path / "a" / f"turned.{suffix}", exif=turned)
     splits = load_images(tmp_path)
     assert splits.train.image_shape == (6, 5, 1)
+    assert splits.options == LoadOptions()
     assert sum(len(part) for _, part in splits.items()) == 21
 
 
-def test_phone_photos_in_their_own_size_cost_one_line(tmp_path: Path) -> None:
+def test_phone_photos_are_trained_on_in_a_size_that_is_said(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     for name in ("cat", "dog"):
         (photos / name).mkdir(parents=True)
-        for number in range(3):
+        for number in range(4):
             Image.new("RGB", (4000, 3000), (number, 0, 99)).save(photos / name / f"{number}.jpg", quality=10)
-    done = inkling("train", photos, "--out", tmp_path / "run")
-    assert_refused(done, "0.jpg: expected 1,048,576 pixels at most, found 3000x4000", f"{photos}@64")
+    run = tmp_path / "run"
+    done = inkling("train", photos, "--network", "perceptron", "--epochs", 1, "--out", run)
+    assert done.returncode == 0, done.stderr
+    assert "8 pictures of 4000x3000 pixels: each is made 224x224, padded" in done.stderr
+    assert Run(run).data.options == LoadOptions(image_size=224)
+    assert Run(run).load_images().fingerprint == Run(run).data.fingerprint
     assert load_images(f"{photos}@16").train.image_shape == (16, 16, 3)
 
 
@@ -191,11 +210,16 @@ def test_loading_says_how_far_it_is(tmp_path: Path, fill: Fill, monkeypatch: pyt
     load_images(tmp_path, seen.append)
     assert [(progress.stage, progress.done, progress.total, progress.unit) for progress in seen] == [
         ("measuring pictures", 60, 60, "pictures"), ("reading pictures", 60, 60, "pictures"),
+        ("hashing images", 60, 60, "images"),
     ]  # fmt: skip
     seen.clear()
     monkeypatch.setattr("inkling.images.progress.SECONDS", 0)
     load_images(f"{tmp_path}@8", seen.append)
-    assert [progress.done for progress in seen] == list(range(1, 61))
+    # Threads are given a few pictures at a time.
+    assert [progress.done for progress in seen if progress.stage == "reading pictures"] == [16, 32, 48, 60]
+    seen.clear()
+    load_images(f"{tmp_path}@8", seen.append)
+    assert seen == [], "all is in the cache"
 
 
 def test_a_meter_is_shown_where_loading_takes_longer_than_a_moment(
@@ -204,6 +228,7 @@ def test_a_meter_is_shown_where_loading_takes_longer_than_a_moment(
     fill(tmp_path, {"a": 30, "b": 30})
     load_with_progress(str(tmp_path), Output(quiet=False, as_json=False))
     assert capsys.readouterr().err == ""
+    clear_cache()
     clock = iter(range(10_000))
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     load_with_progress(str(tmp_path), Output(quiet=False, as_json=False))
@@ -217,38 +242,215 @@ def test_a_folder_whose_own_name_ends_in_a_size(tmp_path: Path, fill: Fill) -> N
     assert load_images(tmp_path / "pets@2").train.image_shape == (6, 5, 1)
 
 
-@pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n" + b"\0" * 30])
-def test_a_file_that_is_no_picture_is_named(tmp_path: Path, fill: Fill, content: bytes) -> None:
-    fill(tmp_path, {"a": 5, "b": 5})
-    (tmp_path / "b" / "broken.jpg").write_bytes(content)
-    with pytest.raises(DataError, match=r"b/broken\.jpg: expected a picture"):
+def test_every_file_that_cannot_be_read_is_named_at_once_or_skipped(tmp_path: Path, fill: Fill) -> None:
+    fill(tmp_path, {"a": 9, "b": 9})
+    whole = (tmp_path / "a" / "000.png").read_bytes()
+    broken = {
+        "empty.jpg": b"",
+        "text.png": b"text",
+        "cut.png": whole[:45],
+        "header.png": whole[:20],
+        "two\nlines.png": b"",
+    }
+    for name, content in broken.items():
+        (tmp_path / "b" / name).write_bytes(content)
+    (tmp_path / "b" / "cut.jpg").write_bytes(_jpeg((5, 6))[:-30])
+    with pytest.raises(DataError, match="6 of 24 pictures cannot be read") as refused:
         load_images(tmp_path)
+    for words in (
+        "b/empty.jpg: expected a picture (PNG, JPEG, …), found an empty file", "b/text.png: expected a picture",
+        "b/cut.png: ", "b/cut.jpg: ", "b/header.png: ", "b/two\\nlines.png: ", "--skip-unreadable",
+    ):  # fmt: skip
+        assert words in str(refused.value)
+    for _ in range(2):  # decoded, and from the cache
+        splits = load_images(tmp_path, options=LoadOptions(skip_unreadable=True))
+        assert sum(len(part) for _, part in splits.items()) == 18
+        assert splits.skipped == (
+            "b/cut.jpg", "b/cut.png", "b/empty.jpg", "b/header.png", "b/text.png", "b/two\\nlines.png"
+        )  # fmt: skip
+        assert "6 of 24 pictures cannot be read" in splits.notes[0]
+    with pytest.raises(DataError, match="6 of 24"):
+        load_images(tmp_path)
+
+
+def _jpeg(size: tuple[int, int]) -> bytes:
+    file = io.BytesIO()
+    Image.effect_noise(size, 90).save(file, "JPEG")
+    return file.getvalue()
+
+
+def test_only_the_first_of_many_unreadable_files_are_named(tmp_path: Path, fill: Fill) -> None:
+    fill(tmp_path, {"a": 9, "b": 9})
+    for number in range(25):
+        (tmp_path / "b" / f"x{number:02}.jpg").write_bytes(b"")
+    with pytest.raises(DataError, match=r"25 of 43 .*x09\.jpg.*; and 15 more") as refused:
+        load_images(tmp_path)
+    assert "x10" not in str(refused.value)
+    done = inkling("train", tmp_path, "--out", tmp_path / "run")
+    assert_refused(done, "25 of 43")
+    for path in tmp_path.glob("*/*.png"):
+        path.unlink()
+    for name in "ab":
+        (tmp_path / name / "one.png").write_bytes(b"")
+    with pytest.raises(DataError, match="27 of 27 pictures cannot be read"):
+        load_images(tmp_path, options=LoadOptions(skip_unreadable=True))
+
+
+def test_what_could_not_be_read_for_once_is_not_remembered(
+    tmp_path: Path, fill: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path, {"a": 9, "b": 9})
+    real_open = io.open
+
+    def failing(path: str, *words: object) -> io.BytesIO:
+        if str(path).endswith("a/003.png"):
+            raise PermissionError(13, "Permission denied")
+        return real_open(path, *words)  # type: ignore[call-overload, no-any-return]
+
+    with monkeypatch.context() as patched:
+        patched.setattr("builtins.open", failing)
+        splits = load_images(tmp_path, options=LoadOptions(skip_unreadable=True))
+    assert splits.skipped == ("a/003.png",)
+    assert "Permission denied" in " ".join(splits.notes)
+    assert load_images(tmp_path).skipped == ()
 
 
 def test_what_cannot_be_a_source(tmp_path: Path, fill: Fill, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnknownSourceError, match="class folders"):
         load_images(tmp_path)
-    fill(tmp_path / "one", {"a": 5})
-    with pytest.raises(DataError, match="two class folders or more, found 1"):
-        load_images(tmp_path / "one")
-    fill(tmp_path / "empty", {"a": 5, "b": 0})
-    with pytest.raises(DataError, match=r"empty/b: no pictures"):
-        load_images(tmp_path / "empty")
     fill(tmp_path / "few", {"a": 1, "b": 1})
     with pytest.raises(DataError, match="too few pictures"):
         load_images(tmp_path / "few")
-    fill(tmp_path / "unknown/train", {"a": 9, "b": 9})
-    fill(tmp_path / "unknown/test", {"c": 1})
-    with pytest.raises(DataError, match="classes of the training folder, found 'c'"):
-        load_images(tmp_path / "unknown")
-    fill(tmp_path / "twice/train", {"a": 9, "b": 9})
-    fill(tmp_path / "twice/val", {"a": 1})
-    fill(tmp_path / "twice/valid", {"a": 1})
-    with pytest.raises(DataError, match="one folder per split"):
-        load_images(tmp_path / "twice")
-    monkeypatch.setattr(folder_reader, "MAX_BYTES", 100)
-    with pytest.raises(DataError, match="more than the 100 bytes"):
-        load_images(tmp_path / "unknown/train")
+
+
+def test_links_hidden_files_and_odd_names_do_no_harm(tmp_path: Path, fill: Fill) -> None:
+    if sys.platform == "win32":
+        pytest.skip("Windows has no such names, and links for few")
+    source = tmp_path / "pets"
+    fill(source, {"a": 9, "b": 9})
+    before = load_images(source)
+    (source / "a" / "up").symlink_to(source)
+    (source / "loop").symlink_to(source / "b")
+    (source / "b" / "above").symlink_to(tmp_path)
+    (source / "b" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    os.mkfifo(source / "b" / "pipe.png")
+    (source / "__MACOSX").mkdir()
+    (source / "__MACOSX" / "x.png").write_bytes(b"")
+    splits = load_images(source)
+    assert splits.fingerprint == before.fingerprint
+    assert splits.notes == (
+        "Passed over: 2 files (2 .png); pictures end in " + ", ".join(readable_suffixes()) + ".",
+        "Passed over: links to folders that are read already, or hold the source (loop, a/up, b/above).",
+    )
+    outside = tmp_path / "elsewhere"
+    fill(outside, {"c": 5})
+    (outside / "c" / "back").symlink_to(outside)
+    (source / "c").symlink_to(outside / "c")
+    names = ("🐈.png", "e\u0301.png", "two\nlines.png", "-rf.png", " .png", "a;b$(c).png", "%s{0}.png")
+    for name in names:
+        Image.new("L", (5, 6), 250).save(source / "a" / name)
+    splits = load_images(source)
+    assert splits.train.class_names == ("a", "b", "c")
+    files = {file for _, part in splits.items() for file in part.files}
+    assert {f"a/{name}" for name in names} <= files
+    assert len(files) == 9 + 9 + 5 + len(names)
+
+
+def test_files_that_are_passed_over_are_counted_by_their_endings(tmp_path: Path, fill: Fill) -> None:
+    fill(tmp_path, {"a": 9, "b": 9})
+    (tmp_path / "readme.txt").write_text("not counted: it is in no class")
+    for name in ("1.heic", "2.HEIC", "noending", "x.cr2", "Thumbs.db", ".DS_Store"):
+        (tmp_path / "a" / name).write_bytes(b"x")
+    Image.new("L", (5, 6)).save(tmp_path / "a" / "old.JFIF", "JPEG")
+    Image.new("L", (5, 6)).save(tmp_path / "stray.png")
+    splits = load_images(tmp_path)
+    assert "a/old.JFIF" in {file for _, part in splits.items() for file in part.files}
+    beside, passed = splits.notes
+    assert beside == "Left out: 1 picture beside the class folders, without a class."
+    if ".heic" not in readable_suffixes():
+        assert passed.startswith(
+            "Passed over: 4 files (2 .heic (pip install pillow-heif), 1 without an ending, 1 .cr2); pictures end in"
+        )
+
+
+def test_a_class_of_heic_says_what_to_install(tmp_path: Path, fill: Fill) -> None:
+    if ".heic" in readable_suffixes():
+        pytest.skip("they can be read here")
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.heic").write_bytes(b"x")
+    assert_refused(inkling("data", "show", tmp_path), "no pictures that can be read", "pip install pillow-heif")
+
+
+def test_groups_are_kept_together_and_recorded(tmp_path: Path, fill: Fill, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "pets"
+    fill(source, {"a": 40, "b": 40})
+    splits = load_images(source, options=LoadOptions(groups=r"(\d\d)\d\.png$"))
+    tens = [{file[-7:-5] for file in part.files} for _, part in splits.items()]
+    assert sum(map(len, tens)) == len(set.union(*tens)) == 4
+    files = [file for _, part in splits.items() for file in part.files]
+    (tmp_path / "groups.csv").write_text("file,group\n" + "".join(f"{file},{file[-7:-5]}\n" for file in files))
+    monkeypatch.chdir(tmp_path)
+    by_file = load_images(source, options=LoadOptions(groups="groups.csv"))
+    assert by_file.fingerprint == splits.fingerprint
+    monkeypatch.chdir(source)
+    assert load_images(source, options=by_file.options).fingerprint == splits.fingerprint
+
+
+def test_a_training_picture_given_to_predict_is_its_training_image(tmp_path: Path) -> None:
+    source, rng = tmp_path / "photos", np.random.default_rng(0)
+    for name in ("a", "b"):
+        (source / name).mkdir(parents=True)
+        for number in range(8):
+            size = (300 + 40 * number, 520)
+            pixels = rng.integers(0, 256, (9, 9, 3), dtype=np.uint8)
+            lying = Image.Exif()
+            lying[ExifTags.Base.Orientation] = 1 + number
+            Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC).save(
+                source / name / f"{number}.jpg", exif=lying
+            )
+    for fit in ("pad", "crop", "stretch"):
+        run = tmp_path / fit
+        settings = replace(recipe("reference"), epochs=1)
+        plan = RunPlan(str(source), "perceptron", settings, options=LoadOptions(image_size=50, fit=fit))
+        list(train_run(plan, plan.load_images(), run))
+        splits = Run(run).load_images()
+        assert splits.options.fit == fit
+        for file, image in zip(splits.train.files, splits.train.images, strict=True):
+            assert np.array_equal(prepared_picture(Run(run), source / file), image)
+    with pytest.raises(RunError, match="made to fit by 'crop'"):
+        predict_pictures([Run(tmp_path / "pad"), Run(tmp_path / "crop")], [source / "a" / "0.jpg"])
+
+
+def test_deep_pictures_share_one_range_that_predict_takes_as_well(tmp_path: Path) -> None:
+    source, rng = tmp_path / "scans", np.random.default_rng(0)
+    for name, top in (("dark", 900), ("bright", 4000)):
+        (source / name).mkdir(parents=True)
+        for number in range(8):
+            pixels = rng.integers(0, top, (8, 8)).astype(np.uint16)
+            Image.fromarray(pixels).save(source / name / f"{number}.png")
+    splits = load_images(source)
+    assert splits.bits_used == 12
+    assert splits.notes[0].startswith("Pictures of 16 bits a pixel use 12 of them")
+    assert splits.train.images[splits.train.labels == 1].max() <= 900 >> 4, "dark ones stay darker than bright ones"
+    run = tmp_path / "run"
+    done = inkling("train", source, "--network", "perceptron", "--epochs", 1, "--out", run)
+    assert done.returncode == 0, done.stderr
+    for file, image in zip(splits.train.files, splits.train.images, strict=True):
+        assert np.array_equal(prepared_picture(Run(run), source / file), image)
+
+
+def test_classes_that_cannot_be_judged_are_said_and_claim_nothing(tmp_path: Path, fill: Fill) -> None:
+    fill(tmp_path / "pets" / "train", {"cat": 9, "dog": 9, "eel": 9})
+    fill(tmp_path / "pets" / "test", {"cat": 4, "dog": 4})
+    run = tmp_path / "run"
+    done = inkling("train", tmp_path / "pets", "--network", "perceptron", "--epochs", 1, "--out", run)
+    assert "No test picture of eel: nothing is measured there. Add some." in done.stderr
+    done = inkling("evaluate", run)
+    assert any(line.split()[:3] == ["eel", "0", "-"] for line in done.stdout.splitlines()), done.stdout
+    fill(tmp_path / "one", {"cat": 20, "dog": 20, "emu": 1})
+    notes = load_images(tmp_path / "one").notes
+    assert notes == ("One picture alone, which is for training: emu. Add more: nothing can be measured.",)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no names that are not Unicode")
@@ -256,7 +458,7 @@ def test_a_name_that_is_no_unicode(tmp_path: Path, fill: Fill) -> None:
     fill(tmp_path, {"a": 5})
     os.mkdir(os.fsencode(tmp_path) + b"/caf\xe9")
     Image.new("L", (5, 6)).save(os.fsencode(tmp_path).decode() + "/caf\udce9/1.png")
-    with pytest.raises(DataError, match="not UTF-8"):
+    with pytest.raises(DataError, match=r"expected names in UTF-8, found caf\\udce9"):
         load_images(tmp_path)
 
 
@@ -304,5 +506,5 @@ def test_data_show_takes_class_folders(hostile: Path, tmp_path: Path) -> None:
 def test_a_broken_picture_costs_one_line_and_leaves_nothing(tmp_path: Path, fill: Fill) -> None:
     fill(tmp_path / "pets", {"a": 5, "b": 5})
     (tmp_path / "pets" / "b" / "broken.png").write_bytes(b"?")
-    assert_refused(inkling("train", tmp_path / "pets", "--out", tmp_path / "run"), "broken.png", "picture")
+    assert_refused(inkling("train", tmp_path / "pets", "--out", tmp_path / "run"), "b/broken.png", "picture")
     assert not (tmp_path / "run").exists()

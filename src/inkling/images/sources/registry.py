@@ -8,13 +8,30 @@ from inkling.errors import UnknownSourceError, did_you_mean
 from inkling.images.corrections import correct
 from inkling.images.dataset import Splits
 from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions, check_takes
+from inkling.images.sources.archive import Archive
 from inkling.images.sources.digits import Digits
 from inkling.images.sources.downloads import NamedDownloads
 from inkling.images.sources.folder import ClassFolders, folder_and_size
 from inkling.images.sources.idx import IdxFolder
+from inkling.images.sources.npz import NpzFile
+from inkling.images.sources.parquet import ParquetFiles
+from inkling.images.sources.picture_list import PictureList
+from inkling.images.sources.pixel_table import PixelTable
 from inkling.images.sources.protocol import LoadObserver, Source
+from inkling.images.sources.saved_dataset import SavedDataset
 
-SOURCES: tuple[Source, ...] = (Digits(), NamedDownloads(), IdxFolder(), ClassFolders())
+SOURCES: tuple[Source, ...] = (
+    Digits(),
+    NamedDownloads(),
+    IdxFolder(),
+    SavedDataset(),
+    ParquetFiles(),
+    ClassFolders(),
+    Archive(),
+    NpzFile(),
+    PictureList(),
+    PixelTable(),
+)
 """Every kind of source; the first that matches loads."""
 
 
@@ -42,7 +59,9 @@ def load_images(
     source : str or Path
         "digits" (bundled, 8x8); "mnist", "fashion-mnist" or "kmnist" (from `INKLING_DATA` or the cache, else
         downloaded and verified); a folder of class folders of pictures, with or without train, validation and test
-        folders above them (`FOLDER@64` fits every picture into 64x64 pixels); or a folder of IDX files.
+        folders above them (`FOLDER@64` fits every picture into 64x64 pixels), or a .zip, .tar or .tar.gz of one; a
+        folder of IDX files; an .npz file; a .csv file of pixels, or of the paths of pictures; a .parquet file of
+        pictures, a folder of them, or one that `save_to_disk` of Hugging Face's `datasets` wrote.
     progress : callable, optional
         Called a few times a second at most with a `LoadProgress`: the stage, and how much of it is done.
     corrections : Path, optional
@@ -84,12 +103,13 @@ def _kind_of(source: str) -> Source:
     for kind in SOURCES:
         if kind.matches(source):
             return kind
-    folders = " or ".join(kind.description for kind in SOURCES if kind.description)
+    *folders, last = [kind.description for kind in SOURCES if kind.description]
+    expected = f"{', '.join(folders)} or {last}"
     path, _ = folder_and_size(source)
     if path.exists():
-        raise UnknownSourceError(f"{path}: no images that can be read: expected {folders}")
+        raise UnknownSourceError(f"{path}: no images that can be read: expected {expected}")
     names = source_names()
     raise UnknownSourceError(
         f"no data set, folder or file is called '{source}'{did_you_mean(source, names)}: "
-        f"use {', '.join(names)}, or the path of {folders}"
+        f"use {', '.join(names)}, or the path of {expected}"
     )

@@ -1,0 +1,19 @@
+"""Names of files and classes as messages show them: a few of many, each in one line whatever it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+SHOWN = 10
+"""Names in a message, at most."""
+
+
+def shown(name: str) -> str:
+    """Return a name in one line: characters that would break it, or are no Unicode, are written as Python does."""
+    return name if name.isprintable() else repr(name)[1:-1]
+
+
+def some(names: Sequence[str]) -> str:
+    """Return the first names, and how many there are more: ``a, b, c and 17 more``."""
+    first = ", ".join(map(shown, names[:SHOWN]))
+    return f"{first} and {len(names) - SHOWN:,} more" if len(names) > SHOWN else first
