@@ -14,6 +14,7 @@ from inkling.cli import choices
 from inkling.cli.console import Json, Output, Quiet, table
 from inkling.cli.streams import StoppedError
 from inkling.cli.training_meter import EPOCHS_BEYOND, TrainingMeter
+from inkling.training.progress import FEATURES
 from inkling.training.recipes.choice import AUTO
 
 if TYPE_CHECKING:
@@ -80,11 +81,17 @@ def train(
     command = chosen.record(["inkling", *(word for word in sys.argv[1:] if word != "--resume")])
     told = iter((*chosen.notes, *notes))  # once, and after all checks
     try:
-        with output.progress(settings.epochs + EPOCHS_BEYOND, "training") as meter:
+        with (
+            output.progress(settings.epochs + EPOCHS_BEYOND, "training") as meter,
+            output.watch("computing features") as computing,
+        ):
             shown = TrainingMeter(meter, settings.epochs, len(splits.validation))
 
             def within(progress: EpochProgress) -> None:
                 output.note(*told)
+                if progress.stage == FEATURES:  # before the epochs, and perhaps longer than all of them
+                    computing(progress.done, progress.total)
+                    return
                 if resume and meter.done == 0:
                     meter.start_at(progress.epoch - 1)
                 shown.within(progress)

