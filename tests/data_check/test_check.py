@@ -16,7 +16,7 @@ from PIL import Image
 from command_line import assert_refused, inkling, last_json
 from inkling.data_check.check import MOST_COMPARED, DataCheck, check_data
 from inkling.data_check.page import SHOWN, render_data_page, write_data_page
-from inkling.data_check.picture_files import measure_files
+from inkling.data_check.picture_files import measure_files, why_unreadable
 from inkling.errors import RunError
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.sources.digits import load_digits
@@ -164,6 +164,15 @@ def test_files_say_their_size_turned_as_a_camera_would(tmp_path: Path) -> None:
     assert np.isnan(found.n_bytes[1:]).all()
     assert found.aspect_ratios[0] == pytest.approx(2 / 3)
     assert seen[-1] == (4, 4)
+
+
+def test_why_a_file_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    assert why_unreadable(tmp_path, "broken.jpg") == "expected a picture (PNG, JPEG, …), found something else"
+    Image.new("L", (3, 3)).save(tmp_path / "good.png")
+    for name in ("missing.jpg", "null\0.jpg", ".", "good.png"):
+        assert why_unreadable(tmp_path, name) == ""
+    assert why_unreadable(None, "broken.jpg") == ""
 
 
 # --- the command -----------------------------------------------------------------------------------------------------
