@@ -48,8 +48,8 @@ def _convolutional(name: str, **options: Any) -> Network:
     return TorchNetwork.named(name, **options)
 
 
-def _torch_entry(name: str, summary: str, smallest_side: int) -> NetworkEntry:
-    return NetworkEntry(name, summary, partial(_convolutional, name), "convolutional", smallest_side, needs_torch=True)
+def _torch_entry(name: str, summary: str, smallest_side: int, recipes: str = "convolutional") -> NetworkEntry:
+    return NetworkEntry(name, summary, partial(_convolutional, name), recipes, smallest_side, needs_torch=True)
 
 
 CATALOGUE: Mapping[str, NetworkEntry] = {
@@ -66,6 +66,7 @@ CATALOGUE: Mapping[str, NetworkEntry] = {
         _torch_entry("reference-cnn", "the study's network: two convolutions of 5x5 and two dense layers", 4),
         _torch_entry("cnn", "recommended: six convolutions of 3x3 with batch normalisation and a residual sum", 8),
         _torch_entry("small-cnn", "three convolutions and 13 thousand parameters: learns in seconds", 8),
+        _torch_entry("photo-cnn", "for colour photos: ten convolutions and three residual sums", 8, "photos"),
     )
 }
 """Name of the network -> its entry."""
