@@ -43,7 +43,7 @@ class ParquetFiles:
     """A parquet file, or a folder of them."""
 
     names = ()
-    description = "a .parquet file, or a folder of them, with pictures and labels in it"
+    description = "a .parquet file of pictures and labels or a folder of them"
     takes = ("image_size", "fit", "skip_unreadable", "groups")
 
     def matches(self, source: str) -> bool:

@@ -30,7 +30,7 @@ class SavedDataset:
     """A folder that `save_to_disk` wrote."""
 
     names = ()
-    description = "a folder that 'save_to_disk' of Hugging Face's datasets wrote"
+    description = "a folder saved by Hugging Face's datasets"
     takes = ("image_size", "fit", "skip_unreadable", "groups")
 
     def matches(self, source: str) -> bool:
