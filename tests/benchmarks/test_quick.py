@@ -21,7 +21,10 @@ PRINTS = {
     "epoch_speed": r"scikit-learn MLPClassifier +median \d+\.\d{3} s .* \d+\.\d\dx inkling's time",
     "label_errors": r"\| 0 \| self_confidence \| [01]\.\d{3} \|",
     "perceptron_accuracy": r"\| strong \| 300 \| [01]\.\d{4} ± 0\.\d{4} \|",
+    "photo_cnn": r"photo-cnn, 150 images, --tta: test accuracy 0\.\d{4} ± 0\.\d{4}",
+    "photo_cnn_speed": r"plain PyTorch loop +median \d+\.\d\d s .* \d+\.\d\dx inkling's time",
     "picture_quality": r"blur of 3 pixels \| [01]\.\d{3} \| [01]\.\d{3} \|",
+    "photo_loading": r"20 JPEG files of 640x480 pixels, \d+ kB each, to 224x224x3: first load \d+\.\d s .* \d\.\d\d s",
     "time_to_accuracy": r"\(a\) PyTorch example +\d+\.\d\d ± \d+\.\d\d s, test accuracy [01]\.\d{4}",
 }
 

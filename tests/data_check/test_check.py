@@ -16,7 +16,7 @@ from PIL import Image
 from command_line import assert_refused, inkling, last_json
 from inkling.data_check.check import MOST_COMPARED, DataCheck, check_data
 from inkling.data_check.page import SHOWN, render_data_page, write_data_page
-from inkling.data_check.picture_files import measure_files
+from inkling.data_check.picture_files import measure_files, why_unreadable
 from inkling.errors import RunError
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.sources.digits import load_digits
@@ -75,7 +75,7 @@ def test_nothing_is_found_where_nothing_is_wrong() -> None:
         "leaks", "conflicts", "repeats", "quality", "balance", "shortcuts"
     }  # fmt: skip
     assert check.not_checked == (
-        "unreadable files, file sizes and aspect ratios (no picture files are known of these images).",
+        "unreadable files, file sizes and aspect ratios (the images are not made of picture files).",
     )
 
 
@@ -90,7 +90,7 @@ def test_copies_are_told_apart_by_where_they_are_and_how_alike() -> None:
     verdicts = {finding.id: finding.verdict for finding in check.findings}
     assert verdicts["leaks"] == (
         "1 of 30 validation images and 1 of 30 test images occur in an earlier split as well "
-        "(1 exactly, the others nearly)."
+        "(1 exactly, the other nearly)."
     )
     assert verdicts["conflicts"] == "1 picture has a copy in another class."
     assert verdicts["repeats"] == "1 picture repeats an earlier one of the same split (exactly)."
@@ -166,6 +166,15 @@ def test_files_say_their_size_turned_as_a_camera_would(tmp_path: Path) -> None:
     assert seen[-1] == (4, 4)
 
 
+def test_why_a_file_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    assert why_unreadable(tmp_path, "broken.jpg") == "expected a picture (PNG, JPEG, …), found something else"
+    Image.new("L", (3, 3)).save(tmp_path / "good.png")
+    for name in ("missing.jpg", "null\0.jpg", ".", "good.png"):
+        assert why_unreadable(tmp_path, name) == ""
+    assert why_unreadable(None, "broken.jpg") == ""
+
+
 # --- the command -----------------------------------------------------------------------------------------------------
 
 
@@ -193,6 +202,16 @@ def test_every_planted_fault_of_a_folder_is_found(tmp_path: Path) -> None:
     assert values["page"] == str(tmp_path / "page.html")
     for name in ("cat/broken.png", "cat/black.png", "cat/long.png", "cat/tiny.png", "dog/copy.png"):
         assert name in page.text
+
+
+def test_of_an_archive_the_pictures_are_read_and_their_files_not_measured(tmp_path: Path) -> None:
+    archive = shutil.make_archive(str(tmp_path / "photos"), "zip", folder(tmp_path / "photos"))
+    values = last_json(inkling("data", "check", archive, "--out", tmp_path / "page.html", "--json"))
+    verdicts = {finding["id"]: finding["verdict"] for finding in values["findings"]}
+    assert verdicts["unreadable"] == "All 60 picture files can be read."
+    assert values["sizes"] is None
+    assert len(values["not_checked"]) == 1
+    assert values["not_checked"][0].startswith("file sizes and aspect ratios (the pictures are in no folder")
 
 
 def test_file_size_as_a_shortcut(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zlib
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,42 @@ def test_sixteen_bits_keep_the_range_that_they_use(kind: str, top: int, bits: in
     assert np.array_equal(decode(encoded(ramp, kind), (8, 8, 1))[..., 0], expected)
     assert np.array_equal(decode(encoded(ramp, kind), (8, 8, 1), bits_used=16)[..., 0], ramp >> 8)
     assert decode(encoded(ramp, kind), (8, 8, 1), bits_used=8).max() == min(top, 255), "what is brighter is white"
+
+
+def colour_of_16_bits(samples: np.ndarray, kind: str) -> io.BytesIO:
+    """Return a PNG or TIFF file (by its byte order) of RGB samples of 16 bits, which Pillow itself does not write."""
+    height, width, _ = samples.shape
+    if kind == "PNG":
+        lines = b"".join(b"\0" + line.astype(">u2").tobytes() for line in samples)
+        header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+        chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b""))
+        body = b"".join(
+            struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+            for name, content in chunks
+        )
+        return io.BytesIO(b"\x89PNG\r\n\x1a\n" + body)
+    order = "<" if kind == "II" else ">"
+    content = samples.astype(f"{order}u2").tobytes()
+    tags = [(256, 4, width), (257, 4, height), (258, 3, 0), (259, 4, 1), (262, 4, 2), (273, 4, 0), (277, 4, 3),
+            (278, 4, height), (279, 4, len(content))]  # fmt: skip
+    bits = 8 + 2 + 12 * len(tags) + 4
+    entries = b"".join(
+        struct.pack(f"{order}HHII", tag, kind, 3 if tag == 258 else 1, {258: bits, 273: bits + 6}.get(tag, value))
+        for tag, kind, value in tags
+    )
+    start = kind.encode() + struct.pack(f"{order}HIH", 42, 8, len(tags))
+    return io.BytesIO(start + entries + struct.pack(f"{order}I3H", 0, 16, 16, 16) + content)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "II", "MM"])
+@pytest.mark.parametrize(("top", "bits"), [(255, 8), (4095, 12), (65_535, 16)])
+def test_colours_of_sixteen_bits_keep_the_range_that_they_use(kind: str, top: int, bits: int) -> None:
+    samples = np.random.default_rng(0).integers(0, top + 1, (9, 7, 3)).astype(np.uint16)
+    samples[0, 0] = top
+    assert read_header(colour_of_16_bits(samples, kind)) == Header(7, 9, True)
+    assert pictures.brightest(colour_of_16_bits(samples, kind)) == top
+    assert np.array_equal(decode(colour_of_16_bits(samples, kind), (9, 7, 3)), samples >> (bits - 8))
+    assert np.array_equal(decode(colour_of_16_bits(samples, kind), (9, 7, 3), bits_used=16), samples >> 8)
 
 
 def test_a_portable_greymap_names_its_own_range() -> None:

@@ -14,7 +14,7 @@ from inkling.networks.numpy.perceptron import Perceptron
 def test_an_entry_says_what_help_and_recipes_need() -> None:
     assert tuple(CATALOGUE) == NETWORKS == tuple(entry.name for entry in CATALOGUE.values())
     for entry in CATALOGUE.values():
-        assert entry.recipes == ("convolutional" if entry.needs_torch else "perceptron")
+        assert (entry.recipes in ("convolutional", "photos")) == entry.needs_torch
         assert entry.summary
         assert "\n" not in entry.summary
 

@@ -13,7 +13,7 @@ from inkling.errors import NetworkError, SettingsError
 from inkling.networks import catalogue
 from inkling.networks.catalogue import CATALOGUE, NETWORKS
 from inkling.networks.numpy.perceptron import Perceptron
-from inkling.training.recipes import convolutional, perceptron
+from inkling.training.recipes import convolutional, perceptron, photos
 from inkling.training.recipes.recipe import Recipe
 from inkling.training.recipes.registry import RECIPE_NAMES, find_recipe, plan_settings, recipe, recipes_of
 from inkling.training.settings import TrainingSettings
@@ -23,11 +23,24 @@ def test_every_network_has_the_recipes_of_its_family() -> None:
     assert recipes_of("perceptron") is perceptron.RECIPES
     for network in ("reference-cnn", "cnn", "small-cnn"):
         assert recipes_of(network) is convolutional.RECIPES
+    assert recipes_of("photo-cnn") is photos.RECIPES
     assert RECIPE_NAMES == ("reference", "strong", "distil", "fast")
     for network in NETWORKS:
         for name, found in recipes_of(network).items():
             assert name == found.name
             assert found.settings.problems() == []
+
+
+def test_photos_are_mirrored_and_digits_are_not() -> None:
+    for network in NETWORKS:
+        for chosen in recipes_of(network).values():
+            assert chosen.settings.augmentation.flip == (network == "photo-cnn")
+
+
+def test_settings_written_before_there_were_photos_still_load() -> None:
+    written = {"shift": 2.0, "rotation": 15.0, "scale": 0.15, "shear": 15.0, "elastic": 0.0}
+    loaded = TrainingSettings.from_dict({"recipe": "strong", "augmentation": written}).augmentation
+    assert loaded == convolutional.strong().settings.augmentation
 
 
 def test_adding_a_recipe_touches_its_family_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,6 +51,7 @@ class DataCheck:
 
     name: str
     n: Mapping[str, int]  # split -> images
+    from_files: bool  # whether the images are made of picture files, in a folder or an archive
     unreadable: tuple[Unreadable, ...]
     duplicates: Duplicates
     conflicts: tuple[Duplicate, ...]  # pairs of duplicates that have two labels
@@ -106,7 +107,7 @@ class DataCheck:
 
     def _unreadable(self) -> Finding | None:
         count = len(self.unreadable)
-        if self.sizes is None and not count:
+        if not self.from_files:
             return None
         total = sum(self.n.values()) + count
         return Finding(
@@ -246,6 +247,7 @@ def check_data(
     return DataCheck(
         name=splits.name,
         n={split: len(dataset) for split, dataset in splits.items()},
+        from_files=any(dataset.files for _, dataset in splits.items()),
         unreadable=tuple(Unreadable(name, why_unreadable(folder, name)) for name in splits.skipped),
         duplicates=duplicates,
         conflicts=_conflicts(duplicates, dict(splits.items())),
@@ -296,8 +298,10 @@ def _shortcuts(
 def _not_checked(splits: Splits, sizes: PictureSizes | None, near: bool) -> tuple[str, ...]:
     sentences = []
     n = sum(len(dataset) for _, dataset in splits.items())
-    if sizes is None:
-        sentences.append("unreadable files, file sizes and aspect ratios (no picture files are known of these images).")
+    if sizes is None and splits.train.files:
+        sentences.append("file sizes and aspect ratios (the pictures are in no folder that could be looked into).")
+    elif sizes is None:
+        sentences.append("unreadable files, file sizes and aspect ratios (the images are not made of picture files).")
     elif sizes.n < n:
         sentences.append(f"sizes of {n - sizes.n:,} pictures (their files could not be opened again).")
     if not near:
@@ -314,7 +318,9 @@ def _images(pairs: tuple[Duplicate, ...]) -> int:
 
 def _how(pairs: tuple[Duplicate, ...]) -> str:
     count, exact = _images(pairs), _images(tuple(pair for pair in pairs if pair.exact))
-    return "exactly" if exact == count else f"{exact:,} exactly, the others nearly" if exact else "nearly the same"
+    if exact in (0, count):
+        return "exactly" if exact else "nearly the same"
+    return f"{exact:,} exactly, the other{'s' if count - exact > 1 else ''} nearly"
 
 
 def _of(count: int, total: int, what: str) -> str:

@@ -69,10 +69,10 @@ def measure_files(folder: Path | None, names: Sequence[str], progress: Progress 
 def why_unreadable(folder: Path | None, name: str) -> str:
     """Return why a picture file could not be read, or an empty text where that cannot be found out any more."""
     path = Path(folder or "", name)
+    if "\0" in name or not path.is_file():  # reading a pipe would wait for ever
+        return ""
     try:
         read_picture(path, (8, 8, 3))
     except DataError as error:
         return str(error).removeprefix(f"{path}: ")
-    except ValueError:
-        pass
     return ""

@@ -106,7 +106,8 @@ def judge_quality(measures: Mapping[str, PictureMeasures], splits: Splits | None
     pixels 100% and 79%, of 4 pixels 100% and 99%, as they are 0.9% and 0.2%; the flowers are soft by themselves, and by
     the variance of the Laplacian of the whole picture 67% of those blurred by 4 pixels were found. Underexposed by 3
     stops 34% and 15%, by 4 stops all, as they are none. Overexposed by 4 stops 18% and 3%, as they are none and one:
-    where anything dark is left in a picture, it is not called too bright.
+    where anything dark is left in a picture, it is not called too bright. (CleanVision 0.3.7 calls 31% of 617 of the
+    flowers blurred as they are, and 44% of them blurred by 4 pixels.)
 
     Parameters
     ----------

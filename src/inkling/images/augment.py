@@ -1,4 +1,4 @@
-"""Random changes of images that keep their class: affine maps and elastic deformation, windows, mirror images, colours.
+"""Random changes of images that keep their class: affine maps, elastic deformation, windows, mirror images.
 
 For digits and drawings: one map per image, all images of a batch at once: each output pixel asks where it came from and
 reads there with bilinear interpolation; what lies outside the picture is black. (Simard, Steinkraus and Platt, 2003,
@@ -6,8 +6,7 @@ reads there with bilinear interpolation; what lies outside the picture is black.
 every pixel; here the points of a coarse grid are displaced, and the pixels between follow smoothly.)
 
 For photos: a window of the image is enlarged to the size of the whole (Szegedy et al., 2015, "Going deeper with
-convolutions", section 6), mirrored, and its colours are changed (Howard, 2013, "Some improvements on deep convolutional
-neural network based image classification").
+convolutions", section 6) and mirrored.
 """
 
 from __future__ import annotations
@@ -29,9 +28,6 @@ _AFFINE = ("rotation", "shear", "scale", "shift", "shift")
 
 _STRETCH = 4 / 3
 """Sides of a window are to each other, at most, as this times those of the image."""
-
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-"""Parts of red, green and blue in the brightness of a pixel (ITU-R BT.601)."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +54,6 @@ class Augmentation:
     flip : bool
         Mirror every second image, drawn at random, left for right. For photos: a mirrored digit is another sign, or
         none.
-    colour : float
-        Fraction, 0..1: brightness, contrast and saturation are multiplied by 1 - colour to 1 + colour, each drawn
-        apart. Grey images have no saturation.
     """
 
     shift: float = 0.0
@@ -70,7 +63,6 @@ class Augmentation:
     elastic: float = 0.0
     crop: float = 0.0
     flip: bool = False
-    colour: float = 0.0
 
     def __bool__(self) -> bool:
         return any(vars(self).values())
@@ -78,7 +70,7 @@ class Augmentation:
     def problems(self) -> list[str]:
         """Return one sentence for each amount that is out of range."""
         limits = {"shift": 1024.0, "rotation": 180.0, "scale": 0.9, "shear": 60.0, "elastic": 64.0}
-        limits |= {"crop": 0.9, "colour": 1.0}
+        limits["crop"] = 0.9
         return [
             f"augmentation {name} must lie in 0..{limit:g}, found {getattr(self, name)}"
             for name, limit in limits.items()
@@ -112,8 +104,6 @@ def augment(images: NDArray[np.uint8], amounts: Augmentation, rng: np.random.Gen
     if amounts.flip:
         mirrored = rng.random(n) < 0.5
         changed[mirrored] = changed[mirrored, :, ::-1]
-    if amounts.colour:
-        changed = _recolour(changed, amounts.colour, rng)
     return changed
 
 
@@ -124,8 +114,7 @@ def variants(images: NDArray[np.uint8], amounts: Augmentation) -> Iterator[NDArr
     ----------
     images : ndarray of uint8, shape (N, H, W, C)
     amounts : Augmentation
-        Elastic deformation and colours are left out: the first has no two ways, and averages of the second gain
-        nothing.
+        Elastic deformation, which has no two ways, is left out.
 
     Yields
     ------
@@ -248,22 +237,6 @@ def _between_lines(lines: NDArray[np.uint8], first: NDArray[np.intp], parts: NDA
     mixed += 128
     mixed >>= 8
     return mixed.astype(np.uint8)
-
-
-def _recolour(images: NDArray[np.uint8], amount: float, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return copies of other brightness, contrast (about the mean brightness) and saturation (about its own grey)."""
-    factors = 1 + rng.uniform(-amount, amount, (len(images), 3)).astype(np.float32)
-    recoloured = np.empty_like(images)
-    for k, (image, (brightness, contrast, saturation)) in enumerate(zip(images, factors, strict=True)):
-        pixels = image * brightness  # (H, W, C)
-        grey = pixels @ _LUMA if pixels.shape[2] == 3 else pixels[..., 0].copy()  # (H, W)
-        middle = grey.mean()
-        pixels *= contrast * saturation
-        grey *= contrast * (1 - saturation)
-        grey += (1 - contrast) * middle + np.float32(0.5)
-        pixels += grey[..., np.newaxis]
-        recoloured[k] = np.clip(pixels, 0, 255, out=pixels)
-    return recoloured
 
 
 def _elastic(n: int, height: int, width: int, amount: float, rng: np.random.Generator) -> NDArray[np.float32]:

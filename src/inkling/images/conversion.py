@@ -24,6 +24,9 @@ from inkling.images.pixels import check_layout, to_bytes
 from inkling.images.sources.arrow_tables import Shard, find_columns, read_labels, to_pictures
 from inkling.images.sources.picture_list import picture_files
 
+_MODES = {"1": "L", "L": "L", "P": "RGB", "RGB": "RGB"}
+"""Modes of PIL images that are taken, and what they become: what has 16 bits or is transparent needs a decision."""
+
 
 def from_files(
     paths: Sequence[str | Path],
@@ -169,17 +172,22 @@ def _item(dataset: Any, place: int) -> tuple[NDArray[np.uint8], Any]:
         raise DataError(f"item {place}: expected a pair of an image and its label, found {type(item).__name__}")
     image, label = item
     pixels = _pixels(image, f"item {place}")
-    return to_bytes(pixels, f"item {place}"), label.item() if hasattr(label, "item") else label
+    return to_bytes(pixels, f"item {place}"), label.tolist() if hasattr(label, "tolist") else label
 
 
 def _pixels(image: Any, what: str) -> NDArray[Any]:
     """Return an image as (H, W, C), with the values that it has."""
     is_tensor = hasattr(image, "detach")
     if isinstance(image, Image.Image):
-        image = image.convert("L" if image.mode in ("1", "L") else "RGB")
-    elif is_tensor:
-        image = image.detach().cpu()
-    pixels = np.asarray(image)
+        if image.mode not in _MODES:
+            raise DataError(
+                f"{what}: expected a grey or RGB image, found mode {image.mode}: convert it in the data set's transform"
+            )
+        image = image.convert(_MODES[image.mode])
+    try:
+        pixels = np.asarray(image.detach().cpu() if is_tensor else image)
+    except (TypeError, ValueError, RuntimeError) as error:  # bfloat16; rows of different lengths
+        raise DataError(f"{what}: expected an image as an array ({' '.join(str(error).split())})") from None
     if is_tensor and pixels.ndim == 3:
         pixels = np.moveaxis(pixels, 0, -1)
     check_layout((1, *pixels.shape), what)

@@ -128,8 +128,9 @@ def load_pictures(
     Raises
     ------
     DataError
-        If there is one class, pictures cannot be read (all are named, unless `options.skip_unreadable`), a split or a class has no training
-        picture, groups do not fit, or images would be too many for the memory where the cache cannot be written.
+        If there is one class, pictures cannot be read (all are named, unless `options.skip_unreadable`), a split or a
+        class has no training picture, groups do not fit, or images would be too many for the memory where the cache
+        cannot be written.
     """
     check_two(pictures.class_names, pictures.where)
     options, groups = _groups(pictures, options)
@@ -147,7 +148,7 @@ def load_pictures(
         datasets[TEST],
         pictures.name,
         options,
-        tuple(notes),
+        tuple(dict.fromkeys(notes)),
         tuple(shown(pictures.files[place].name) for place in sorted(stored.unreadable)),
         measured.bits_used,
     )
@@ -244,6 +245,8 @@ def _size(
             f"Pictures of 16 bits a pixel use {measured.bits_used} of them, by the brightest pixel of all: "
             "it is this range that becomes 0..255."
         )
+    # A run without recorded options had pictures of one size up to 1024x1024 in that size: where the rule now gives
+    # another, the run says that the source holds other images than it was trained on.
     side = options.image_size or chosen_side(measured.sizes)
     width, height, _ = measured.sizes[0]
     if side is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -37,6 +38,14 @@ Open = Callable[[], BinaryIO]
 """Returns the bytes of an encoded picture as a binary file, at their beginning."""
 
 Result = TypeVar("Result")
+
+_OTHER_BYTE = {
+    "RGB;16B": "RGB;16L",
+    "RGB;16L": "RGB;16B",
+    "RGB;16N": "RGB;16B" if sys.byteorder == "little" else "RGB;16L",
+}
+"""Pillow's layouts of colour with 16 bits a channel, of which it takes the upper byte; and the one whose upper byte is
+their lower."""
 
 _SUFFIXES = {
     "JPEG": (".jfif", ".jpeg", ".jpg"),
@@ -161,9 +170,10 @@ def decode(
     with _opened(file) as picture:
         turned = _turned_size(picture)
         wanted = _scaled_size(turned, (width, height), fit)
-        picture.draft(None, wanted if turned == picture.size else wanted[::-1])
+        if 2 * wanted[0] <= turned[0]:
+            picture.draft(None, wanted if turned == picture.size else wanted[::-1])
         with _one_large_at_a_time if picture.width * picture.height > _LARGE else nullcontext():
-            flat = _flat(picture, "L" if channels == 1 else "RGB", bits_used)
+            flat = _flat(picture, file, "L" if channels == 1 else "RGB", bits_used)
             return np.asarray(_fitted(flat, (width, height), fit), np.uint8).reshape(image_shape)
 
 
@@ -178,7 +188,7 @@ def read_header(file: BinaryIO) -> Header:
         If it is no picture, or announces more than `MAX_PIXELS`.
     """
     with _opened(file) as picture:
-        return Header(*_turned_size(picture), picture.mode.startswith("I;16"))
+        return Header(*_turned_size(picture), picture.mode.startswith("I;16") or _raw_mode(picture) in _OTHER_BYTE)
 
 
 def brightest(file: BinaryIO) -> int:
@@ -190,7 +200,8 @@ def brightest(file: BinaryIO) -> int:
         If it cannot be read as a picture.
     """
     with _opened(file) as picture:
-        return int(np.asarray(picture).max())
+        samples = _samples(picture, file)
+        return 255 if samples is None else int(samples.max())
 
 
 def bits_that_hold(sample: int) -> int:
@@ -258,10 +269,9 @@ def _turned_size(picture: Image.Image) -> tuple[int, int]:
     return (picture.height, picture.width) if on_its_side else picture.size
 
 
-def _flat(picture: Image.Image, mode: str, bits_used: int | None) -> Image.Image:
+def _flat(picture: Image.Image, file: BinaryIO, mode: str, bits_used: int | None) -> Image.Image:
     """Decode: turned as its camera says, laid on white where it is transparent, "L" or "RGB"."""
-    ImageOps.exif_transpose(picture, in_place=True)
-    picture = _eight_bits(picture, bits_used)
+    picture = _eight_bits(picture, file, bits_used)
     if picture.mode in ("L", "RGB") and "transparency" not in picture.info:
         return picture if picture.mode == mode else picture.convert(mode)
     picture = picture.convert("RGBA")
@@ -269,17 +279,44 @@ def _flat(picture: Image.Image, mode: str, bits_used: int | None) -> Image.Image
     return Image.alpha_composite(paper, picture).convert(mode)
 
 
-def _eight_bits(picture: Image.Image, bits_used: int | None) -> Image.Image:
-    """Scale 16 bits a pixel to 8, which Pillow would cut off; refuse what has no range of its own."""
-    if picture.mode.startswith("I;16"):
-        samples = np.asarray(picture).astype(np.uint16)
+def _eight_bits(picture: Image.Image, file: BinaryIO, bits_used: int | None) -> Image.Image:
+    """Decode, and scale 16 bits a sample to 8, which Pillow would cut off; refuse what has no range of its own."""
+    samples = _samples(picture, file)
+    if samples is not None:
         shift = (bits_used or bits_that_hold(int(samples.max()))) - 8
         return Image.fromarray(np.minimum(samples >> shift, 255).astype(np.uint8))
+    ImageOps.exif_transpose(picture, in_place=True)
     if picture.mode == "I" and picture.format == "PPM":  # Pillow has scaled it to 16 bits, by the range that it names
         return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
     if picture.mode in ("I", "F"):
         raise UnreadablePictureError("expected 8 or 16 bits per pixel, found 32: save it as 8-bit PNG")
     return picture
+
+
+def _samples(picture: Image.Image, file: BinaryIO) -> NDArray[np.uint16] | None:
+    """Decode a picture of 16 bits a sample, turned as its camera says; None where they have not 16 bits."""
+    other_byte = _OTHER_BYTE.get(_raw_mode(picture))
+    if other_byte is None and not picture.mode.startswith("I;16"):
+        return None
+    ImageOps.exif_transpose(picture, in_place=True)
+    samples = np.asarray(picture).astype(np.uint16)
+    if other_byte is not None:
+        file.seek(0)
+        with Image.open(file, formats=_formats()) as again:
+            again.tile = [
+                tile._replace(args=other_byte if isinstance(tile.args, str) else (other_byte, *(tile.args or ())[1:]))
+                for tile in again.tile
+            ]
+            ImageOps.exif_transpose(again, in_place=True)
+            samples = samples << 8 | np.asarray(again)
+    return samples
+
+
+def _raw_mode(picture: Image.Image) -> str:
+    """Return how the pixels lie in the file, in Pillow's words; an empty string where it does not say."""
+    args = next((tile.args for tile in getattr(picture, "tile", ())), None)
+    first = args[0] if isinstance(args, tuple) and args else args
+    return first if isinstance(first, str) else ""
 
 
 def _scaled_size(of: tuple[int, int], size: tuple[int, int], fit: str) -> tuple[int, int]:

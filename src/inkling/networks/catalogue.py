@@ -65,8 +65,8 @@ def _require_torch(name: str) -> None:
         )
 
 
-def _torch_entry(name: str, summary: str, smallest_side: int) -> NetworkEntry:
-    return NetworkEntry(name, summary, partial(_convolutional, name), "convolutional", smallest_side, needs_torch=True)
+def _torch_entry(name: str, summary: str, smallest_side: int, recipes: str = "convolutional") -> NetworkEntry:
+    return NetworkEntry(name, summary, partial(_convolutional, name), recipes, smallest_side, needs_torch=True)
 
 
 def _pretrained_entry(name: str, summary: str) -> NetworkEntry:
@@ -88,6 +88,9 @@ CATALOGUE: Mapping[str, NetworkEntry] = {
         _torch_entry("reference-cnn", "the study's network: two convolutions of 5x5 and two dense layers", 4),
         _torch_entry("cnn", "recommended: six convolutions of 3x3 with batch normalisation and a residual sum", 8),
         _torch_entry("small-cnn", "three convolutions and 13 thousand parameters: learns in seconds", 8),
+        _torch_entry(
+            "photo-cnn", "for colour photos, from scratch: ten convolutions and three residual sums", 8, "photos"
+        ),
         _pretrained_entry(
             "pretrained", "for photos: features of EfficientNet-Lite0, learnt from ImageNet, and a dense layer"
         ),

@@ -54,7 +54,7 @@ def classifier_of(runs: Sequence[Run], device: str = "auto", tta: bool = False) 
 def _network_of(run: Run, device: str, tta: bool) -> Classifier:
     if not tta:
         return run.network(device)
-    amounts = replace(run.settings.augmentation, elastic=0.0, colour=0.0)
+    amounts = replace(run.settings.augmentation, elastic=0.0)
     if not amounts:
         raise RunError(
             f"{run.folder}: test-time augmentation repeats the augmentation of training at half its strength, but this "

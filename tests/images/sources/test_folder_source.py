@@ -448,6 +448,8 @@ def test_classes_that_cannot_be_judged_are_said_and_claim_nothing(tmp_path: Path
     assert "No test picture of eel: nothing is measured there. Add some." in done.stderr
     done = inkling("evaluate", run)
     assert any(line.split()[:3] == ["eel", "0", "-"] for line in done.stdout.splitlines()), done.stdout
+    report = Path(last_json(inkling("report", run, "--json"))["report"]).read_text(encoding="utf-8")
+    assert '<tr><th scope="row">eel</th><td>0</td><td>no image</td></tr>' in report
     fill(tmp_path / "one", {"cat": 20, "dog": 20, "emu": 1})
     notes = load_images(tmp_path / "one").notes
     assert notes == ("One picture alone, which is for training: emu. Add more: nothing can be measured.",)

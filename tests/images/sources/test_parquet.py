@@ -197,6 +197,13 @@ def test_row_groups_have_a_cap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         load_images(tmp_path / "a.parquet")
 
 
+def test_rows_have_a_cap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inkling.images.sources.parquet.MAX_ROWS", 39)
+    pq.write_table(hub(40), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="has 40 rows, more than the 39 allowed"):
+        load_images(tmp_path / "a.parquet")
+
+
 def test_a_missing_library_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pq.write_table(hub(4), tmp_path / "a.parquet")
     monkeypatch.setattr(arrow_tables, "find_spec", lambda name: None)

@@ -80,8 +80,8 @@ def moved(lines: list[list[Any]]) -> list[list[Any]]:
     [
         ([["Class", *HEADER[1:]], *rows(20)], None),
         (moved([["target", *HEADER[1:]], *rows(20)]), None),
-        (moved([["digit", *HEADER[1:]], *rows(20)]), "the column 'digit' is taken for the label"),
-        (rows(20), "has no header: its first column is taken for the label"),
+        (moved([["digit", *HEADER[1:]], *rows(20)]), "the column 'digit' is read as the label"),
+        (rows(20), "has no header: its first column is read as the label"),
         ([["", *HEADER], *([i, *row] for i, row in enumerate(rows(20)))], None),
     ],
 )
@@ -96,7 +96,7 @@ def test_colour_is_said(tmp_path: Path) -> None:
     header = ["label", *(f"p{i}" for i in range(12))]
     splits = load_pixel_table(write(tmp_path / "a.csv", [header, *rows(20, 12)]))
     assert splits.train.image_shape == (2, 2, 3)
-    assert "12 values a row are taken for 2x2 RGB pixels" in splits.notes[0]
+    assert "12 values a row are read as 2x2 RGB pixels" in splits.notes[0]
 
 
 def test_splits_and_groups_are_columns(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ class Archive:
     """A zip or tar archive of class folders."""
 
     names = ()
-    description = "a .zip, .tar or .tar.gz archive of such a folder"
+    description = "a .zip, .tar or .tar.gz of class folders"
     takes = ("image_size", "fit", "skip_unreadable", "groups")
 
     def matches(self, source: str) -> bool:

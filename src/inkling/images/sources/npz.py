@@ -42,7 +42,7 @@ class NpzFile:
     """An .npz file."""
 
     names = ()
-    description = "an .npz file of x_train, y_train, x_test and y_test, or of images and labels"
+    description = "an .npz file of images and labels"
     takes = ()
 
     def matches(self, source: str) -> bool:

@@ -35,6 +35,9 @@ from inkling.images.sources.split_names import SPLIT_WORDS
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
+MAX_ROWS = 20_000_000
+"""A few bytes can announce any number of equal rows."""
+
 _GROUPS_KEPT = 2
 """Row groups in memory: threads that decode are at the end of one and at the beginning of the next."""
 
@@ -43,7 +46,7 @@ class ParquetFiles:
     """A parquet file, or a folder of them."""
 
     names = ()
-    description = "a .parquet file, or a folder of them, with pictures and labels in it"
+    description = "a .parquet file of pictures and labels or a folder of them"
     takes = ("image_size", "fit", "skip_unreadable", "groups")
 
     def matches(self, source: str) -> bool:
@@ -113,6 +116,8 @@ def _shard(path: Path, split: str | None, groups: str | None) -> Shard:
     import pyarrow.parquet as pq
 
     with reading(path, "a parquet file"), pq.ParquetFile(path) as file:
+        if file.metadata.num_rows > MAX_ROWS:
+            raise DataError(f"{path}: has {file.metadata.num_rows:,} rows, more than the {MAX_ROWS:,} allowed")
         columns = find_columns(file.schema_arrow, path)
         wanted = [columns.label, *([f"{columns.image}.path"] if columns.has_path else [])]
         has_groups = groups in file.schema_arrow.names

@@ -30,7 +30,7 @@ class PictureList:
     """A CSV file with the columns path and label."""
 
     names = ()
-    description = "a .csv file with the columns path and label"
+    description = "a .csv file of paths and labels"
     takes = ("image_size", "fit", "skip_unreadable", "groups")
 
     def matches(self, source: str) -> bool:

@@ -59,7 +59,7 @@ def load_pixel_table(
     Columns: label, class or target; perhaps split (train, validation or test); perhaps the one that `options.groups`
     names; all others are pixels, whole numbers 0..255, row after row from the top left: as many as a square has, or
     three times as many (R, G, B of each pixel). A column without a name, as pandas writes one, is passed over. Where no
-    column is called so, the first or the last is taken for the label if its name alone does not end in a digit; without
+    column is called so, the first or the last is read as the label if its name alone does not end in a digit; without
     a header, the first. The splits say it then.
 
     Parameters
@@ -138,20 +138,20 @@ def _find_columns(header: CsvHeader, groups: str | None) -> _Columns:
         )
     if shape[2] == 3:
         side = shape[0]
-        notes = (*notes, f"{header.path.name}: {n_pixels:,} values a row are taken for {side}x{side} RGB pixels")
+        notes = (*notes, f"{header.path.name}: {n_pixels:,} values a row are read as {side}x{side} RGB pixels")
     return _Columns(label, split, group, tuple(others), shape, notes)
 
 
 def _find_label(header: CsvHeader, known: set[int]) -> tuple[int, tuple[str, ...]]:
     """Return the place of the label's column, and what to say of it where no name says it."""
     if header.is_numbers:
-        return 0, (f"{header.path.name} has no header: its first column is taken for the label, the others for pixels",)
+        return 0, (f"{header.path.name} has no header: its first column is read as the label, the others as pixels",)
     label = header.find(LABEL_COLUMNS)
     if label is not None:
         return label, ()
     named = [k for k, name in enumerate(header.columns) if name and not name[-1].isdigit() and k not in known]
     if len(named) == 1 and named[0] in (0, len(header.columns) - 1):
-        return named[0], (f"{header.path.name}: the column '{header.columns[named[0]]}' is taken for the label",)
+        return named[0], (f"{header.path.name}: the column '{header.columns[named[0]]}' is read as the label",)
     columns = ", ".join(header.columns[:5]) + (", …" if len(header.columns) > 5 else "")
     raise DataError(
         f"{header.path}: expected a column called {', '.join(LABEL_COLUMNS)}, and pixels or the paths of pictures, "

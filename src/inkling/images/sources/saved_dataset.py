@@ -30,7 +30,7 @@ class SavedDataset:
     """A folder that `save_to_disk` wrote."""
 
     names = ()
-    description = "a folder that 'save_to_disk' of Hugging Face's datasets wrote"
+    description = "a folder saved by Hugging Face's datasets"
     takes = ("image_size", "fit", "skip_unreadable", "groups")
 
     def matches(self, source: str) -> bool:
@@ -76,12 +76,17 @@ def read_saved_dataset(folder: Path, options: LoadOptions = AS_THE_SOURCE_HAS_IT
         parts: list[tuple[Path, str | None]] = [(folder / name, SPLIT_WORDS[name.lower()]) for name in names]
     else:
         parts = [(folder, None)]
-    shards = [
-        _shard(part / Path(file["filename"]).name, split, options.groups)
-        for part, split in parts
-        for file in _json(part / _STATE_FILE, "_data_files")
-    ]
+    shards = [_shard(file, split, options.groups) for part, split in parts for file in _arrow_files(part)]
     return to_pictures(folder.resolve().name, folder, shards)
+
+
+def _arrow_files(folder: Path) -> list[Path]:
+    """Return the arrow files of one data set; all lie in its folder."""
+    files = _json(folder / _STATE_FILE, "_data_files")
+    names = [file.get("filename") if isinstance(file, dict) else None for file in files]
+    if not all(isinstance(name, str) for name in names):
+        raise DataError(f"{folder / _STATE_FILE}: expected the names of arrow files: save the data set again")
+    return [folder / Path(str(name)).name for name in names]
 
 
 def _json(path: Path, key: str) -> list[Any]:

@@ -56,8 +56,7 @@ def cnn(image_shape: ImageShape, n_classes: int) -> nn.Module:
         *_convolution(channels, 32, pool=True),
         *_convolution(32, 32),
         *_convolution(32, 64, pool=True),
-        Residual(*_convolution(64, 64), *_convolution(64, 64)[:-1]),
-        nn.ReLU(inplace=True),
+        *_residual_pair(64),
         *_convolution(64, 128, pool=True),
         MeanPool(),
         nn.Linear(128, n_classes),
@@ -88,10 +87,46 @@ def small_cnn(image_shape: ImageShape, n_classes: int) -> nn.Module:
     )
 
 
+def photo_cnn(image_shape: ImageShape, n_classes: int) -> nn.Module:
+    """Return a network for colour photos: few places from the first layer on, then nine 3x3 convolutions.
+
+    conv 7x7 48, stride 4 -> conv 64, pool -> x + (conv 64 -> conv 64) -> conv 128, pool -> x + (conv 128 -> conv 128)
+    -> conv 256, pool -> x + (conv 256 -> conv 256) -> mean -> dense K, each convolution with batch normalisation and
+    ReLU. 1.9 million parameters and 130 million multiply-adds for photos of 128x128 pixels.
+
+    The stride is the power of 2 that leaves 24 to 48 places along the shorter side, and 1 for small images; the first
+    filters are as large as two strides less one, at least 3x3. The batch normalisation behind them takes away the mean
+    and the spread of the colours.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        (H, W, C), H and W at least 8.
+    n_classes : int
+        K.
+    """
+    height, width, channels = image_shape
+    stride = 1
+    while min(height, width) // (2 * stride) >= 24:
+        stride *= 2
+    return nn.Sequential(
+        *_convolution(channels, 48, size=max(2 * stride - 1, 3), stride=stride),
+        *_convolution(48, 64, pool=True),
+        *_residual_pair(64),
+        *_convolution(64, 128, pool=True),
+        *_residual_pair(128),
+        *_convolution(128, 256, pool=True),
+        *_residual_pair(256),
+        MeanPool(),
+        nn.Linear(256, n_classes),
+    )
+
+
 CONVOLUTIONAL: dict[str, Callable[[ImageShape, int], nn.Module]] = {
     "reference-cnn": reference_cnn,
     "cnn": cnn,
     "small-cnn": small_cnn,
+    "photo-cnn": photo_cnn,
 }
 """Name of the network -> what makes its module."""
 
@@ -127,3 +162,8 @@ def _convolution(inputs: int, outputs: int, size: int = 3, stride: int = 1, pool
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     ]
+
+
+def _residual_pair(filters: int) -> list[nn.Module]:
+    """Two convolutions in a residual sum, and the ReLU behind it."""
+    return [Residual(*_convolution(filters, filters), *_convolution(filters, filters)[:-1]), nn.ReLU(inplace=True)]
