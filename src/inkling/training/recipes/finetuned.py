@@ -20,7 +20,7 @@ def reference() -> Recipe:
         label_smoothing=0.1,
         schedule=ScheduleSettings("cosine", learning_rate=0.01, warmup=0.1),
         optimizer=OptimizerSettings(momentum=0.9, nesterov=True, weight_decay=1e-4, backbone_rate=1.0),
-        augmentation=Augmentation(crop=0.3, flip=True, colour=0.2),
+        augmentation=Augmentation(crop=0.4, flip=True),
     )
     return Recipe(settings, images_seen=30_000, most_epochs=60)
 
