@@ -312,7 +312,7 @@ def _in_memory(work: _Work, observer: LoadObserver | None) -> _Stored:
     if n * height * width * 3 > MAX_BYTES:
         raise DataError(
             f"{work.pictures.where}: {n:,} pictures of {width}x{height} pixels are more than the {MAX_BYTES:,} bytes "
-            f"allowed without the cache ({cache_folder()}): make room there, or make them smaller (--image-size)"
+            f"allowed without the cache ({cache_folder()}): free some space there, or make them smaller (--image-size)"
         )
     images, unreadable, done = np.empty((n, height, width, 3), np.uint8), dict[int, str](), 0
     for block in _blocks(replace(work, lasting=True), unreadable, observer):
