@@ -51,8 +51,8 @@ class PictureFile(NamedTuple):
         Relative to the source, with `/` between folders ("cat/1.png"); or what else tells a person which one it is
         ("row 17"). It becomes the image's name (`ImageDataset.files`) and stands in messages.
     key : tuple of int and str
-        Changes when its bytes change: (size, modification time) of a file; (offset, size, CRC) of an archive's member
-        together with the archive's own; a digest of bytes. Cheap: it is asked for before every load.
+        Changes when its bytes change: `file_key` of a file; (offset, size, CRC) of an archive's member together with
+        the archive's own; a digest of bytes. Cheap: it is asked for before every load.
     open : callable
         Returns its bytes as a binary file, at their beginning, that is closed after use: `partial(open, path, "rb")`,
         `partial(io.BytesIO, content)`. Called at least twice (once for the header), from several threads at a time.
@@ -62,6 +62,11 @@ class PictureFile(NamedTuple):
     name: str
     key: tuple[int | str, ...]
     open: Callable[[], BinaryIO]
+
+
+def file_key(about: os.stat_result) -> tuple[int, int, int]:
+    """Return what is another when a file is another: its size, and its times, of which one cannot be set back."""
+    return about.st_size, about.st_mtime_ns, about.st_ctime_ns
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,6 +211,9 @@ class _Stored:
 class _PassingFailureError(Exception):
     """A picture could not be read, perhaps only this time: what is left is not to be kept."""
 
+    def __str__(self) -> str:
+        return "a picture could not be read, perhaps only this time"
+
 
 def _groups(pictures: Pictures, options: LoadOptions) -> tuple[LoadOptions, Sequence[str] | None]:
     """Return the group of each picture, and options that say where they are from, to be found from any folder."""
@@ -280,6 +288,8 @@ def _decode(
     if stored is None:
         unreadable: dict[int, str] = {}
         try:
+            if not work.lasting:
+                raise _PassingFailureError
             cache.write_images(key, about, (n, height, width), _blocks(work, unreadable, observer), unreadable)
             stored = _from_cache(key, n, work.size)
         except (OSError, InklingError, DamagedEntryError, _PassingFailureError) as error:
@@ -302,7 +312,7 @@ def _in_memory(work: _Work, observer: LoadObserver | None) -> _Stored:
     if n * height * width * 3 > MAX_BYTES:
         raise DataError(
             f"{work.pictures.where}: {n:,} pictures of {width}x{height} pixels are more than the {MAX_BYTES:,} bytes "
-            f"allowed without the cache ({cache_folder()}): make room there, or make them smaller (--image-size)"
+            f"allowed without the cache ({cache_folder()}): free some space there, or make them smaller (--image-size)"
         )
     images, unreadable, done = np.empty((n, height, width, 3), np.uint8), dict[int, str](), 0
     for block in _blocks(replace(work, lasting=True), unreadable, observer):
@@ -348,7 +358,7 @@ def _blocks(work: _Work, unreadable: dict[int, str], observer: LoadObserver | No
     if len(unreadable) == len(files):
         raise DataError(f"{work.pictures.where}: {_listed(work.pictures, unreadable)}: replace them")
     if not lasting:
-        raise _PassingFailureError("a picture could not be read, perhaps only this time")
+        raise _PassingFailureError
 
 
 def _refuse_unreadable(work: _Work, unreadable: Mapping[int, str]) -> None:

@@ -147,7 +147,7 @@ def write_images(
     ----------
     key, about : str
     shape : tuple of int
-        (N, H, W) of all images at most: room for so many is made sure of before the first is asked for.
+        (N, H, W) of all images at most: space for so many is made sure of before the first is asked for.
     blocks : iterable of ndarray of uint8, shape (n, H, W, 3)
         An exception that it raises leaves nothing behind.
     unreadable : dict of int to str

@@ -27,7 +27,7 @@ ABOUT = "about.txt"
 """File of an entry that says in a line what it was made of."""
 
 _ABANDONED = 24 * 3600
-"""Seconds after which an entry that is not finished is taken for what a killed process left."""
+"""Seconds after which an entry that is not finished counts as left by a killed process."""
 
 
 @dataclass(frozen=True)

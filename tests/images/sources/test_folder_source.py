@@ -382,6 +382,21 @@ def test_a_class_of_heic_says_what_to_install(tmp_path: Path, fill: Fill) -> Non
     assert_refused(inkling("data", "show", tmp_path), "no pictures that can be read", "pip install pillow-heif")
 
 
+def test_a_picture_that_is_replaced_by_one_of_its_size_and_time_is_noticed(tmp_path: Path) -> None:
+    if sys.platform == "win32":
+        pytest.skip("Windows keeps no time of the last change that cannot be set")
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for number in range(9):
+            Image.new("L", (5, 6), number).save(tmp_path / name / f"{number}.bmp")
+            os.utime(tmp_path / name / f"{number}.bmp", (0, 0))
+    before = load_images(tmp_path).fingerprint
+    assert load_images(tmp_path).fingerprint == before
+    Image.new("L", (5, 6), 99).save(tmp_path / "a" / "3.bmp")
+    os.utime(tmp_path / "a" / "3.bmp", (0, 0))
+    assert load_images(tmp_path).fingerprint != before
+
+
 def test_groups_are_kept_together_and_recorded(tmp_path: Path, fill: Fill, monkeypatch: pytest.MonkeyPatch) -> None:
     source = tmp_path / "pets"
     fill(source, {"a": 40, "b": 40})

@@ -24,7 +24,7 @@ from typing import IO, BinaryIO, NoReturn
 
 from inkling.errors import DataError
 from inkling.images.dataset import Splits
-from inkling.images.decoding import PictureFile, Pictures, load_pictures
+from inkling.images.decoding import PictureFile, Pictures, file_key, load_pictures
 from inkling.images.naming import shown
 from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions
 from inkling.images.pictures import open_file, readable_suffixes
@@ -112,7 +112,7 @@ class _Member:
 
 def _listing(members: list[_Member], path: Path) -> Listing:
     """Return the pictures, sorted as those of a folder; of a name that is there twice, the last, as if unpacked."""
-    about = path.stat()
+    archive_key = file_key(path.stat())
     files, folders, passed = dict[str, PictureFile](), [], PassedOver()
     suffixes = frozenset(readable_suffixes())
     for member in members:
@@ -122,7 +122,7 @@ def _listing(members: list[_Member], path: Path) -> Listing:
         if member.is_folder:
             folders.append(name)
         elif suffix(name) in suffixes:
-            key = (about.st_size, about.st_mtime_ns, *member.key)
+            key = (*archive_key, *member.key)
             files[name] = PictureFile(name, key, partial(_open, member))
         elif "/" in name:
             passed.suffixes[suffix(name)] += 1

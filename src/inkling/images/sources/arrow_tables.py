@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from inkling.errors import DataError, MissingLibraryError
 from inkling.images.classes import number_labels
-from inkling.images.decoding import PictureFile, Pictures
+from inkling.images.decoding import PictureFile, Pictures, file_key
 from inkling.images.pictures import open_file
 
 if TYPE_CHECKING:
@@ -161,8 +161,7 @@ def to_pictures(name: str, where: str | Path, shards: Sequence[Shard]) -> Pictur
 
 def key_of(path: Path) -> tuple[int | str, ...]:
     """Return what is another when a file is another."""
-    about = path.stat()
-    return path.name, about.st_size, about.st_mtime_ns
+    return path.name, *file_key(path.stat())
 
 
 def read_labels(column: pa.ChunkedArray, where: str | Path) -> list[Any]:

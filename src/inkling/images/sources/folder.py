@@ -14,7 +14,7 @@ from pathlib import Path
 
 from inkling.errors import DataError
 from inkling.images.dataset import Splits
-from inkling.images.decoding import PictureFile, Pictures, load_pictures
+from inkling.images.decoding import PictureFile, Pictures, file_key, load_pictures
 from inkling.images.naming import some
 from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions
 from inkling.images.pictures import open_file, readable_suffixes
@@ -124,9 +124,7 @@ def _list(root: Path) -> Listing:
     for name, entry in _walk(root, listing.folders, listing.passed):
         ending = suffix(entry.name)
         if ending in suffixes and entry.is_file():
-            about = entry.stat()
-            key = (about.st_size, about.st_mtime_ns)
-            listing.files.append(PictureFile(name, key, partial(open_file, entry.path)))
+            listing.files.append(PictureFile(name, file_key(entry.stat()), partial(open_file, entry.path)))
         elif "/" in name:
             listing.passed.suffixes[ending] += 1
     return listing

@@ -14,7 +14,7 @@ from pathlib import Path
 from inkling.errors import DataError
 from inkling.images.classes import number_labels
 from inkling.images.dataset import Splits
-from inkling.images.decoding import PictureFile, Pictures, load_pictures
+from inkling.images.decoding import PictureFile, Pictures, file_key, load_pictures
 from inkling.images.naming import some
 from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions
 from inkling.images.pictures import open_file
@@ -124,8 +124,7 @@ def picture_files(names: Sequence[str], folder: Path, where: str, skip_missing: 
     for name in names:
         path, key = folder / name, tuple[int, ...]()
         try:
-            about = path.stat()
-            key = (about.st_size, about.st_mtime_ns)
+            key = file_key(path.stat())
         except (OSError, ValueError):  # ValueError: a name that no file can have
             missing.append(name)
         files.append(PictureFile(Path(name).as_posix(), key, partial(open_file, path)))
