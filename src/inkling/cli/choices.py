@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,17 +10,47 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inkling.errors import SettingsError
-from inkling.networks.catalogue import NETWORKS
+from inkling.images.options import FITS, PAD
+from inkling.networks.catalogue import NETWORKS, finetuned
 from inkling.networks.protocols import PRECISIONS
 from inkling.training.recipes.choice import AUTO, choose_network_for, networks_of
 from inkling.training.recipes.registry import RECIPE_NAMES, find_recipe
 
 if TYPE_CHECKING:
     from inkling.images.dataset import Splits
+    from inkling.images.options import LoadOptions
     from inkling.training.recipes.recipe import Recipe as TrainingRecipe
 
 Source = Annotated[
-    str, typer.Argument(help="digits, mnist, fashion-mnist, kmnist, or a folder of class folders or IDX files.")
+    str,
+    typer.Argument(
+        help="digits, mnist, fashion-mnist, kmnist, or a path: a folder of class folders, of IDX or parquet files, "
+        "or a .csv, .npz, .parquet, .zip or .tar file."
+    ),
+]
+ImageSize = Annotated[
+    int | None, typer.Option(help="Side of the images in pixels.  [default: chosen from the pictures, and said]")
+]
+Fit = Annotated[
+    str | None,
+    typer.Option(help=f"How pictures of another shape are fitted: {', '.join(FITS)}.  [default: {PAD}]"),
+]
+SkipUnreadable = Annotated[
+    bool, typer.Option("--skip-unreadable", help="Leave out pictures that cannot be read, and record which.")
+]
+Groups = Annotated[
+    str | None,
+    typer.Option(
+        help="Keep images of a group in one split: a CSV file with the columns file and group, a regular expression "
+        "with one pair of parentheses for the file names, or a column of a table."
+    ),
+]
+Flip = Annotated[
+    bool | None,
+    typer.Option("--flip/--no-flip", help="Mirror images in training.  [default: the recipe's, for colour images]"),
+]
+Finetune = Annotated[
+    bool, typer.Option("--finetune", help="Train the backbone of a pretrained network on: better, and slower.")
 ]
 Recipe = Annotated[str, typer.Option(help=f"Named hyperparameters: {', '.join(RECIPE_NAMES)}.")]
 Network = Annotated[
@@ -83,19 +114,38 @@ class ChosenNetwork:
         return [*words, option, self.name] if self.reason and option not in words else words
 
 
+def load_options(image_size: int | None, fit: str | None, skip_unreadable: bool, groups: str | None) -> LoadOptions:
+    """Return the options of loading, with what the user left out as it is by default."""
+    from inkling.images.options import LoadOptions
+
+    return LoadOptions(image_size, fit or PAD, skip_unreadable, groups)
+
+
 def check_recipe(recipe: str, network: str) -> TrainingRecipe:
     """Return a recipe, for the first network that has it under auto; called before a download, to find mistakes."""
     return find_recipe(recipe, networks_of(recipe)[0] if network == AUTO else network)
 
 
 def chosen_network(
-    network: str, recipe: str, splits: Splits, train_size: int | None = None, preferred: str = "cnn"
+    network: str,
+    recipe: str,
+    splits: Splits,
+    train_size: int | None = None,
+    preferred: str = "cnn",
+    finetune: bool = False,
 ) -> ChosenNetwork:
-    """Return the network that the user named, or the one to choose for the images."""
+    """Return the network that the user named, or the one to choose for the images, to be fine-tuned if asked."""
     if network != AUTO:
-        return ChosenNetwork(network, None)
+        return ChosenNetwork(finetuned(network) if finetune else network, None)
     n_train = train_size or len(splits.train)
+    if finetune:
+        return ChosenNetwork("finetuned", "finetuned, the pretrained network whose backbone is trained on")
     return ChosenNetwork(*choose_network_for(recipe, splits.train.image_shape, n_train, preferred))
+
+
+def file_name(network: str) -> str:
+    """Return the name of a network as a part of a folder's name: "timm:resnet18" as "timm-resnet18"."""
+    return re.sub(r"[^\w.-]", "-", network)
 
 
 def figure_file(out: Path) -> Path:

@@ -50,6 +50,10 @@ def show(
     near: Annotated[
         bool, typer.Option("--near", help="Also search for near duplicates: 20 seconds for MNIST's 70,000 images.")
     ] = False,
+    image_size: choices.ImageSize = None,
+    fit: choices.Fit = None,
+    skip_unreadable: choices.SkipUnreadable = False,
+    groups: choices.Groups = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -61,7 +65,8 @@ def show(
     from inkling.images.statistics import pixel_statistics
 
     output = Output(quiet, json)
-    splits = load_with_progress(source, output)
+    options = choices.load_options(image_size, fit, skip_unreadable, groups)
+    splits = load_with_progress(source, output, options=options)
     checked = data_check.check_with_progress(splits, source, output, near)
     duplicates = checked.duplicates
     if out:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,9 @@ def check(
     out: Annotated[
         Path | None, typer.Option(help="HTML page with the pictures.  [default: data-check/SOURCE.html]")
     ] = None,
+    image_size: choices.ImageSize = None,
+    fit: choices.Fit = None,
+    groups: choices.Groups = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -42,7 +46,10 @@ def check(
     output = Output(quiet, json)
     if out and (out.is_dir() or out.suffix.lower() != ".html"):
         raise SettingsError([f"the page must be an .html file, found {out}"])
-    splits = load_with_progress(source, output, options=only_taken(LoadOptions(skip_unreadable=True), source))
+    chosen = choices.load_options(image_size, fit, False, groups)
+    # Files that cannot be read are a finding here, where the source has files.
+    skipping = only_taken(LoadOptions(skip_unreadable=True), source).skip_unreadable
+    splits = load_with_progress(source, output, options=replace(chosen, skip_unreadable=skipping))
     found = check_with_progress(splits, source, output)
     out = out or Path("data-check") / f"{splits.name}.html"
     write_data_page(found, splits, out, shlex.join(["inkling", *sys.argv[1:]]))

@@ -22,6 +22,10 @@ def find_lr(
     highest: Annotated[float, typer.Option(help="Learning rate of the last step.")] = 10.0,
     steps: Annotated[int, typer.Option(help="Number of steps from the lowest to the highest rate.")] = 200,
     precision: choices.Precision = None,
+    image_size: choices.ImageSize = None,
+    fit: choices.Fit = None,
+    skip_unreadable: choices.SkipUnreadable = False,
+    groups: choices.Groups = None,
     device: choices.Device = "auto",
     seed: choices.Seed = 0,
     out: Annotated[
@@ -48,7 +52,8 @@ def find_lr(
         raise SettingsError([f"find-lr has no teacher for the recipe {recipe}: use strong, which has the same rates"])
     if out:
         choices.figure_file(out)
-    splits = load_with_progress(source, output)
+    options = choices.load_options(image_size, fit, skip_unreadable, groups)
+    splits = load_with_progress(source, output, options=options)
     if train_size is not None:
         splits = splits.with_train_size(train_size, seed)
     chosen = choices.chosen_network(network, recipe, splits)

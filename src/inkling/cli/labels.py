@@ -22,7 +22,9 @@ def labels(
     source: choices.Source,
     split: Annotated[str, typer.Option(help="Split to check: train, validation or test.")] = "train",
     network: choices.Network = AUTO,
-    recipe: choices.Recipe = "strong",
+    recipe: Annotated[
+        str | None, typer.Option(help="Recipe.  [default: strong where the network has it, else reference]")
+    ] = None,
     epochs: choices.Epochs = None,
     train_size: choices.TrainSize = None,
     folds: Annotated[
@@ -32,6 +34,10 @@ def labels(
         Path | None, typer.Option(help="Rate validation or test labels by this run; nothing is trained.")
     ] = None,
     limit: Annotated[int, typer.Option(help="Most images to put in the gallery and the file.")] = 100,
+    image_size: choices.ImageSize = None,
+    fit: choices.Fit = None,
+    skip_unreadable: choices.SkipUnreadable = False,
+    groups: choices.Groups = None,
     device: choices.Device = "auto",
     seed: choices.Seed = 0,
     out: Annotated[
@@ -51,20 +57,20 @@ def labels(
     from inkling.labels.rating import check_review, rate_by_run, rate_by_training
     from inkling.labels.review import check_folder, write_review
     from inkling.runs.run import Run
-    from inkling.training.recipes.registry import plan_settings
+    from inkling.training.recipes.registry import plan_settings, recipes_of
 
     output = Output(quiet, json)
     # What cannot work is said before a download and minutes of training.
-    made_for = choices.check_recipe(recipe, network)
-    check_review(split, by_run=run is not None)
-    if made_for.settings.distillation.weight:
+    if recipe and choices.check_recipe(recipe, network).settings.distillation.weight:
         raise SettingsError([f"labels has no teacher for the recipe {recipe}: use strong"])
+    check_review(split, by_run=run is not None)
     if limit < 1:
         raise SettingsError([f"limit must be 1 image or more, found {limit}"])
     check_cleanlab()
     if out:
         check_folder(out)
-    splits = load_with_progress(source, output)
+    options = choices.load_options(image_size, fit, skip_unreadable, groups)
+    splits = load_with_progress(source, output, options=options)
     out = out or Path("labels") / f"{splits.name}-{split}"
     check_folder(out)
     chosen = None
@@ -73,7 +79,8 @@ def labels(
             rated = rate_by_run(Run(run), splits, split, device, progress)
     else:
         size = train_size or len(splits.train)
-        chosen = choices.chosen_network(network, recipe, splits, size, preferred="small-cnn")
+        chosen = choices.chosen_network(network, recipe or "reference", splits, size, preferred="small-cnn")
+        recipe = recipe or ("strong" if "strong" in recipes_of(chosen.name) else "reference")
         per_network = size - -(-size // max(2, folds)) if split == "train" else size
         settings, notes = plan_settings(recipe, chosen.name, per_network, epochs=epochs, seed=seed)
         total = settings.epochs * (folds if split == "train" else 1)

@@ -17,6 +17,7 @@ from inkling.cli.console import Json, Output, Quiet, table
 from inkling.cli.progress import Meter
 from inkling.cli.streams import StoppedError
 from inkling.cli.training_meter import EPOCHS_BEYOND, TrainingMeter
+from inkling.networks.catalogue import finetuned
 from inkling.training.recipes.choice import AUTO
 
 if TYPE_CHECKING:
@@ -42,6 +43,12 @@ def study(
     precision: choices.Precision = None,
     teacher: choices.Teacher = None,
     corrections: choices.Corrections = None,
+    image_size: choices.ImageSize = None,
+    fit: choices.Fit = None,
+    skip_unreadable: choices.SkipUnreadable = False,
+    groups: choices.Groups = None,
+    flip: choices.Flip = None,
+    finetune: choices.Finetune = False,
     device: choices.Device = "auto",
     track: choices.Track = None,
     out: Annotated[
@@ -65,14 +72,22 @@ def study(
 
     output = Output(quiet, json)
     observer = Tracking(track) if track else None
+    options = choices.load_options(image_size, fit, skip_unreadable, groups)
     sizes = choices.numbers(train_sizes, "--train-sizes")
     seed_numbers = choices.numbers(seeds, "--seeds")
     for network in networks.split(","):
         choices.check_recipe(recipe, network)
     # A download is shown here; the study itself then finds the files.
-    splits = load_with_progress(source, output, corrections)
+    splits = load_with_progress(source, output, corrections, options)
     out = out or Path("runs") / f"study-{splits.name}-{recipe}"
-    chosen = _chosen_network(networks, recipe, splits, max(sizes), out)
+    chosen = _chosen_network(networks, recipe, splits, max(sizes), out, finetune)
+    changes = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "precision": precision,
+        "flip": flip,
+    }
     plan = StudyPlan.from_recipe(
         source,
         chosen.name.split(","),
@@ -82,15 +97,13 @@ def study(
         device,
         teacher,
         corrections,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        precision=precision,
+        options,
+        **changes,
     )
     plan_notes = [
         note
         for name, size in product(chosen.name.split(","), sizes)
-        for note in plan_settings(recipe, name, size, batch_size=batch_size).notes
+        for note in plan_settings(recipe, name, size, **changes).notes
     ]
     notes = [*chosen.notes, *dict.fromkeys(plan_notes)]
     command = shlex.join(chosen.record(["inkling", *sys.argv[1:]], "--networks"))
@@ -111,7 +124,9 @@ def _what_is_averaged(n_seeds: int) -> str:
     return f"Over {n_seeds} seeds: accuracy as mean ± standard deviation, seconds of training as mean."
 
 
-def _chosen_network(networks: str, recipe: str, splits: Splits, train_size: int, out: Path) -> choices.ChosenNetwork:
+def _chosen_network(
+    networks: str, recipe: str, splits: Splits, train_size: int, out: Path, finetune: bool
+) -> choices.ChosenNetwork:
     """Return the networks to train, separated by commas; a study that goes on keeps those it has."""
     if networks == AUTO and (out / "study.json").is_file():
         from inkling.studies.folder import StudyFolder
@@ -119,7 +134,9 @@ def _chosen_network(networks: str, recipe: str, splits: Splits, train_size: int,
         there = ",".join(dict.fromkeys(str(cell["network"]) for cell in StudyFolder(out).info.get("cells", [])))
         if there:
             return choices.ChosenNetwork(there, f"{there}, as the study in {out} has")
-    return choices.chosen_network(networks, recipe, splits, train_size)
+    if networks != AUTO and finetune:
+        return choices.ChosenNetwork(",".join(finetuned(network) for network in networks.split(",")), None)
+    return choices.chosen_network(networks, recipe, splits, train_size, finetune=finetune)
 
 
 def carry_out(

@@ -36,6 +36,12 @@ def train(
     precision: choices.Precision = None,
     teacher: choices.Teacher = None,
     corrections: choices.Corrections = None,
+    image_size: choices.ImageSize = None,
+    fit: choices.Fit = None,
+    skip_unreadable: choices.SkipUnreadable = False,
+    groups: choices.Groups = None,
+    flip: choices.Flip = None,
+    finetune: choices.Finetune = False,
     device: choices.Device = "auto",
     track: choices.Track = None,
     seed: choices.Seed = 0,
@@ -64,20 +70,25 @@ def train(
         "patience": patience,
         "balance_classes": balance_classes,
         "precision": precision,
+        "flip": flip,
         "seed": seed,
     }
+    options = choices.load_options(image_size, fit, skip_unreadable, groups)
     choices.check_recipe(recipe, network)
     tracker = open_tracker(track) if track else None
-    splits = load_with_progress(source, output, corrections)
+    splits = load_with_progress(source, output, corrections, options)
     if train_size is not None:
         splits.train.check_size(train_size)
     if network == AUTO and resume and out and (out / "run.json").is_file():
         chosen = choices.ChosenNetwork(name := Run(out).network_name, f"{name}, which the run in {out} is of")
     else:
-        chosen = choices.chosen_network(network, recipe, splits, train_size)
+        chosen = choices.chosen_network(network, recipe, splits, train_size, finetune=finetune)
     settings, notes = plan_settings(recipe, chosen.name, train_size or len(splits.train), **changes)
-    plan = RunPlan(source, chosen.name, settings, train_size, device, teacher, corrections)
-    out = out or Path("runs") / f"{splits.name}-{chosen.name}-{recipe}-{train_size or 'all'}-seed{seed}"
+    plan = RunPlan(source, chosen.name, settings, train_size, device, teacher, corrections, options)
+    out = (
+        out
+        or Path("runs") / f"{splits.name}-{choices.file_name(chosen.name)}-{recipe}-{train_size or 'all'}-seed{seed}"
+    )
     command = chosen.record(["inkling", *(word for word in sys.argv[1:] if word != "--resume")])
     told = iter((*chosen.notes, *notes))  # once, and after all checks
     try:

@@ -10,6 +10,7 @@ The grid in study.json says what belongs to the study. Other folders beside its 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -154,7 +155,8 @@ class StudyFolder:
 
     def run_folder(self, network: str, train_size: int, seed: int) -> Path:
         """Return where a cell's run lives."""
-        return self.folder / "runs" / f"{network}-{train_size}-seed{seed}"
+        plain = re.sub(r"[^\w.-]", "-", network)  # "timm:resnet18" is no name of a folder on every system
+        return self.folder / "runs" / f"{plain}-{train_size}-seed{seed}"
 
     def record(self, network: str, train_size: int, seed: int, failure: str | None) -> None:
         """Write down that a run diverged, or (None) that it did not after all."""

@@ -36,7 +36,12 @@ def recipes_of(network: str) -> Mapping[str, Recipe]:
 RECIPE_NAMES = tuple(dict.fromkeys(name for network in NETWORKS for name in recipes_of(network)))
 """Every recipe that some network has."""
 
-_PART_OF = {"learning_rate": "schedule", "momentum": "optimizer", "weight_decay": "optimizer"}
+_PART_OF = {
+    "learning_rate": "schedule",
+    "momentum": "optimizer",
+    "weight_decay": "optimizer",
+    "flip": "augmentation",
+}
 
 
 def recipe(name: str, network: str = "perceptron", train_size: int | None = None, **changes: Any) -> TrainingSettings:
@@ -52,8 +57,8 @@ def recipe(name: str, network: str = "perceptron", train_size: int | None = None
         Number of training images. Some recipes see a small set more often; one that needs whole batches has its batch
         size reduced to this number.
     **changes
-        Fields of `TrainingSettings`, such as ``epochs=10`` or ``seed=1``, and ``learning_rate``, ``momentum`` and
-        ``weight_decay``. None leaves what the recipe has.
+        Fields of `TrainingSettings`, such as ``epochs=10`` or ``seed=1``, and ``learning_rate``, ``momentum``,
+        ``weight_decay`` and ``flip``. None leaves what the recipe has.
 
     Raises
     ------
