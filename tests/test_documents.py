@@ -86,7 +86,7 @@ def test_the_commands_on_a_folder_of_pictures(tmp_path: Path, monkeypatch: pytes
         done = command(*words, *(["--epochs", 1] if words[0] == "train" else []))  # all of them take minutes
         assert done.returncode == 0, done.stderr
         said.append(done.stdout + done.stderr)
-    assert re.search("perceptron|cnn", said[0])
+    assert re.search("perceptron|cnn|pretrained", said[0])
     assert (tmp_path / "runs" / "photos" / "report.html").exists()
     assert "cat" in said[2]
 

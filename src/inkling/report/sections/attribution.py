@@ -23,8 +23,9 @@ from inkling.report.section import Section
 ATTRIBUTED = 10
 """Images whose attribution maps are shown, at most: so many classified correctly, and so many misclassified."""
 
-TESTED = 200
-"""Test images, the first ones, on which attribution maps are put to the test."""
+FEWEST_TESTED, MOST_TESTED, MULTIPLY_ADDS = 20, 200, 10**10
+"""Test images, the first ones, on which attribution maps are put to the test: as many as one prediction of each takes
+so many multiply-adds, within these bounds. Each is predicted and differentiated some 70 times."""
 
 CORRECT, WRONG = "Classified correctly", "Misclassified, worst first"
 
@@ -91,8 +92,10 @@ def _attribution(cell: Cell, test: ImageDataset) -> Attribution:
                 for i, pixels in zip(places, maps, strict=True)
             )
         )
-    images = test.images[:TESTED]
-    deletion = deletion_test(network.predict_proba, images, attribute(network, images), labels=labels[:TESTED])
+    cost = sum(layer.multiply_adds for layer in network.layers())
+    tested = min(max(MULTIPLY_ADDS // max(1, cost), FEWEST_TESTED), MOST_TESTED)
+    images = test.images[:tested]
+    deletion = deletion_test(network.predict_proba, images, attribute(network, images), labels=labels[:tested])
     return Attribution(parts[0], parts[1], deletion)
 
 
