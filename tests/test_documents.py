@@ -118,7 +118,7 @@ def test_the_architecture_names_every_package_and_only_what_exists() -> None:
     paths = {path for path in re.findall(r"`([\w/]+(?:/|\.py))`", text) if path.split("/")[0] in packages}
     assert [path for path in sorted(paths) if not (package / path).exists()] == []
     assert {path.split("/")[0] for path in paths} == packages
-    picture = re.findall(r"^    (\w+(?: \| \w+)?) {2,}", text, flags=re.MULTILINE)
+    picture = re.findall(r"^    (\w+(?: \| \w+)*) {2,}", text, flags=re.MULTILINE)
     layers = re.search(r"^layers = \[\n(.*?)^\]", (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE | re.DOTALL)
     assert layers
     assert picture == re.findall(r'"([^"]+)"', layers[1])

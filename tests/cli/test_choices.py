@@ -24,7 +24,15 @@ def test_the_recipe_decides_where_the_recommended_network_lacks_it() -> None:
     assert choose_network_for("strong", (8, 8, 1), 100, preferred="small-cnn")[0] == "small-cnn"
     assert choose_network_for("strong", (7, 8, 1), 100)[0] == "perceptron"
     assert choose_network_for("distil", (8, 8, 1), 100) == ("perceptron", "perceptron: cnn has no recipe 'distil'")
-    assert networks_of("reference") == ("perceptron", "reference-cnn", "cnn", "small-cnn", "photo-cnn")
+    assert networks_of("reference") == (
+        "perceptron",
+        "reference-cnn",
+        "cnn",
+        "small-cnn",
+        "photo-cnn",
+        "pretrained",
+        "finetuned",
+    )
     with pytest.raises(SettingsError, match="did you mean 'strong'"):
         networks_of("stromg")
 

@@ -14,7 +14,8 @@ from inkling.networks.numpy.perceptron import Perceptron
 def test_an_entry_says_what_help_and_recipes_need() -> None:
     assert tuple(CATALOGUE) == NETWORKS == tuple(entry.name for entry in CATALOGUE.values())
     for entry in CATALOGUE.values():
-        assert (entry.recipes in ("convolutional", "photos")) == entry.needs_torch
+        assert (entry.recipes != "perceptron") == entry.needs_torch
+        assert (entry.recipes in ("pretrained", "finetuned")) == entry.pretrained
         assert entry.summary
         assert "\n" not in entry.summary
 
@@ -23,7 +24,8 @@ def test_every_network_of_pytorch_has_its_module_and_the_reverse() -> None:
     pytest.importorskip("torch")
     from inkling.networks.torch.modules import CONVOLUTIONAL
 
-    assert [entry.name for entry in CATALOGUE.values() if entry.needs_torch] == list(CONVOLUTIONAL)
+    from_scratch = [entry.name for entry in CATALOGUE.values() if entry.needs_torch and not entry.pretrained]
+    assert from_scratch == list(CONVOLUTIONAL)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -145,7 +145,7 @@ def chosen_network(
 
 def file_name(network: str) -> str:
     """Return the name of a network as a part of a folder's name: "timm:resnet18" as "timm-resnet18"."""
-    return re.sub(r"[^\w.-]", "-", network)
+    return re.sub("[:/]", "-", network)
 
 
 def figure_file(out: Path) -> Path:

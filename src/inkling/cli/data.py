@@ -57,9 +57,10 @@ def show(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Print what 'inkling data check' finds, shapes, class counts, pixel statistics and duplicates.
+    """Print what is wrong with the images, and what there is of them.
 
-    Also prints the fingerprint, which every run on these images records.
+    What 'inkling data check' finds, shapes, class counts, pixel statistics, duplicates, and the fingerprint, which
+    every run on these images records.
     """
     from inkling.cli.downloads import load_with_progress
     from inkling.images.statistics import pixel_statistics

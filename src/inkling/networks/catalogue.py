@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 from collections.abc import Callable, Mapping
@@ -43,26 +44,27 @@ def _perceptron(device: str, **options: Any) -> Network:
 
 
 def _convolutional(name: str, **options: Any) -> Network:
-    _require_torch(name)
-    # Here and not above: the perceptron must work, and the program start fast, without PyTorch.
-    from inkling.networks.torch.network import TorchNetwork
-
-    return TorchNetwork.named(name, **options)
+    network: Network = _of_torch("network", name).TorchNetwork.named(name, **options)
+    return network
 
 
 def _pretrained(name: str, **options: Any) -> Network:
-    _require_torch(name)
-    from inkling.networks.torch.pretrained import PretrainedNetwork
-
-    return PretrainedNetwork(name=name, **options)
+    network: Network = _of_torch("pretrained", name).PretrainedNetwork(name=name, **options)
+    return network
 
 
-def _require_torch(name: str) -> None:
-    if importlib.util.find_spec("torch") is None:
+def _of_torch(module: str, name: str) -> Any:
+    """Import a module of the networks of PyTorch, or say that the network `name` needs it."""
+    # Here and not above: the perceptron must work, and the program start fast, without PyTorch.
+    try:
+        return importlib.import_module(f"inkling.networks.torch.{module}")
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
         raise NetworkError(
             f"the network '{name}' needs PyTorch, which is not installed: run pip install 'inkling-ml[torch]', "
             "or train the perceptron, which needs NumPy only"
-        )
+        ) from None
 
 
 def _torch_entry(name: str, summary: str, smallest_side: int, recipes: str = "convolutional") -> NetworkEntry:

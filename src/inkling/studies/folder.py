@@ -155,7 +155,7 @@ class StudyFolder:
 
     def run_folder(self, network: str, train_size: int, seed: int) -> Path:
         """Return where a cell's run lives."""
-        plain = re.sub(r"[^\w.-]", "-", network)  # "timm:resnet18" is no name of a folder on every system
+        plain = re.sub("[:/]", "-", network)  # "timm:resnet18" is no name of a folder on every system
         return self.folder / "runs" / f"{plain}-{train_size}-seed{seed}"
 
     def record(self, network: str, train_size: int, seed: int, failure: str | None) -> None:

@@ -132,10 +132,10 @@ def test_arrays_come_back(tmp_path: Path, images: np.ndarray, row_group_size: in
 
 def test_unreadable_pictures_are_named_by_their_rows(tmp_path: Path) -> None:
     rows = [{"bytes": png(each), "path": None} for each in pixels(20)]
-    rows[3]["bytes"], rows[4], rows[5] = b"no picture", {"bytes": None, "path": "/etc/passwd"}, None
+    rows[3]["bytes"], rows[4], rows[5] = b"no picture", {"bytes": None, "path": "/outside/passwd"}, None
     pq.write_table(table(rows, [i % 2 for i in range(20)]), tmp_path / "a.parquet")
     with pytest.raises(
-        DataError, match=r"3 of 20 pictures cannot be read \(row 3: .*; row 4: .*the path /etc/passwd alone"
+        DataError, match=r"3 of 20 pictures cannot be read \(row 3: .*; row 4: .*the path /outside/passwd alone"
     ):
         load_images(tmp_path / "a.parquet")
     assert load_images(tmp_path / "a.parquet", options=LoadOptions(skip_unreadable=True)).skipped == (

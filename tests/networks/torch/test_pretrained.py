@@ -164,8 +164,11 @@ def test_the_store_keeps_within_its_bound(photos: Splits, monkeypatch: pytest.Mo
     assert one.features(photos.train.images).shape[0] == 40  # from memory
 
 
-def test_a_cache_that_cannot_be_written_costs_time_only(photos: Splits, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("INKLING_CACHE", "/dev/null/nowhere")
+def test_a_cache_that_cannot_be_written_costs_time_only(
+    photos: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    monkeypatch.setenv("INKLING_CACHE", str(tmp_path / "file" / "cache"))
     assert network().features(photos.train.images).shape == (40, 2 * sum(EfficientNetLite0.widths))
 
 
@@ -251,7 +254,14 @@ def test_inside_and_gradients(photos: Splits) -> None:
     pixels = photos.test.images[:2] / 255
     gradient = one.logit_gradients(pixels, np.array([0, 1]))
     assert gradient.shape == pixels.shape
-    assert np.abs(gradient).max() > 0
+    # Against a central difference in float64 along one direction.
+    module = copy.deepcopy(one.module).double()
+    direction = np.random.default_rng(1).normal(size=SHAPE)
+    step = 1e-5
+    ahead, behind = (
+        module(torch.tensor(pixels[:1] + way * step * direction).permute(0, 3, 1, 2))[0, 0].item() for way in (1, -1)
+    )
+    assert float((gradient[0] * direction).sum()) == pytest.approx((ahead - behind) / (2 * step), rel=1e-2)
 
 
 def test_grey_images_are_taken() -> None:

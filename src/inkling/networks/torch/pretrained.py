@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from inkling.errors import NetworkError
 from inkling.images.progress import Progress, paced, part_of
-from inkling.networks.checks import check_batch, check_images, check_sizes
+from inkling.networks.checks import check_batch, check_images, check_parameters, check_sizes
 from inkling.networks.feature_store import FeatureStore, store_key
 from inkling.networks.numpy.optimizers import OptimizerSettings
 from inkling.networks.protocols import FLOAT32, Layer, Targets, Trainable
@@ -79,6 +79,7 @@ class PretrainedNetwork(TorchNetwork):
         if shape[2] not in (1, 3):
             raise NetworkError(f"{name} takes grey or RGB images, found {shape[2]} channels")
         backbone = build_backbone(name, weights)
+        check_parameters(sum(backbone.widths) * len(backbone.sides) * n_classes, name, shape, n_classes)
         self._first_layers = backbone.first_layers
         self._features: FeatureStore | None = None  # of the backbone as it is now
         super().__init__(PretrainedModule(backbone, n_classes), shape, n_classes, name, seed, device)
@@ -247,7 +248,7 @@ class PretrainedNetwork(TorchNetwork):
         return to_numpy(features[: len(images)].float())
 
     def logit_gradients(self, pixels: NDArray[np.floating[Any]], targets: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return how each pixel moves its target's logit, by torch.autograd; few images at a time, in bounded memory."""
+        """Return how each pixel moves its target's logit, by torch.autograd, few images at a time."""
         gradients = np.empty(pixels.shape, np.float32)
         for start in range(0, len(pixels), _AT_A_TIME):
             part = slice(start, start + _AT_A_TIME)
