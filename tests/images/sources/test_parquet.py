@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,6 +21,9 @@ from inkling.images.options import LoadOptions
 from inkling.images.sources import arrow_tables
 from inkling.images.sources.parquet import read_parquet
 from inkling.images.sources.registry import load_images
+
+pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+pq = pytest.importorskip("pyarrow.parquet")
 
 STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 

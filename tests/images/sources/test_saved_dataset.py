@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from PIL import Image
 
@@ -15,6 +14,8 @@ from command_line import assert_refused, inkling, last_json
 from inkling.errors import DataError
 from inkling.images.options import LoadOptions
 from inkling.images.sources.registry import load_images
+
+pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 
 FEATURES = {"image": {"_type": "Image"}, "label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}
 
