@@ -50,8 +50,6 @@ def in_threads(
 
 def cores() -> int:
     """Return the cores that this process may use, or where the system does not say, those there are."""
-    if hasattr(os, "process_cpu_count"):  # Python 3.13
-        return os.process_cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):  # Linux
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
