@@ -19,6 +19,7 @@ PRINTS = {
     "cnn_epoch_speed": r"plain PyTorch loop +median \d+\.\d\d s .* \d+\.\d\dx inkling's time",
     "data_size": r"\| 100, 200, 400 \| 0\.\d{4} \[0\.\d{4}, [01]\.\d{4}\] at 800 \| 0\.\d{4} ± 0\.\d{4} \| yes \|",
     "epoch_speed": r"scikit-learn MLPClassifier +median \d+\.\d{3} s .* \d+\.\d\dx inkling's time",
+    "evidence_soak": r"\| the 95% interval of an accuracy holds it, n = 100 \| 94% to 97% \| \d+\.\d% of 50 \|",
     "features_speed": r"ratio: \d+\.\d\d \[\d+\.\d\d, \d+\.\d\d\] over 1 pairs|onnxruntime is not installed",
     "label_errors": r"\| 0 \| self_confidence \| [01]\.\d{3} \|",
     "perceptron_accuracy": r"\| strong \| 300 \| [01]\.\d{4} ± 0\.\d{4} \|",
