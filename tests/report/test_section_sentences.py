@@ -238,11 +238,25 @@ def test_confusions_and_misses_of_known_predictions(evidence: Evidence) -> None:
         "9 of 100 test images are misclassified, most often cat predicted as dog (5), owl predicted as cat (3) and "
         "dog predicted as owl (1)."
     )
-    assert confusion_title(one) == "Most frequent confusion of the perceptron: cat predicted as dog, 5 times"
-    predicted[80:85] = 0
+    # Five and three of 100: another pair may well be as frequent, and another class as hard.
+    assert confusion_title(one) == (
+        "Seen most often for the perceptron: cat predicted as dog, 5 times; others may be as frequent"
+    )
+    predicted[80:84] = 0
     owls = evaluated(cell, labels, predicted, names)
     assert misses_title("perceptron", of_classes(owls)) == (
-        "owl is hardest for the perceptron: 5 of 20 misclassified, 25.0%"
+        "Missed most by the perceptron: owl, 4 of 20 misclassified, 20.0%; no class is shown to be harder than another"
+    )
+    predicted[80:95] = 0
+    many = evaluated(cell, labels, predicted, names)
+    assert confusion_title(many) == "Most frequent confusion of the perceptron: owl predicted as cat, 15 times"
+    assert misses_title("perceptron", of_classes(many)) == (
+        "owl is hardest for the perceptron: 15 of 20 misclassified, 75.0%"
+    )
+    predicted[:36] = 1
+    two = evaluated(cell, labels, predicted, names)
+    assert misses_title("perceptron", of_classes(two)) == (
+        "Missed most by the perceptron: owl, 15 of 20 misclassified, 75.0%; classes differ, and others may be as hard"
     )
     perfect = evaluated(cell, labels, labels, names)
     assert most_confused(perfect) == "None of the 100 test images is misclassified."

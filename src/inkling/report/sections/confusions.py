@@ -13,16 +13,17 @@ from inkling.report.section import Answer, Section
 
 
 def confusion_title(cell: Cell) -> str:
-    """Return the most frequent confusion, where one stands out."""
+    """Return the confusion that was seen most, and whether it is shown to be the most frequent."""
     evaluation = cell.first.evaluation
     if not evaluation.most_confused:
         return f"The {cell.network} misclassifies no test image"
-    leading = leading_confusion(evaluation)
-    if leading is None:
+    most, others = evaluation.most_confused[0], evaluation.most_confused[1:]
+    times = f"{most.label} predicted as {most.predicted}, {most.count:,} time{'s' * (most.count > 1)}"
+    if leading_confusion(evaluation):
+        return f"Most frequent confusion of the {cell.network}: {times}"
+    if others and others[0].count == most.count:
         return f"No confusion of the {cell.network} stands out"
-    return f"Most frequent confusion of the {cell.network}: {leading.label} predicted as {leading.predicted}, " + (
-        f"{leading.count:,} times"
-    )
+    return f"Seen most often for the {cell.network}: {times}; others may be as frequent"
 
 
 def most_confused(cell: Cell, count: int = 3) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inkling.diagnosis.class_misses import ClassMisses, hardest_class, misses_per_class
+from inkling.diagnosis.class_misses import ClassMisses, find_hardest_class, misses_per_class
 from inkling.figures.counts import MissesDisplay
 from inkling.metrics.formatting import training_images
 from inkling.report.drawing import Drawing
@@ -24,18 +24,18 @@ class Misses:
 
 
 def misses_title(network: str, misses: Sequence[ClassMisses]) -> str:
-    """Return the class of the highest error rate, where one stands out."""
+    """Return the class of the highest error rate, and whether it is shown to be the hardest."""
     if not any(each.mean for each in misses):
         return f"The {network} misclassifies no test image"
-    hardest = hardest_class(misses)
-    if hardest is None:
+    found = find_hardest_class(misses)
+    if found.leader is None:
         return f"No class is clearly the hardest for the {network}"
-    mean = f"{hardest.mean:,.0f}" if hardest.mean == round(hardest.mean) else f"{hardest.mean:,.1f}"
-    over = f" (mean of {len(hardest.counts)} seeds)" if len(hardest.counts) > 1 else ""
-    return (
-        f"{hardest.name} is hardest for the {network}: {mean} of {hardest.images:,} misclassified, "
-        f"{hardest.error_rate:.1%}{over}"
-    )
+    if found.hardest:
+        return f"{found.hardest.name} is hardest for the {network}: {found.hardest.missed}"
+    missed = f"Missed most by the {network}: {found.leader.name}, {found.leader.missed}"
+    if found.classes_differ:
+        return f"{missed}; classes differ, and others may be as hard"
+    return f"{missed}; no class is shown to be harder than another"
 
 
 def _gather(evidence: Evidence) -> Misses:
