@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ from inkling.networks.catalogue import NETWORKS, finetuned
 from inkling.networks.protocols import PRECISIONS
 from inkling.training.recipes.choice import AUTO, choose_network_for, networks_of
 from inkling.training.recipes.registry import RECIPE_NAMES, find_recipe
+from inkling.training.variation import variants
 
 if TYPE_CHECKING:
     from inkling.images.dataset import Splits
@@ -119,6 +121,33 @@ def load_options(image_size: int | None, fit: str | None, skip_unreadable: bool,
     from inkling.images.options import LoadOptions
 
     return LoadOptions(image_size, fit or PAD, skip_unreadable, groups)
+
+
+def varied(options: list[str]) -> dict[str, list[str]]:
+    """Return the settings of options such as "weight_decay=0,1e-4", each with its values, or raise SettingsError."""
+    found: dict[str, list[str]] = {}
+    for option in options:
+        name, equals, values = option.partition("=")
+        name = name.strip().replace("-", "_")
+        if not (name and equals and values):
+            raise SettingsError([f"expected a setting and its values, as weight_decay=0,1e-4, found '{option}'"])
+        if name in found:
+            raise SettingsError([f"{name} is varied twice: give all of its values at once"])
+        found[name] = [value.strip() for value in values.split(",")]
+    return found
+
+
+def one_value_each(given: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return the settings of options that have one value each, or raise SettingsError."""
+    several = [name for name, values in given.items() if len(values) > 1]
+    if several:
+        raise SettingsError([f"{several[0]} has several values: give one, or vary it by 'inkling study --vary'"])
+    return {name: values[0] for name, values in given.items()}
+
+
+def check_varied(varied: Mapping[str, Sequence[str]], network: str) -> None:
+    """Raise an error for settings or values that a network does not have; under auto, that the perceptron has not."""
+    variants(varied, NETWORKS[0] if network == AUTO else network)
 
 
 def check_recipe(recipe: str, network: str) -> TrainingRecipe:

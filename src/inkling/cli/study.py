@@ -18,6 +18,7 @@ from inkling.cli.progress import Meter
 from inkling.cli.streams import StoppedError
 from inkling.cli.training_meter import EPOCHS_BEYOND, TrainingMeter
 from inkling.networks.catalogue import finetuned
+from inkling.runs.run import variant_label
 from inkling.training.recipes.choice import AUTO
 
 if TYPE_CHECKING:
@@ -37,6 +38,16 @@ def study(
     networks: Annotated[str, typer.Option(help="Networks, separated by commas; auto chooses one.")] = AUTO,
     seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0,1,2",
     recipe: choices.Recipe = "reference",
+    recipes: Annotated[str | None, typer.Option(help="Several recipes to vary, separated by commas.")] = None,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Setting to vary and its values, as weight_decay=0,1e-4 or hidden=16,64 or "
+            "augmentation=none,shift,affine; repeatable: every combination is trained. The first value is what the "
+            "others are compared with.",
+            metavar="NAME=VALUES",
+        ),
+    ] = None,
     epochs: choices.Epochs = None,
     batch_size: choices.BatchSize = None,
     learning_rate: choices.LearningRate = None,
@@ -63,7 +74,8 @@ def study(
 ) -> None:
     """Train every network at every training size with every seed.
 
-    Each cell of the grid gets the mean and the standard deviation of its accuracy over the seeds.
+    Each cell of the grid gets the mean and the standard deviation of its accuracy over the seeds. With --recipes or
+    --vary the grid has the settings too, and the report says which of them changed accuracy and overfitting.
     """
     from inkling.cli.downloads import load_with_progress
     from inkling.integrations.tracking.tracking import Tracking
@@ -75,12 +87,15 @@ def study(
     options = choices.load_options(image_size, fit, skip_unreadable, groups)
     sizes = choices.numbers(train_sizes, "--train-sizes")
     seed_numbers = choices.numbers(seeds, "--seeds")
-    for network in networks.split(","):
-        choices.check_recipe(recipe, network)
+    recipe_names = recipes.split(",") if recipes else [recipe]
+    varied = choices.varied(vary or [])
+    for network, name in product(networks.split(","), recipe_names):
+        choices.check_recipe(name, network)
+        choices.check_varied(varied, network)
     # A download is shown here; the study itself then finds the files.
     splits = load_with_progress(source, output, corrections, options)
-    out = out or Path("runs") / f"study-{splits.name}-{recipe}"
-    chosen = _chosen_network(networks, recipe, splits, max(sizes), out, finetune)
+    out = out or Path("runs") / "-".join(["study", splits.name, *recipe_names, *varied])
+    chosen = _chosen_network(networks, recipe_names[0], splits, max(sizes), out, finetune)
     changes = {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -98,12 +113,14 @@ def study(
         teacher,
         corrections,
         options,
+        recipes=recipe_names,
+        vary=varied,
         **changes,
     )
     plan_notes = [
         note
-        for name, size in product(chosen.name.split(","), sizes)
-        for note in plan_settings(recipe, name, size, **changes).notes
+        for name, size, named in product(chosen.name.split(","), sizes, recipe_names)
+        for note in plan_settings(named, name, size, **changes).notes
     ]
     notes = [*chosen.notes, *dict.fromkeys(plan_notes)]
     command = shlex.join(chosen.record(["inkling", *sys.argv[1:]], "--networks"))
@@ -210,7 +227,7 @@ class _StudyMeter:
 
 
 def _run_name(cell: RunPlan) -> str:
-    return f"{cell.network}, {cell.train_size:,} images, seed {cell.settings.seed}"
+    return f"{variant_label(cell.network, cell.variant)}, {cell.train_size:,} images, seed {cell.settings.seed}"
 
 
 def study_table(done: Study) -> Table:

@@ -45,6 +45,12 @@ def train(
     device: choices.Device = "auto",
     track: choices.Track = None,
     seed: choices.Seed = 0,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="Any other setting, as hidden=128 or augmentation=shift; repeatable.", metavar="NAME=VALUE"
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the run.  [default: runs/SOURCE-NETWORK-RECIPE-SIZE-seedSEED]")
     ] = None,
@@ -59,6 +65,7 @@ def train(
     from inkling.runs.execute import RunPlan, summary, train_run
     from inkling.runs.run import Run
     from inkling.training.recipes.registry import plan_settings
+    from inkling.training.variation import apply_variant
 
     output = Output(quiet, json)
     changes = {
@@ -75,6 +82,8 @@ def train(
     }
     options = choices.load_options(image_size, fit, skip_unreadable, groups)
     choices.check_recipe(recipe, network)
+    given = choices.varied(set_ or [])
+    choices.check_varied(given, network)
     tracker = open_tracker(track) if track else None
     splits = load_with_progress(source, output, corrections, options)
     if train_size is not None:
@@ -84,10 +93,10 @@ def train(
     else:
         chosen = choices.chosen_network(network, recipe, splits, train_size, finetune=finetune)
     settings, notes = plan_settings(recipe, chosen.name, train_size or len(splits.train), **changes)
-    plan = RunPlan(source, chosen.name, settings, train_size, device, teacher, corrections, options)
-    out = (
-        out
-        or Path("runs") / f"{splits.name}-{choices.file_name(chosen.name)}-{recipe}-{train_size or 'all'}-seed{seed}"
+    settings, network_options = apply_variant(settings, choices.one_value_each(given), chosen.name)
+    plan = RunPlan(source, chosen.name, settings, train_size, device, teacher, corrections, options, network_options)
+    out = out or Path("runs") / "-".join(
+        [splits.name, choices.file_name(chosen.name), recipe, str(train_size or "all"), *(set_ or []), f"seed{seed}"]
     )
     command = chosen.record(["inkling", *(word for word in sys.argv[1:] if word != "--resume")])
     told = iter((*chosen.notes, *notes))  # once, and after all checks

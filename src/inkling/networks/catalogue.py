@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -35,6 +35,7 @@ class NetworkEntry:
     smallest_side: int  # pixels that height and width must have
     needs_torch: bool
     pretrained: bool = False  # its weights begin as those of another data set; takes `weights`, whether to load them
+    options: Mapping[str, type] = field(default_factory=dict)  # by name: what a study may vary of it, and of which type
 
 
 def _perceptron(device: str, **options: Any) -> Network:
@@ -67,8 +68,11 @@ def _of_torch(module: str, name: str) -> Any:
         ) from None
 
 
-def _torch_entry(name: str, summary: str, smallest_side: int, recipes: str = "convolutional") -> NetworkEntry:
-    return NetworkEntry(name, summary, partial(_convolutional, name), recipes, smallest_side, needs_torch=True)
+def _torch_entry(
+    name: str, summary: str, smallest_side: int, recipes: str = "convolutional", **options: type
+) -> NetworkEntry:
+    build = partial(_convolutional, name)
+    return NetworkEntry(name, summary, build, recipes, smallest_side, needs_torch=True, options=options)
 
 
 def _pretrained_entry(name: str, summary: str) -> NetworkEntry:
@@ -86,8 +90,15 @@ CATALOGUE: Mapping[str, NetworkEntry] = {
             "perceptron",
             smallest_side=1,
             needs_torch=False,
+            options={"hidden": int},
         ),
-        _torch_entry("reference-cnn", "the study's network: two convolutions of 5x5 and two dense layers", 4),
+        _torch_entry(
+            "reference-cnn",
+            "the study's network: two convolutions of 5x5 and two dense layers",
+            4,
+            hidden=int,
+            dropout=float,
+        ),
         _torch_entry("cnn", "recommended: six convolutions of 3x3 with batch normalisation and a residual sum", 8),
         _torch_entry("small-cnn", "three convolutions and 13 thousand parameters: learns in seconds", 8),
         _torch_entry(
@@ -221,7 +232,7 @@ def build_network(
     device : str
         "auto", "cpu", "cuda", "cuda:1" and so on, or "mps".
     **options
-        Further arguments of the network's builder, such as `hidden` of a perceptron.
+        Further arguments of the network's builder, such as `hidden` of a perceptron: `NetworkEntry.options`.
 
     Raises
     ------
@@ -237,6 +248,12 @@ def build_network(
             f"{shape[0]}x{shape[1]}: its pooling would leave nothing; the perceptron takes images of any size"
         )
     check_device(device)
+    unknown = (
+        [] if entry.pretrained or not entry.needs_torch else [what for what in options if what not in entry.options]
+    )
+    if unknown:
+        near, there = did_you_mean(unknown[0], entry.options), ", ".join(entry.options) or "none"
+        raise NetworkError(f"{name} has no option '{unknown[0]}'{near}: it has {there}")
     return entry.build(image_shape=shape, n_classes=n_classes, seed=seed, device=device, **options)
 
 

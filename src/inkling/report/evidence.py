@@ -58,7 +58,7 @@ class RunEvidence:
 class Cell:
     """The runs of one network and training size, over seeds."""
 
-    network: str
+    network: str  # with what a study varied in it: "perceptron (hidden 16)"
     train_size: int
     runs: tuple[RunEvidence, ...]
     train_accuracy: Spread
@@ -121,6 +121,7 @@ class Evidence:
     study_command: str = ""  # empty for a single run
     unfinished: tuple[str, ...] = ()  # runs that the study asks for and that are not in the report
     failed: Mapping[str, str] = field(default_factory=dict)  # of those, runs that failed, and why
+    others: tuple[Cell, ...] = ()  # variants of a study of many: only the section on ablations shows them
 
     @property
     def networks(self) -> tuple[str, ...]:

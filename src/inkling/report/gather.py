@@ -85,7 +85,9 @@ def load_evidence(folder: Path) -> Evidence:
     folder = Path(folder)
     runs = load_runs(folder)
     splits, missing = _images(runs)
-    cells = tuple(_cell(list(group)) for _, group in groupby(runs, key=lambda run: (run.network_name, run.train_size)))
+    every = [_cell(list(group)) for _, group in groupby(runs, key=lambda run: (run.label, run.train_size))]
+    shown = _shown(every)
+    cells = tuple(cell for cell in every if cell.network in shown)
     best = tuple(_best_on_validation(list(group)) for _, group in groupby(cells, key=lambda cell: cell.network))
     first = runs[0].data
     study = StudyFolder(folder) if (folder / "study.json").is_file() else None
@@ -105,17 +107,33 @@ def load_evidence(folder: Path) -> Evidence:
         study_command="" if study is None else str(study.info.get("command", "")),
         unfinished=() if study is None else _unfinished(study, failed),
         failed=failed,
+        others=tuple(cell for cell in every if cell.network not in shown),
     )
 
 
 def _failed(study: StudyFolder) -> dict[str, str]:
     """The runs of a study that diverged, and how."""
-    return {study.run_folder(run.network, run.train_size, run.seed).name: run.reason for run in study.failed_runs()}
+    return {study.failed_folder(run).name: run.reason for run in study.failed_runs()}
 
 
 def _unfinished(study: StudyFolder, failed: Mapping[str, str]) -> tuple[str, ...]:
     """The other runs that the study asks for and that are not finished."""
     return tuple(name for name in study.unfinished_runs() if name.split(" ")[0] not in failed)
+
+
+MOST_VARIANTS = 4
+"""Variants of one network that all sections show."""
+
+
+def _shown(cells: Sequence[Cell]) -> set[str]:
+    """The variants that all sections show: where a network has many, the first and the best on validation."""
+    shown: set[str] = set()
+    for _, group in groupby(cells, key=lambda cell: cell.first.run.network_name):
+        of_network = list(group)
+        labels = list(dict.fromkeys(cell.network for cell in of_network))
+        few = len(labels) <= MOST_VARIANTS
+        shown.update(labels if few else (labels[0], _best_on_validation(of_network).network))
+    return shown
 
 
 def _best_on_validation(cells: Sequence[Cell]) -> Cell:
@@ -125,7 +143,7 @@ def _best_on_validation(cells: Sequence[Cell]) -> Cell:
 def _cell(runs: list[Run]) -> Cell:
     results = tuple(_run(run) for run in runs)
     return Cell(
-        network=runs[0].network_name,
+        network=runs[0].label,
         train_size=runs[0].train_size,
         runs=results,
         train_accuracy=spread([run.train.value for run in results]),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,8 @@ class RunPlan:
     teacher: Path | None = None  # run whose probabilities stand in for the labels
     corrections: Path | None = None  # CSV file that the labels were corrected by
     options: LoadOptions = AS_THE_SOURCE_HAS_IT  # how pictures become images
+    network_options: Mapping[str, Any] = field(default_factory=dict)  # of the network's builder, such as `hidden`
+    variant: Mapping[str, str] = field(default_factory=dict)  # what a study varied in it: setting -> value
 
     def load_images(self, progress: LoadObserver | None = None) -> Splits:
         """Return all images of the source, corrected."""
@@ -135,7 +137,12 @@ def train_run(
     teacher = Teacher(plan.teacher, splits, plan.device) if plan.teacher else None
     splits = plan.subset(splits)
     network = build_network(
-        plan.network, splits.train.image_shape, splits.train.n_classes, plan.settings.seed, plan.device
+        plan.network,
+        splits.train.image_shape,
+        splits.train.n_classes,
+        plan.settings.seed,
+        plan.device,
+        **plan.network_options,
     )
     check_teacher(plan.settings, teacher.network if teacher else None)
     network.configure(plan.settings.optimizer, plan.settings.precision)
@@ -156,6 +163,8 @@ def train_run(
         "finished": None,
         "results": None,
     }
+    if plan.variant:
+        info["variant"] = dict(plan.variant)
     with folder_lock(folder, f"the training of {plan.network}"):
         run, start = _open_run(folder, resume, data, info)
         if run.finished:

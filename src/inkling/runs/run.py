@@ -88,6 +88,7 @@ class Run:
             raise RunError(f"{path}: damaged ({error}): train again into another folder") from None
         self.data = info.data
         self.network_name = info.network.network
+        self.variant: Mapping[str, str] = info.variant
         self.results: dict[str, Any] | None = self.info["results"]
         self._networks: dict[str, Network] = {}
 
@@ -112,6 +113,11 @@ class Run:
     def finished(self) -> bool:
         """Whether training ran to its end."""
         return self.results is not None
+
+    @property
+    def label(self) -> str:
+        """What it is called among the runs of its study: the network, with what the study varied in it."""
+        return variant_label(self.network_name, self.variant)
 
     @property
     def train_size(self) -> int:
@@ -373,6 +379,12 @@ class Run:
 
     def _not_finished(self) -> RunError:
         return RunError(f"{self.folder}: the run is not finished: go on with it by 'inkling train … --resume'")
+
+
+def variant_label(network: str, variant: Mapping[str, str]) -> str:
+    """Return what a network with some settings varied is called: "perceptron (weight decay 0.001, hidden 16)"."""
+    varied = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in variant.items())
+    return f"{network} ({varied})" if varied else network
 
 
 def _canonical(value: Any) -> Any:

@@ -1,8 +1,9 @@
 """One study folder: study.json (what was asked for) and one run folder for each cell of its grid.
 
-study.json                          source; network, training size and settings of each cell; seeds; command; runs
-                                    that diverged
-runs/NETWORK-TRAINSIZE-seedS/       one run each
+study.json                                  source; network, training size, settings and what is varied of each cell;
+                                            seeds; command; runs that diverged
+runs/NETWORK-TRAINSIZE-seedS/               one run each
+runs/NETWORK-TRAINSIZE-NAME=VALUE-seedS/    one run each, where settings are varied
 
 The grid in study.json says what belongs to the study. Other folders beside its runs, such as copies of them, do not.
 """
@@ -13,6 +14,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from inkling.errors import RunError
 from inkling.images.corrections import describe
 from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions
 from inkling.images.sources.registry import canonical
-from inkling.runs.run import Run
+from inkling.runs.run import Run, variant_label
 from inkling.runs.schema import CorrectionsInfo, Count, check, read_json
 from inkling.storage.atomic import is_temporary, make_folder, write_atomically
 from inkling.studies.plan import StudyPlan
@@ -31,21 +33,33 @@ from inkling.training.settings import TrainingSettings
 FORMAT = 1
 
 
-class GridCell(msgspec.Struct, frozen=True):
-    """One network at one training size."""
+_Key = tuple[str, int, tuple[tuple[str, str], ...]]
+"""Network, training size, and the settings that are varied with their values."""
+
+
+class GridCell(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One network at one training size, with one combination of varied settings."""
 
     network: str
     train_size: Count
     settings: dict[str, Any]  # but for the seed
+    variant: dict[str, str] = {}
+    network_options: dict[str, Any] = {}
 
 
-class FailedRun(msgspec.Struct, frozen=True):
+class FailedRun(msgspec.Struct, frozen=True, omit_defaults=True):
     """A run that diverged: its loss was no longer a number."""
 
     network: str
     train_size: Count
     seed: int
     reason: str
+    variant: dict[str, str] = {}
+
+    @property
+    def label(self) -> str:
+        """The network, with what is varied in it."""
+        return variant_label(self.network, self.variant)
 
 
 class StudyInfo(msgspec.Struct, frozen=True):
@@ -61,7 +75,7 @@ class StudyInfo(msgspec.Struct, frozen=True):
     failed: list[FailedRun] = []
 
     def __post_init__(self) -> None:
-        names = [(cell.network, cell.train_size) for cell in self.cells]
+        names = [_key(cell.network, cell.train_size, cell.variant) for cell in self.cells]
         if len(set(names)) != len(names) or len(set(self.seeds)) != len(self.seeds):
             raise ValueError("a network at a training size, or a seed, is there twice")
 
@@ -100,7 +114,16 @@ class StudyFolder:
         RunError
             If the folder holds something else, or cannot be written.
         """
-        settings = {key: without_seed(cell.to_dict()) for key, cell in plan.settings.items()}
+        cells = {
+            _key(cell.network, cell.train_size, cell.variant): GridCell(
+                cell.network,
+                cell.train_size,
+                without_seed(cell.settings.to_dict()),
+                dict(cell.variant),
+                dict(cell.network_options),
+            )
+            for cell in plan.grid()
+        }
         seeds = list(plan.seeds)
         corrections = describe(plan.corrections) if plan.corrections else None
         failed: list[FailedRun] = []
@@ -112,21 +135,21 @@ class StudyFolder:
                 raise RunError(f"{folder}: holds a study with other corrections of labels: choose another --out")
             if old.options != plan.options:
                 raise RunError(f"{folder}: holds a study with pictures loaded in another way: choose another --out")
-            for cell in old.cells:
-                kept = settings.setdefault((cell.network, cell.train_size), cell.settings)
+            there = {_key(cell.network, cell.train_size, cell.variant): cell for cell in old.cells}
+            cells = {**{key: cells.get(key, cell) for key, cell in there.items()}, **cells}
+            for key, cell in there.items():
                 # As settings, not as they are written: a later version may have named more of them.
-                if TrainingSettings.from_dict(kept) != TrainingSettings.from_dict(cell.settings):
+                same = TrainingSettings.from_dict(cells[key].settings) == TrainingSettings.from_dict(cell.settings)
+                if not same or cells[key].network_options != cell.network_options:
                     raise RunError(
-                        f"{folder}: holds a study with other settings for {cell.network} on {cell.train_size:,} "
-                        "images: choose another --out"
+                        f"{folder}: holds a study with other settings for {variant_label(cell.network, cell.variant)} "
+                        f"on {cell.train_size:,} images: choose another --out"
                     )
             seeds = old.seeds + [seed for seed in seeds if seed not in old.seeds]
             failed = old.failed
         info: dict[str, Any] = {
             "source": canonical(plan.source),
-            "cells": [
-                {"network": network, "train_size": size, "settings": kept} for (network, size), kept in settings.items()
-            ],
+            "cells": msgspec.to_builtins(list(cells.values())),
             "seeds": seeds,
             "command": command,
             "options": asdict(plan.options),
@@ -153,17 +176,20 @@ class StudyFolder:
         write_atomically(folder / "study.json", json.dumps({"format": FORMAT, **info}, indent=2) + "\n")
         return cls(folder)
 
-    def run_folder(self, network: str, train_size: int, seed: int) -> Path:
+    def run_folder(self, network: str, train_size: int, seed: int, variant: Mapping[str, str] | None = None) -> Path:
         """Return where a cell's run lives."""
-        plain = re.sub("[:/]", "-", network)  # "timm:resnet18" is no name of a folder on every system
-        return self.folder / "runs" / f"{plain}-{train_size}-seed{seed}"
+        words = [network, str(train_size), *(f"{name}={value}" for name, value in (variant or {}).items())]
+        plain = re.sub("[:/]", "-", "-".join(words))  # "timm:resnet18" is no name of a folder on every system
+        return self.folder / "runs" / f"{plain}-seed{seed}"
 
-    def record(self, network: str, train_size: int, seed: int, failure: str | None) -> None:
+    def record(
+        self, network: str, train_size: int, seed: int, failure: str | None, variant: Mapping[str, str] | None = None
+    ) -> None:
         """Write down that a run diverged, or (None) that it did not after all."""
-        key = (network, train_size, seed)
-        failed = [run for run in self._grid.failed if (run.network, run.train_size, run.seed) != key]
+        this = FailedRun(network, train_size, seed, failure or "", dict(variant or {}))
+        failed = [run for run in self._grid.failed if msgspec.structs.replace(run, reason=this.reason) != this]
         if failure is not None:
-            failed.append(FailedRun(network, train_size, seed, failure))
+            failed.append(this)
         if failed != self._grid.failed:
             info = {name: value for name, value in self.info.items() if name != "failed"}
             self.info = {**info, "failed": msgspec.to_builtins(failed)} if failed else info
@@ -171,7 +197,7 @@ class StudyFolder:
             write_atomically(self.folder / "study.json", json.dumps(self.info, indent=2) + "\n")
 
     def finished_runs(self) -> list[Run]:
-        """Return every finished run of the grid, ordered by network, training size and seed.
+        """Return every finished run of the grid, ordered by network, variant as in the grid, training size and seed.
 
         Raises
         ------
@@ -179,7 +205,8 @@ class StudyFolder:
             If a run is damaged, or is not the one that belongs into its folder.
         """
         done = [run for run in self._runs() if run.finished]
-        return sorted(done, key=lambda run: (run.network_name, run.train_size, run.settings.seed))
+        place = {label: at for at, label in enumerate(dict.fromkeys(run.label for run in done))}
+        return sorted(done, key=lambda run: (run.network_name, place[run.label], run.train_size, run.settings.seed))
 
     def failed_runs(self) -> tuple[FailedRun, ...]:
         """Return the runs that diverged."""
@@ -188,27 +215,34 @@ class StudyFolder:
     def unfinished_runs(self) -> list[str]:
         """Return the names of the run folders that the study asks for and that are not finished, and which diverged."""
         done = {run.folder.name for run in self.finished_runs()}
-        diverged = {self.run_folder(run.network, run.train_size, run.seed).name for run in self._grid.failed}
-        names = [self.run_folder(*key).name for key in self._keys()]
+        diverged = {self.failed_folder(run).name for run in self._grid.failed}
+        names = [self.run_folder(cell.network, cell.train_size, seed, cell.variant).name for cell, seed in self._keys()]
         return [f"{name} (diverged)" if name in diverged else name for name in names if name not in done]
 
-    def _keys(self) -> Iterator[tuple[str, int, int]]:
-        for cell in self._grid.cells:
-            for seed in self._grid.seeds:
-                yield cell.network, cell.train_size, seed
+    def failed_folder(self, run: FailedRun) -> Path:
+        """Return where a run that diverged lives."""
+        return self.run_folder(run.network, run.train_size, run.seed, run.variant)
+
+    def _keys(self) -> Iterator[tuple[GridCell, int]]:
+        return product(self._grid.cells, self._grid.seeds)
 
     def _runs(self) -> Iterator[Run]:
-        for network, size, seed in self._keys():
-            folder = self.run_folder(network, size, seed)
+        for cell, seed in self._keys():
+            folder = self.run_folder(cell.network, cell.train_size, seed, cell.variant)
             if (folder / "run.json").is_file():
                 run = Run(folder)
-                if (run.network_name, run.train_size, run.settings.seed) != (network, size, seed):
+                label = variant_label(cell.network, cell.variant)
+                if (run.label, run.train_size, run.settings.seed) != (label, cell.train_size, seed):
                     raise RunError(
-                        f"{folder}: expected the run of {network} on {size:,} images with seed {seed}, found "
-                        f"{run.network_name} on {run.train_size:,} with seed {run.settings.seed}: "
+                        f"{folder}: expected the run of {label} on {cell.train_size:,} images with seed {seed}, found "
+                        f"{run.label} on {run.train_size:,} with seed {run.settings.seed}: "
                         "move it away, and start the study again"
                     )
                 yield run
+
+
+def _key(network: str, train_size: int, variant: Mapping[str, str]) -> _Key:
+    return network, train_size, tuple(sorted(variant.items()))
 
 
 def without_seed(settings: Mapping[str, Any]) -> dict[str, Any]:

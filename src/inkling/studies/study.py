@@ -72,11 +72,11 @@ def study_progress(
     plan.check(splits)
     with folder_lock(Path(folder), "a study"):
         study = StudyFolder.open(plan, Path(folder), command)
-        cells = [(cell, study.run_folder(*_key(cell))) for cell in plan.cells()]
+        cells = [(cell, study.run_folder(*_key(cell), cell.variant)) for cell in plan.cells()]
         with closing(carry_out(cells, splits, jobs, observer, progress, under_way)) as states:
             for state in states:
                 if state.record is None:
-                    study.record(*_key(state.plan), state.failure)
+                    study.record(*_key(state.plan), state.failure, state.plan.variant)
                 yield state
 
 

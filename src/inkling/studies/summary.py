@@ -1,9 +1,9 @@
-"""What the finished runs of a study say together: mean and spread over seeds of each network and training size."""
+"""What the finished runs of a study say together: mean and spread over seeds of each network, variant and size."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -13,13 +13,13 @@ import msgspec
 
 from inkling.diagnosis.accuracy import evaluate_predictions
 from inkling.metrics.spread import Spread, spread
-from inkling.runs.run import Run
+from inkling.runs.run import Run, variant_label
 from inkling.studies.folder import FailedRun, StudyFolder, load_runs
 
 
 @dataclass(frozen=True)
 class Cell:
-    """The runs of one network and training size, over seeds."""
+    """The runs of one network and training size, with one combination of varied settings, over seeds."""
 
     network: str
     train_size: int
@@ -30,6 +30,12 @@ class Cell:
     n_validation: int
     n_test: int
     train_seconds: Spread
+    variant: Mapping[str, str] = field(default_factory=dict)  # what is varied: setting -> value
+
+    @property
+    def label(self) -> str:
+        """The network, with what is varied in it."""
+        return variant_label(self.network, self.variant)
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ class Study:
         """One sentence that names the runs that diverged; empty where none did."""
         if not self.failed:
             return ""
-        names = ", ".join(f"{run.network} on {run.train_size:,} images with seed {run.seed}" for run in self.failed)
+        names = ", ".join(f"{run.label} on {run.train_size:,} images with seed {run.seed}" for run in self.failed)
         runs = "1 run" if len(self.failed) == 1 else f"{len(self.failed)} runs"
         return f"{runs} diverged and {'is' if len(self.failed) == 1 else 'are'} not counted: {names}."
 
@@ -75,7 +81,7 @@ class Study:
         )  # fmt: skip
         rows = [
             (
-                cell.network,
+                cell.label,
                 f"{cell.train_size:,}",
                 str(cell.train_accuracy),
                 str(cell.validation_accuracy),
@@ -107,11 +113,11 @@ def read_study(folder: Path | str) -> Study:
         If the folder is no study, is damaged, or no run in it is finished.
     """
     cells = []
-    for (network, size), group in groupby(load_runs(folder), key=lambda run: (run.network_name, run.train_size)):
+    for (_, size), group in groupby(load_runs(folder), key=lambda run: (run.label, run.train_size)):
         runs = list(group)
         cells.append(
             Cell(
-                network=network,
+                network=runs[0].network_name,
                 train_size=size,
                 seeds=tuple(run.settings.seed for run in runs),
                 train_accuracy=_over_runs(runs, "train_accuracy"),
@@ -120,6 +126,7 @@ def read_study(folder: Path | str) -> Study:
                 n_validation=runs[0].data.validation,
                 n_test=runs[0].data.test,
                 train_seconds=_over_runs(runs, "train_seconds"),
+                variant=runs[0].variant,
             )
         )
     is_study = (Path(folder) / "study.json").is_file()

@@ -43,4 +43,5 @@ def run_parameters(run: Run) -> dict[str, Any]:
                 flat[before + name] = value if isinstance(value, bool | int | float | str) else json.dumps(value)
 
     add(run.info["settings"], "")
+    add(run.variant, "varied.")
     return flat

@@ -7,10 +7,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from inkling.errors import NetworkError
+
 ImageShape = tuple[int, int, int]
 
 
-def reference_cnn(image_shape: ImageShape, n_classes: int) -> nn.Module:
+def reference_cnn(image_shape: ImageShape, n_classes: int, hidden: int = 1000, dropout: float = 0.5) -> nn.Module:
     """Return the study's network: two convolutions 5x5 of 32 and 64 filters, each pooled, and two dense layers.
 
     conv 5x5, 32 -> ReLU -> max-pool 2 -> conv 5x5, 64 -> ReLU -> max-pool 2 -> dropout 0.5 -> dense 1000 -> dense K.
@@ -22,7 +24,20 @@ def reference_cnn(image_shape: ImageShape, n_classes: int) -> nn.Module:
         (H, W, C), H and W at least 4.
     n_classes : int
         K.
+    hidden : int
+        Units of the first dense layer.
+    dropout : float
+        Part of its inputs that is set to zero in training, 0..1 (1 excluded).
+
+    Raises
+    ------
+    NetworkError
+        If `hidden` or `dropout` is out of range.
     """
+    if hidden < 1 or not 0 <= dropout < 1:
+        raise NetworkError(
+            f"reference-cnn needs a hidden unit or more and a dropout in 0..1 (1 excluded), found {hidden}, {dropout}"
+        )
     height, width, channels = image_shape
     return nn.Sequential(
         nn.Conv2d(channels, 32, 5, padding=2),
@@ -32,9 +47,9 @@ def reference_cnn(image_shape: ImageShape, n_classes: int) -> nn.Module:
         nn.ReLU(inplace=True),
         nn.MaxPool2d(2),
         nn.Flatten(),
-        nn.Dropout(0.5),
-        nn.Linear(64 * (height // 4) * (width // 4), 1000),
-        nn.Linear(1000, n_classes),
+        nn.Dropout(dropout),
+        nn.Linear(64 * (height // 4) * (width // 4), hidden),
+        nn.Linear(hidden, n_classes),
     )
 
 
@@ -122,13 +137,13 @@ def photo_cnn(image_shape: ImageShape, n_classes: int) -> nn.Module:
     )
 
 
-CONVOLUTIONAL: dict[str, Callable[[ImageShape, int], nn.Module]] = {
+CONVOLUTIONAL: dict[str, Callable[..., nn.Module]] = {
     "reference-cnn": reference_cnn,
     "cnn": cnn,
     "small-cnn": small_cnn,
     "photo-cnn": photo_cnn,
 }
-"""Name of the network -> what makes its module."""
+"""Name of the network -> what makes its module from image shape, number of classes and the network's own options."""
 
 
 class Residual(nn.Module):  # type: ignore[misc]

@@ -45,6 +45,8 @@ class TorchNetwork:
         Draws what is random in training steps (dropout). The module's initial weights are the caller's.
     device : str
         "auto" (the first GPU of CUDA where there is one, else the CPU), "cpu", "cuda", "cuda:1" and so on, or "mps".
+    options : mapping, optional
+        What its builder was given beside shape and classes, for `description`.
 
     Raises
     ------
@@ -71,7 +73,9 @@ class TorchNetwork:
         name: str = "custom",
         seed: int = 0,
         device: str = "auto",
+        options: Mapping[str, Any] | None = None,
     ) -> None:
+        self._options = dict(options or {})
         self._image_shape, self._n_classes = check_sizes(image_shape, n_classes)
         self.name, self.seed = name, seed
         self._device = find_device(device)
@@ -112,9 +116,15 @@ class TorchNetwork:
 
     @classmethod
     def named(
-        cls, name: str, image_shape: tuple[int, int, int], n_classes: int, seed: int = 0, device: str = "auto"
+        cls,
+        name: str,
+        image_shape: tuple[int, int, int],
+        n_classes: int,
+        seed: int = 0,
+        device: str = "auto",
+        **options: Any,
     ) -> TorchNetwork:
-        """Return one of `modules.CONVOLUTIONAL` with fresh weights drawn from the seed.
+        """Return one of `modules.CONVOLUTIONAL` with fresh weights drawn from the seed, and with its own options.
 
         Raises
         ------
@@ -122,11 +132,11 @@ class TorchNetwork:
             If it would have too many parameters, or the device is not there.
         """
         with torch.device("meta"):  # sizes without memory
-            sizes = CONVOLUTIONAL[name](image_shape, n_classes)
+            sizes = CONVOLUTIONAL[name](image_shape, n_classes, **options)
         check_parameters(sum(parameter.numel() for parameter in sizes.parameters()), name, image_shape, n_classes)
         with seeded(torch.device("cpu"), seed):
-            module = CONVOLUTIONAL[name](image_shape, n_classes)
-        return cls(module, image_shape, n_classes, name, seed, device)
+            module = CONVOLUTIONAL[name](image_shape, n_classes, **options)
+        return cls(module, image_shape, n_classes, name, seed, device, options)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -149,7 +159,8 @@ class TorchNetwork:
 
     def description(self) -> dict[str, Any]:
         """Return the settings that build such a network again."""
-        return {"network": self.name, "image_shape": list(self.image_shape), "n_classes": self.n_classes}
+        sizes = {"network": self.name, "image_shape": list(self.image_shape), "n_classes": self.n_classes}
+        return {**sizes, **self._options}
 
     # --- learning ----------------------------------------------------------------------------------------------
 

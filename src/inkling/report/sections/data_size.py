@@ -82,7 +82,7 @@ def _gather(evidence: Evidence) -> DataSize | None:
 def _size_effects(evidence: Evidence) -> dict[str, DataSizeEffect]:
     """What more images changed, for each network of two training sizes that share a seed."""
     effects = {}
-    for network, group in groupby(evidence.runs, key=lambda run: run.network_name):
+    for network, group in groupby(evidence.runs, key=lambda run: run.label):
         sizes: dict[int, dict[int, Run]] = {}
         for run in group:
             sizes.setdefault(run.train_size, {})[run.settings.seed] = run

@@ -38,7 +38,7 @@ def facts(runs: list[Run]) -> list[tuple[str, str]]:
     if corrections := info.get("corrections"):
         what = f"{corrections['labels']} by {corrections['file']}, SHA-256 {corrections['sha256']}"
         rows.append(("Corrected labels", what))
-    for network, group in groupby(runs, key=lambda run: run.network_name):
+    for network, group in groupby(runs, key=lambda run: run.label):
         rows += _network_facts(network, list(group))
     rows.append(("Seeds", ", ".join(str(seed) for seed in sorted({run.settings.seed for run in runs}))))
     rows += _environment(info)
@@ -92,7 +92,8 @@ def _environment(info: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _gather(evidence: Evidence) -> Provenance:
     runs = evidence.runs
-    commands = tuple(command for run in runs if (command := str(run.info.get("command", ""))))
+    others = [run.run for cell in evidence.others for run in cell.runs]
+    commands = tuple(command for run in [*runs, *others] if (command := str(run.info.get("command", ""))))
     return Provenance(commands, tuple(facts(runs)), tuple(fingerprints(runs)))
 
 
