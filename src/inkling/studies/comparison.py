@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -68,13 +68,16 @@ def compare_networks_of(runs: Sequence[Run]) -> tuple[SizedComparison, ...]:
         If the runs were evaluated on different test images.
     """
     by_size: dict[int, dict[str, dict[int, Run]]] = {}
+    kind: dict[str, tuple[str, Mapping[str, str]]] = {}
     for run in runs:
-        by_size.setdefault(run.train_size, {}).setdefault(run.network_name, {})[run.settings.seed] = run
+        by_size.setdefault(run.train_size, {}).setdefault(run.label, {})[run.settings.seed] = run
+        kind[run.label] = (run.network_name, run.variant)
     comparisons = []
     for size, networks in sorted(by_size.items()):
         for a, b in combinations(networks, 2):
             seeds = tuple(seed for seed in networks[a] if seed in networks[b])
-            if seeds:
+            # Variants of one network are compared by `studies.ablation`.
+            if seeds and kind[a][0] != kind[b][0] and kind[a][1] == kind[b][1]:
                 runs_of_both = [networks[name][seed] for name in (a, b) for seed in seeds]
                 labels, predictions = common_test_predictions(runs_of_both)
                 comparison = compare_over_seeds(labels, predictions[: len(seeds)], predictions[len(seeds) :], a, b)
