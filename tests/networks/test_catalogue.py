@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from inkling.errors import NetworkError
-from inkling.networks.catalogue import CATALOGUE, NETWORKS, build_network, choose_network, rebuild
+from inkling.networks.catalogue import CATALOGUE, NETWORKS, build_network, choose_network, network_noun, rebuild
 from inkling.networks.numpy.perceptron import Perceptron
 
 
@@ -93,3 +93,18 @@ def test_damaged_descriptions_are_refused(damage: dict[str, Any]) -> None:
     description = {**Perceptron().description(), **damage}
     with pytest.raises(NetworkError, match="description is damaged"):
         rebuild(description)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("perceptron", "perceptron"),
+        ("photo-cnn", "photo-cnn"),
+        ("pretrained", "pretrained network"),
+        ("finetuned", "finetuned network"),
+        ("timm:resnet18", "timm:resnet18 network"),
+        ("finetuned:timm:resnet18", "finetuned:timm:resnet18 network"),
+    ],
+)
+def test_a_name_that_is_an_adjective_gets_its_noun(name: str, said: str) -> None:
+    assert network_noun(name) == said

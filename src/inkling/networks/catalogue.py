@@ -132,6 +132,15 @@ def find_network(name: str) -> NetworkEntry:
     )
 
 
+def network_noun(name: str) -> str:
+    """Return a network's name as a sentence says it after "the": "perceptron", "pretrained network".
+
+    Names that are adjectives, and those of backbones, want the noun behind them.
+    """
+    adjective = ":" in name or re.match(r"(pretrained|finetuned)\b", name)
+    return f"{name} network" if adjective else name
+
+
 def finetuned(name: str) -> str:
     """Return the name of the network that is `name`, a pretrained one, with its backbone trained on.
 

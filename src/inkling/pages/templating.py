@@ -9,6 +9,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from inkling.figures.pictures import png_uri
 from inkling.metrics import formatting
+from inkling.networks.catalogue import network_noun
 from inkling.pages.glossary import glossary_link, link_terms
 
 
@@ -34,6 +35,7 @@ def environment(package: str, beside: str | None = None) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(png=png_uri, percent=formatting.percent, seconds=formatting.seconds, terms=link_terms)
+    environment.filters["network_noun"] = network_noun
     environment.globals.update(formatting=formatting, glossary_link=glossary_link)
     return environment
 

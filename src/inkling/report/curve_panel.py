@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from inkling.figures.curves import LearningCurvesDisplay, Measure, shared_limits
 from inkling.metrics.formatting import percent, training_images
+from inkling.networks.catalogue import network_noun
 from inkling.report.drawing import Drawing
 from inkling.report.evidence import Cell, Evidence
 
@@ -28,7 +29,7 @@ def curve_panels(evidence: Evidence, drawing: Drawing, measure: Measure) -> Mapp
         for cell in evidence.cells_of(network):
             title = training_images(cell.train_size)
             figure = displays[id(cell)].plot(title=title, limits=limits, epochs=shared)
-            label = f"{measure} of the {network} by epoch, {title}, training solid and validation dashed"
+            label = f"{measure} of the {network_noun(network)} by epoch, {title}, training solid and validation dashed"
             svg = drawing.svg(f"{measure}-{network}-{cell.train_size}", figure, label)
             seed = cell.first.seed if len(cell.runs) > 1 else None
             sizes = (cell.train_size, evidence.n_validation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inkling.metrics.formatting import mean_sd, percent, percent_interval
+from inkling.networks.catalogue import network_noun
 from inkling.report.evidence import Evidence
 from inkling.report.gather import Report
 from inkling.report.section import Answer
@@ -28,7 +29,7 @@ def answers(report: Report) -> list[tuple[str, str]]:
 def accuracy_sentence(evidence: Evidence) -> str:
     """Return how accurate the chosen network is on test images."""
     best, first = evidence.chosen, evidence.chosen.first
-    start = f"Trained on {best.train_size:,} images, the {best.network}"
+    start = f"Trained on {best.train_size:,} images, the {network_noun(best.network)}"
     if len(evidence.cells) > 1:
         start += ", which has the highest validation accuracy,"
     value = percent(first.test.value, evidence.n_test)

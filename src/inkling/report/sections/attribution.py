@@ -16,6 +16,7 @@ from inkling.diagnosis.mistakes import worst_mistakes
 from inkling.figures.attribution import AttributionDisplay, DeletionDisplay
 from inkling.figures.pictures import png_uri, weight_limit
 from inkling.images.dataset import ImageDataset
+from inkling.networks.catalogue import network_noun
 from inkling.report.drawing import Drawing
 from inkling.report.evidence import Cell, Evidence
 from inkling.report.section import Section
@@ -58,8 +59,8 @@ Attributions = Mapping[str, Attribution]
 def attribution_title(network: str, test: DeletionTest) -> str:
     """Return whether the maps of a network point at what matters."""
     if not test.shown:
-        return f"Attribution maps of the {network}"
-    return f"The attribution maps of the {network} find pixels that decide its predictions"
+        return f"Attribution maps of the {network_noun(network)}"
+    return f"The attribution maps of the {network_noun(network)} find pixels that decide its predictions"
 
 
 def _gather(evidence: Evidence) -> Attributions | None:
@@ -138,7 +139,8 @@ def _draw(content: Attributions, evidence: Evidence, drawing: Drawing) -> dict[s
         ]
         parts.append((attribution_title(network, result.test), rows, result.test))
         display = DeletionDisplay.from_test(result.test, evidence.colour(network))
-        label = f"Probability of the class the {network} predicts, as pixels are removed by its maps and at random"
+        noun = network_noun(network)
+        label = f"Probability of the class the {noun} predicts, as pixels are removed by its maps and at random"
         tests.append(drawing.svg(f"deletion-{network}", display.plot(title=network), label))
     return {"parts": parts, "tests": tests}
 

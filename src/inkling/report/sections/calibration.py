@@ -10,6 +10,7 @@ from inkling.diagnosis.calibration import CalibrationDiagnosis, diagnose_calibra
 from inkling.diagnosis.risk_coverage import RiskCoverage, risk_coverage
 from inkling.figures.calibration import CoverageDisplay, ReliabilityDisplay
 from inkling.metrics.formatting import percent
+from inkling.networks.catalogue import network_noun
 from inkling.report.drawing import Drawing
 from inkling.report.evidence import Evidence
 from inkling.report.section import Answer, Section
@@ -35,10 +36,10 @@ def calibration_title(diagnosis: CalibrationDiagnosis, network: str) -> str:
     )
     if measured.level == "none shown":
         # Not "is well calibrated": on a few images nothing could be detected.
-        return f"No miscalibration of the {network} is detected: {rates}"
+        return f"No miscalibration of the {network_noun(network)} is detected: {rates}"
     if measured.level == "off in both directions":
-        return f"The {network} is overconfident on some images and underconfident on others: {rates}"
-    return f"The {network} is {measured.level}: {rates}"
+        return f"The {network_noun(network)} is overconfident on some images and underconfident on others: {rates}"
+    return f"The {network_noun(network)} is {measured.level}: {rates}"
 
 
 def _gather(evidence: Evidence) -> Calibrations:
@@ -56,7 +57,7 @@ def _draw(content: Calibrations, evidence: Evidence, drawing: Drawing) -> dict[s
     reliability, coverage = [], []
     for name, result in content.items():
         display = ReliabilityDisplay.from_diagnosis(result.diagnosis, evidence.colour(name))
-        label = f"Reliability diagram of the {name} on {evidence.n_test:,} test images"
+        label = f"Reliability diagram of the {network_noun(name)} on {evidence.n_test:,} test images"
         reliability.append(drawing.svg(f"reliability-{name}", display.plot(title=name), label))
     displays = {
         name: CoverageDisplay.from_risk_coverage(result.rejection, evidence.colour(name))
@@ -69,7 +70,7 @@ def _draw(content: Calibrations, evidence: Evidence, drawing: Drawing) -> dict[s
     reach = max(display.reach for display in displays.values())
     for name, risk in displays.items():
         figure = risk.plot(title=name, limits=limits, reach=reach)
-        label = f"Test error of the {name} when the images of lowest confidence are rejected"
+        label = f"Test error of the {network_noun(name)} when the images of lowest confidence are rejected"
         coverage.append(drawing.svg(f"risk-coverage-{name}", figure, label))
     titles = {name: calibration_title(result.diagnosis, name) for name, result in content.items()}
     return {"reliability": reliability, "coverage": coverage, "titles": titles}

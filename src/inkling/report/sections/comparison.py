@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from inkling.diagnosis.comparison import Comparison, ComparisonOverSeeds
 from inkling.metrics.formatting import and_list, mean_sd, percent, seconds, signed, significant, training_images
+from inkling.networks.catalogue import network_noun
 from inkling.report.evidence import Cell, Evidence
 from inkling.report.section import Answer, Section
 from inkling.studies.comparison import compare_networks_of
@@ -49,10 +50,10 @@ def comparison_title(cells: Sequence[Cell], n_test: int) -> str:
     best, *others = sorted(cells, key=lambda cell: -cell.validation_accuracy.mean)
     cheapest = min(others, key=lambda cell: cell.timing.per_epoch)
     accuracies = and_list(
-        [f"{percent(cell.test_accuracy.mean, n_test)} for the {cell.network}" for cell in (best, *others)]
+        [f"{percent(cell.test_accuracy.mean, n_test)} for the {network_noun(cell.network)}" for cell in (best, *others)]
     )
-    cost = f"{_times(best, cheapest)} one of the {cheapest.network}"
-    return f"Test accuracy {accuracies}; an epoch of the {best.network} takes {cost}"
+    cost = f"{_times(best, cheapest)} one of the {network_noun(cheapest.network)}"
+    return f"Test accuracy {accuracies}; an epoch of the {network_noun(best.network)} takes {cost}"
 
 
 def _times(cell: Cell, other: Cell) -> str:
@@ -80,8 +81,9 @@ def better_title(size: int, comparison: Comparison | ComparisonOverSeeds) -> str
     a, b = comparison.a, comparison.b
     better, other = (a, b) if comparison.difference > 0 else (b, a)
     if comparison.shown:
-        return f"The {better} is better than the {other} after {training_images(size)}"
-    return f"No significant difference between the {a} and the {b} after {training_images(size)}"
+        return f"The {network_noun(better)} is better than the {network_noun(other)} after {training_images(size)}"
+    both = f"the {network_noun(a)} and the {network_noun(b)}"
+    return f"No significant difference between {both} after {training_images(size)}"
 
 
 def best_network(

@@ -7,6 +7,7 @@ from typing import Any
 from inkling.diagnosis.class_misses import leading_confusion
 from inkling.figures.counts import ConfusionMatrixDisplay
 from inkling.metrics.formatting import and_list
+from inkling.networks.catalogue import network_noun
 from inkling.report.drawing import Drawing
 from inkling.report.evidence import Cell, Evidence
 from inkling.report.section import Answer, Section
@@ -16,14 +17,14 @@ def confusion_title(cell: Cell) -> str:
     """Return the confusion that was seen most, and whether it is shown to be the most frequent."""
     evaluation = cell.first.evaluation
     if not evaluation.most_confused:
-        return f"The {cell.network} misclassifies no test image"
+        return f"The {network_noun(cell.network)} misclassifies no test image"
     most, others = evaluation.most_confused[0], evaluation.most_confused[1:]
     times = f"{most.label} predicted as {most.predicted}, {most.count:,} time{'s' * (most.count > 1)}"
     if leading_confusion(evaluation):
-        return f"Most frequent confusion of the {cell.network}: {times}"
+        return f"Most frequent confusion of the {network_noun(cell.network)}: {times}"
     if others and others[0].count == most.count:
-        return f"No confusion of the {cell.network} stands out"
-    return f"Seen most often for the {cell.network}: {times}; others may be as frequent"
+        return f"No confusion of the {network_noun(cell.network)} stands out"
+    return f"Seen most often for the {network_noun(cell.network)}: {times}; others may be as frequent"
 
 
 def most_confused(cell: Cell, count: int = 3) -> str:
@@ -49,7 +50,7 @@ def _draw(content: tuple[Cell, ...], _evidence: Evidence, drawing: Drawing) -> d
     matrices = []
     for cell in content:
         display = ConfusionMatrixDisplay.from_evaluation(cell.first.evaluation)
-        label = f"Confusion matrix of the {cell.network} on {cell.first.evaluation.n:,} test images"
+        label = f"Confusion matrix of the {network_noun(cell.network)} on {cell.first.evaluation.n:,} test images"
         matrices.append((cell, confusion_title(cell), drawing.svg(f"confusion-{cell.network}", display.plot(), label)))
     return {"matrices": matrices}
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inkling.metrics.formatting import percent
+from inkling.networks.catalogue import network_noun
 from inkling.report.curve_panel import curve_panels
 from inkling.report.drawing import Drawing
 from inkling.report.evidence import Cell, Evidence
@@ -26,11 +27,14 @@ def curves_title(cells: Sequence[Cell], n_validation: int) -> str:
     of_small, of_large = (1 - cell.validation_accuracy.mean for cell in (small, large))
     if len(cells) == 1:
         where = f" at epoch {small.first.best_epoch}" if len(small.runs) == 1 else ""
-        return f"Validation error of the {small.network} falls to {percent(of_small, n_validation)}{where}"
+        return (
+            f"Validation error of the {network_noun(small.network)} falls to {percent(of_small, n_validation)}{where}"
+        )
     verb = "lower" if of_large < of_small else "do not lower"
     return (
-        f"More training images {verb} the {small.network}'s validation error: {percent(of_small, n_validation)} at "
-        f"{small.train_size:,}, {percent(of_large, n_validation)} at {large.train_size:,}"
+        f"More training images {verb} the {network_noun(small.network)}'s validation error: "
+        f"{percent(of_small, n_validation)} at {small.train_size:,}, {percent(of_large, n_validation)} at "
+        f"{large.train_size:,}"
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from inkling.diagnosis.data_size import DataSizeEffect, LearningCurve, compare_sizes, fit_learning_curve
 from inkling.figures.data_size import LearningCurveBySizeDisplay
 from inkling.metrics.formatting import and_list, percent, training_images
+from inkling.networks.catalogue import network_noun
 from inkling.report.drawing import Drawing
 from inkling.report.evidence import Evidence
 from inkling.report.section import Answer, Section
@@ -27,12 +28,15 @@ class DataSize:
 
 def data_size_title(content: DataSize) -> str:
     """Return what more images would do, or did, for each network."""
-    falls = [f"the {name}'s error by {max(0.0, curve.fall):.0%}" for name, curve in content.learning_curves.items()]
+    falls = [
+        f"the {network_noun(name)}'s error by {max(0.0, curve.fall):.0%}"
+        for name, curve in content.learning_curves.items()
+    ]
     if falls:
         return f"Twice the training images would lower {and_list(falls)} (predicted)"
     changes: dict[str, list[str]] = {}
     for name, effect in content.size_effects.items():
-        changes.setdefault(_changed(effect), []).append(f"the {name}")
+        changes.setdefault(_changed(effect), []).append(f"the {network_noun(name)}")
     unchanged = changes.pop(_UNCHANGED, [])
     clauses = [and_list([f"{change} {and_list(names)}" for change, names in changes.items()])] if changes else []
     clauses += [f"{_UNCHANGED} {and_list(unchanged)}"] if unchanged else []
@@ -54,7 +58,7 @@ def size_effect(effect: DataSizeEffect, network: str) -> str:
     low, high = 100 * effect.gain_interval.low, 100 * effect.gain_interval.high
     over = f", means over {seeds} seeds" if seeds > 1 else ""
     numbers = (
-        f"the {network}'s test error goes from {percent(1 - effect.small_accuracy, n)} to "
+        f"the {network_noun(network)}'s test error goes from {percent(1 - effect.small_accuracy, n)} to "
         f"{percent(1 - effect.large_accuracy, n)} (n = {n:,}{over})"
     )
     change = f"{100 * effect.gain:+.1f} points of accuracy, 95% interval {low:+.1f} to {high:+.1f}".replace("-", "−")

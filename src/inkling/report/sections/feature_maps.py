@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from inkling.figures.feature_maps import FeatureMapsDisplay
 from inkling.images.dataset import ImageDataset
+from inkling.networks.catalogue import network_noun
 from inkling.networks.protocols import Layer
 from inkling.report.drawing import Drawing
 from inkling.report.evidence import Cell, Evidence
@@ -62,7 +63,7 @@ def _draw(content: Mapping[str, FeatureMaps], _evidence: Evidence, _drawing: Dra
 
 def _pictures(content: Mapping[str, FeatureMaps], _evidence: Evidence) -> dict[str, Figure]:
     return {
-        f"feature-maps-{network}": shown.display.plot(title=f"Feature maps of the {network}")
+        f"feature-maps-{network}": shown.display.plot(title=f"Feature maps of the {network_noun(network)}")
         for network, shown in content.items()
     }
 

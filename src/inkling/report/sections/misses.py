@@ -9,6 +9,7 @@ from typing import Any
 from inkling.diagnosis.class_misses import ClassMisses, find_hardest_class, misses_per_class
 from inkling.figures.counts import MissesDisplay
 from inkling.metrics.formatting import training_images
+from inkling.networks.catalogue import network_noun
 from inkling.report.drawing import Drawing
 from inkling.report.evidence import Cell, Evidence
 from inkling.report.section import Section
@@ -26,13 +27,13 @@ class Misses:
 def misses_title(network: str, misses: Sequence[ClassMisses]) -> str:
     """Return the class of the highest error rate, and whether it is shown to be the hardest."""
     if not any(each.mean for each in misses):
-        return f"The {network} misclassifies no test image"
+        return f"The {network_noun(network)} misclassifies no test image"
     found = find_hardest_class(misses)
     if found.leader is None:
-        return f"No class is clearly the hardest for the {network}"
+        return f"No class is clearly the hardest for the {network_noun(network)}"
     if found.hardest:
-        return f"{found.hardest.name} is hardest for the {network}: {found.hardest.missed}"
-    missed = f"Missed most by the {network}: {found.leader.name}, {found.leader.missed}"
+        return f"{found.hardest.name} is hardest for the {network_noun(network)}: {found.hardest.missed}"
+    missed = f"Missed most by the {network_noun(network)}: {found.leader.name}, {found.leader.missed}"
     if found.classes_differ:
         return f"{missed}; classes differ, and others may be as hard"
     return f"{missed}; no class is shown to be harder than another"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from inkling.diagnosis.mistakes import Mistake, worst_mistakes
 from inkling.diagnosis.neighbours import Neighbour, labelled_neighbours
 from inkling.figures.pictures import MistakesDisplay
+from inkling.networks.catalogue import network_noun
 from inkling.report.drawing import Drawing
 from inkling.report.evidence import Cell, Evidence
 from inkling.report.section import Section
@@ -44,8 +45,8 @@ def mistakes_title(network: str, mistakes: tuple[PicturedMistake, ...], class_na
     """Return a network's worst mistake."""
     worst = mistakes[0].mistake
     return (
-        f"Worst mistake of the {network}: {class_names[worst.label]} predicted as {class_names[worst.predicted]} with "
-        f"{worst.probability:.1%} confidence"
+        f"Worst mistake of the {network_noun(network)}: {class_names[worst.label]} predicted as "
+        f"{class_names[worst.predicted]} with {worst.probability:.1%} confidence"
     )
 
 
@@ -78,7 +79,7 @@ def _pictures(content: Galleries, evidence: Evidence) -> dict[str, Figure]:
         pictured = [(shown.mistake, shown.picture) for shown in mistakes if shown.picture is not None]
         if pictured:
             display = MistakesDisplay.from_pictures(pictured, evidence.class_names)
-            figures[f"mistakes-{network}"] = display.plot(title=f"Worst mistakes of the {network}")
+            figures[f"mistakes-{network}"] = display.plot(title=f"Worst mistakes of the {network_noun(network)}")
     return figures
 
 

@@ -10,6 +10,7 @@ from inkling.diagnosis.early_stopping import EarlyStopping, stopped_early
 from inkling.diagnosis.gap_change import GapChange, compare_gaps
 from inkling.diagnosis.overfitting import last_epochs
 from inkling.metrics.formatting import and_list
+from inkling.networks.catalogue import network_noun
 from inkling.report.curve_panel import curve_panels
 from inkling.report.drawing import Drawing
 from inkling.report.evidence import Cell, Evidence
@@ -28,7 +29,9 @@ class OverfittingContent:
 def overfitting_title(cells: Sequence[Cell]) -> str:
     """Return the gaps between training and validation in one line."""
     gaps = [f"{100 * cell.first.overfitting.gap:.1f} points at {cell.train_size:,}" for cell in cells]
-    return f"Gap between training and validation accuracy of the {cells[0].network}: {and_list(gaps)} images"
+    return (
+        f"Gap between training and validation accuracy of the {network_noun(cells[0].network)}: {and_list(gaps)} images"
+    )
 
 
 def _gather(evidence: Evidence) -> OverfittingContent:

@@ -16,6 +16,7 @@ from inkling.diagnosis.hidden_units import HiddenUnits, contributions_of_units
 from inkling.figures.pictures import WeightsDisplay, weight_limit, weight_png_uri
 from inkling.figures.style import WEIGHT_MAP
 from inkling.metrics.formatting import training_images
+from inkling.networks.catalogue import network_noun
 from inkling.report.drawing import Drawing
 from inkling.report.evidence import Cell, Evidence
 from inkling.report.section import Section
@@ -111,7 +112,7 @@ def _pictures(content: Weights, _evidence: Evidence) -> dict[str, Figure]:
         limit = weight_limit([layer.first_layer for layer in sizes])
         for layer in sizes:
             size = layer.cell.train_size
-            title = f"First-layer weights of the {network}, {training_images(size)}"
+            title = f"First-layer weights of the {network_noun(network)}, {training_images(size)}"
             display = WeightsDisplay.from_first_layer(layer.first_layer, limit)
             figures[f"weights-{network}-{size}"] = display.plot(title=title)
     return figures
