@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from conftest import calibrated
-from inkling.metrics.temperature import at_temperature, fit_temperature
+from inkling.metrics.temperature import at_temperature, entropy_p_value, fit_temperature
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 1.8, 4.0])
@@ -29,6 +29,19 @@ def test_temperature_of_logits() -> None:
     assert np.isfinite(found).all()
     assert found.dtype == np.float32
     np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_the_temperature_of_a_calibrated_network_stays_at_one() -> None:
+    rng = np.random.default_rng(3)
+    kept = [fit_temperature(*calibrated(rng, 100, 10, 100.0)) == 1 for _ in range(100)]
+    assert sum(kept) >= 97
+
+
+def test_p_values_of_calibrated_networks_are_uniform_or_larger() -> None:
+    rng = np.random.default_rng(4)
+    p = np.array([entropy_p_value(*calibrated(rng, 100, 5, 3.0)) for _ in range(200)])
+    assert 0.4 < p.mean() < 0.6
+    assert np.mean(p < 0.1) < 0.1 + 2 * (0.1 * 0.9 / 200) ** 0.5
 
 
 def test_the_temperature_of_a_perfect_network_is_finite() -> None:

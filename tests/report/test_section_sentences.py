@@ -184,7 +184,12 @@ def test_more_images_says_what_the_sizes_can_tell() -> None:
     [
         (0.99, 0.80, "The perceptron is overconfident: mean confidence 99.0%, accuracy 80.0%"),
         (0.60, 0.90, "The perceptron is underconfident: mean confidence 60.0%, accuracy 90.0%"),
-        (0.90, 0.90, "No miscalibration of the perceptron is detected: mean confidence 90.0%, accuracy 90.0%"),
+        (
+            0.90,
+            0.90,
+            "No miscalibration of the perceptron is shown on 1,000 images: mean confidence 90.0%, accuracy 90.0%; "
+            "overconfidence of 2.8 points would have been, four times in five",
+        ),
     ],
 )
 def test_calibration_is_said_of_known_confidence(confidence: float, right: float, said: str) -> None:
@@ -195,7 +200,9 @@ def test_calibration_is_said_of_known_confidence(confidence: float, right: float
 
 def test_five_images_do_not_show_a_network_well_calibrated() -> None:
     found = diagnose_calibration(np.array([0, 1, 1, 1, 1]), np.tile([0.64, 0.36], (5, 1)))
-    assert calibration_title(found, "perceptron").startswith("No miscalibration of the perceptron is detected: mean")
+    assert calibration_title(found, "perceptron").startswith(
+        "No miscalibration of the perceptron is shown on 5 images: "
+    )
 
 
 def test_a_network_off_in_both_directions_is_called_so() -> None:

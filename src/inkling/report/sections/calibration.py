@@ -29,14 +29,17 @@ Calibrations = Mapping[str, NetworkCalibration]
 
 
 def calibration_title(diagnosis: CalibrationDiagnosis, network: str) -> str:
-    """Return whether a network is calibrated."""
+    """Return whether a network is shown to be miscalibrated."""
     measured = diagnosis.before
     rates = (
         f"mean confidence {percent(measured.confidence, measured.n)}, accuracy {percent(measured.accuracy, measured.n)}"
     )
     if measured.level == "none shown":
-        # Not "is well calibrated": on a few images nothing could be detected.
-        return f"No miscalibration of the {network_noun(network)} is detected: {rates}"
+        # Not "is well calibrated": on a few images hardly anything could be shown.
+        return (
+            f"No miscalibration of the {network_noun(network)} is shown on {measured.n:,} images: {rates}; "
+            f"{measured.detectable_said}"
+        )
     if measured.level == "off in both directions":
         return f"The {network_noun(network)} is overconfident on some images and underconfident on others: {rates}"
     return f"The {network_noun(network)} is {measured.level}: {rates}"
