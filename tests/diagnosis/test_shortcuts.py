@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import Simulated
-from inkling.diagnosis.shortcuts import LARGEST, LEAST, cells, find_shortcuts, holm
+from inkling.diagnosis.shortcuts import LARGEST, LEAST, cells, find_shortcuts
+from inkling.metrics.multiple import holm
 
 NAMES = tuple("abcdefghij")
 

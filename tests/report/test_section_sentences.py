@@ -18,7 +18,7 @@ from conftest import Simulated
 from inkling.diagnosis.accuracy import evaluate_predictions
 from inkling.diagnosis.calibration import diagnose_calibration, measure_calibration
 from inkling.diagnosis.class_misses import ClassMisses, misses_per_class
-from inkling.diagnosis.comparison import compare_predictions
+from inkling.diagnosis.comparison import compare_over_seeds, compare_predictions
 from inkling.diagnosis.data_size import compare_sizes, fit_learning_curve
 from inkling.diagnosis.mistakes import Mistake
 from inkling.metrics.formatting import seconds
@@ -105,8 +105,12 @@ def test_a_model_that_is_better_is_said_to_be(simulated: Simulated) -> None:
     labels = np.zeros(n, np.int64)
     for _ in range(1000):
         of_a, of_b = (np.eye(2)[(rng.random(n) < error).astype(int)] for error in (0.02, 0.03))
-        right_way += compare_predictions(labels, of_a, of_b).verdict.startswith("A is better than B")
-    simulated("A model of accuracy 0.98 is said to be better than one of 0.97, n = 10,000", right_way / 1000, 1000)
+        right_way += compare_predictions(labels, of_a, of_b).verdict.startswith("A classified more of")
+    simulated(
+        "A model of accuracy 0.98 is said to classify more correctly than one of 0.97, n = 10,000",
+        right_way / 1000,
+        1000,
+    )
     assert right_way / 1000 >= 0.95  # 4.5 standard errors of the difference
 
 
@@ -145,8 +149,15 @@ def test_the_best_network_is_compared_with_its_closest_rival(evidence: Evidence)
     of_size = tuple(compare_predictions(labels, named(right[a]), named(right[b]), a, b) for a, b in pairs)
     several = (small, *cells), {100: of_size[1:2], 400: of_size}
     answer = best_network(*several) or ""
-    assert answer.startswith("After 400 training images, good is better than close: accuracy 98.0% against")
-    assert better_title(*decisive(*several)) == "The good is better than the close after 400 training images"
+    # One seed of each: a sentence about these runs, never about the networks.
+    assert answer.startswith(
+        "After 400 training images, good classified more of the same 1,000 test images correctly than close: 98.0% "
+    )
+    assert better_title(*decisive(*several)) == (
+        "The run of the good classified more test images correctly than that of the close after 400 training images"
+    )
+    over_seeds = compare_over_seeds(labels, [named(980), named(981)], [named(900), named(901)], "good", "close")
+    assert better_title(400, over_seeds) == "The good is better than the close after 400 training images"
     alike = compare_predictions(labels, named(975), named(974), "good", "close")
     assert better_title(*decisive(several[0], {400: (alike,)})) == (
         "No significant difference between the good and the close after 400 training images"

@@ -15,23 +15,28 @@ def compare(
         Path, typer.Argument(help="Run folder, or a study with two networks or more.", metavar="RUN-or-STUDY")
     ],
     b: Annotated[Path | None, typer.Argument(help="Run folder to compare it with.", metavar="RUN")] = None,
+    margin: Annotated[
+        float,
+        typer.Option(help="Largest difference that does not matter, in percentage points, to be called equal within."),
+    ] = 0.5,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Test whether two runs, or the networks of a study, differ.
 
-    Prints the difference of their test accuracies with its 95% interval and p-value (exact McNemar test), and
-    compares how much each overfits. In a study, each pair of networks is compared at each training size, over seeds
-    and images.
+    Prints the difference of their test accuracies with its 95% interval and p-value (mid-p McNemar test), whether
+    they are equal within a margin, how small a difference these images could show, and how much each overfits. In a
+    study, each pair of networks is compared at each training size, over seeds and images, with p-values adjusted for
+    all of them (Holm).
     """
     output = Output(quiet, json)
     if b is None and (a / "study.json").is_file():
-        _compare_study(a, output)
+        _compare_study(a, margin / 100, output)
     else:
-        _compare_runs(a, b, output)
+        _compare_runs(a, b, margin / 100, output)
 
 
-def _compare_runs(a: Path, b: Path | None, output: Output) -> None:
+def _compare_runs(a: Path, b: Path | None, margin: float, output: Output) -> None:
     from inkling.diagnosis.run_comparison import compare_runs
     from inkling.errors import RunError
     from inkling.runs.run import Run
@@ -39,7 +44,7 @@ def _compare_runs(a: Path, b: Path | None, output: Output) -> None:
     first = Run(a)
     if b is None:
         raise RunError(f"{a}: expected a second run to compare this one with, found none: inkling compare RUN RUN")
-    compared = compare_runs(first, Run(b))
+    compared = compare_runs(first, Run(b), margin)
     accuracy = compared.accuracy
     rows = table("test images", "count")
     for what, count in (
@@ -49,30 +54,41 @@ def _compare_runs(a: Path, b: Path | None, output: Output) -> None:
         ("both misclassified", accuracy.both_wrong),
     ):
         rows.add_row(what, f"{count:,}")
-    output.result(compared.to_dict(), accuracy.verdict, rows, compared.overfitting.verdict)
+    further = (compared.equivalence.verdict, accuracy.power.verdict, compared.overfitting.verdict)
+    output.result(compared.to_dict(), accuracy.verdict, rows, *further)
 
 
-def _compare_study(folder: Path, output: Output) -> None:
-    from inkling.diagnosis.comparison import p_words
-    from inkling.metrics.formatting import percent, points, points_interval
+def _compare_study(folder: Path, margin: float, output: Output) -> None:
+    from inkling.metrics.formatting import p_words, percent, points, points_interval
     from inkling.studies.comparison import compare_networks
 
-    comparisons = compare_networks(folder)
+    comparisons = compare_networks(folder, margin)
     rows = table(
-        "networks", "training images", "seeds", "test accuracy", "difference, points", "95% interval", "", "significant"
+        "networks",
+        "training images",
+        "seeds",
+        "test accuracy",
+        "difference, points",
+        "95% interval",
+        "",
+        "adjusted",
+        "significant",
     )
     for compared in comparisons:
         means = compared.comparison
+        digits = means.digits
+        accuracies = [percent(value, means.n, digits=digits) for value in (means.a_accuracy, means.b_accuracy)]
         rows.add_row(
             f"{means.a}, {means.b}",
             f"{compared.train_size:,}",
             ",".join(map(str, compared.seeds)),
-            f"{percent(means.a_accuracy, means.n)}, {percent(means.b_accuracy, means.n)}",
-            points(means.difference, means.n),
-            points_interval(means.interval, means.n),
+            ", ".join(accuracies),
+            points(means.difference, means.n, digits),
+            points_interval(means.interval, means.n, digits),
             p_words(means.p_value),
+            p_words(means.p_value if means.adjusted_p is None else means.adjusted_p),
             "yes" if means.shown else "no",
         )
-    verdicts = [f"{compared.train_size:,} training images: {compared.comparison.verdict}" for compared in comparisons]
+    verdicts = [f"{compared.train_size:,} training images: {' '.join(compared.sentences)}" for compared in comparisons]
     values = {"study": str(folder), "comparisons": [compared.to_dict() for compared in comparisons]}
     output.result(values, rows, *verdicts)

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from inkling.diagnosis.equivalence import MARGIN, Equivalence, equal_within
+from inkling.diagnosis.power import Power, power_of_two, power_over_seeds
+from inkling.diagnosis.uncertainty import Uncertainty, uncertainty_of
 from inkling.errors import DataError
-from inkling.metrics.formatting import percent, points, points_interval
+from inkling.metrics.formatting import digits_apart, p_words, percent, points, points_interval
 from inkling.metrics.intervals import Interval
+from inkling.metrics.over_seeds import SeedsDifference, seeds_difference
+from inkling.metrics.paired import PairedDifference
 from inkling.metrics.scores import check_predictions
 from inkling.metrics.spread import Spread, spread
 
-RESAMPLES = 10_000
-"""Of the bootstrap; the ends of an interval then vary by about a hundredth of its length."""
-
 LEVEL = 0.05
-"""A difference is statistically significant where its p-value is below this and its 95% interval leaves out 0."""
+"""A difference is statistically significant where its p-value is below this: exactly where its 95% interval, which
+inverts the same test, leaves out 0. Of several comparisons the p-value adjusted for all of them decides."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,10 @@ class Comparison:
     only_a_right: int
     only_b_right: int
     both_wrong: int
-    interval: Interval  # of the difference, paired bootstrap
-    p_value: float  # exact McNemar
+    interval: Interval  # 95%, of the difference
+    p_value: float  # mid-p McNemar
+    adjusted_p: float | None = None  # Holm, as one of several comparisons
+    tests: int = 1  # comparisons of that family
 
     @property
     def a_accuracy(self) -> float:
@@ -55,19 +59,45 @@ class Comparison:
         return (self.only_a_right - self.only_b_right) / self.n
 
     @property
+    def measured(self) -> PairedDifference:
+        """The difference, and how far chance may take it."""
+        return PairedDifference(self.n, self.only_a_right, self.only_b_right)
+
+    @property
+    def digits(self) -> int:
+        """After the point, that the two accuracies take in percent to read apart."""
+        return digits_apart(self.a_accuracy, self.b_accuracy, self.n)
+
+    @property
     def shown(self) -> bool:
-        """Whether the difference is statistically significant."""
-        return _shown(self.interval, self.p_value)
+        """Whether the difference is statistically significant: of these two trained models, not of their kinds."""
+        return _shown(self)
 
     @property
     def verdict(self) -> str:
-        """One sentence."""
-        return _verdict(self, f"the same {self.n:,} {self.split} images", "exact McNemar test")
+        """One or two sentences, about these two trained models."""
+        text = _verdict(self, f"the same {self.n:,} {self.split} images", "mid-p McNemar test")
+        if not self.shown:
+            return text
+        return f"{text} This is about these two trained models; of how they were trained, one seed each says nothing."
+
+    @cached_property
+    def power(self) -> Power:
+        """What so many images could show."""
+        return power_of_two(self.measured, LEVEL / self.tests)
+
+    def equal_within(self, margin: float = MARGIN) -> Equivalence:
+        """Test that the two are equally accurate within a margin, a fraction: 0.005 is half a point."""
+        return equal_within(self.measured, self.n, margin, self.a, self.b)
+
+    def among(self, adjusted_p: float, tests: int) -> Comparison:
+        """Return the same as one of so many comparisons, with its p-value adjusted for all of them."""
+        return replace(self, adjusted_p=adjusted_p, tests=tests)
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values, the verdict included; the interval as [low, high]."""
         counts = ("both_right", "only_a_right", "only_b_right", "both_wrong")
-        return {**_common_json(self), **{name: getattr(self, name) for name in counts}}
+        return {**_common_json(self), "about": "runs", **{name: getattr(self, name) for name in counts}}
 
 
 @dataclass(frozen=True)
@@ -80,8 +110,11 @@ class ComparisonOverSeeds:
     n: int
     a_accuracies: tuple[float, ...]  # one per seed
     b_accuracies: tuple[float, ...]
-    interval: Interval  # of the difference of the means: other images and other seeds
-    p_value: float  # of the t test with the same variance
+    interval: Interval  # 95%, of the difference of the means: other images and other seeds
+    p_value: float  # of the test that the interval inverts
+    measured: SeedsDifference  # the difference, and how far chance may take it
+    adjusted_p: float | None = None  # Holm, as one of several comparisons
+    tests: int = 1  # comparisons of that family
 
     @cached_property
     def a_spread(self) -> Spread:
@@ -109,9 +142,14 @@ class ComparisonOverSeeds:
         return self.a_accuracy - self.b_accuracy
 
     @property
+    def digits(self) -> int:
+        """After the point, that the two accuracies take in percent to read apart."""
+        return digits_apart(self.a_accuracy, self.b_accuracy, self.n)
+
+    @property
     def shown(self) -> bool:
         """Whether the difference is statistically significant."""
-        return _shown(self.interval, self.p_value)
+        return _shown(self)
 
     @property
     def verdict(self) -> str:
@@ -120,14 +158,34 @@ class ComparisonOverSeeds:
         where = f"the same {self.n:,} {self.split} images, means over {seeds} seeds"
         return _verdict(self, where, "t test over seeds and images")
 
+    @cached_property
+    def power(self) -> Power:
+        """What so many images and seeds could show."""
+        return power_over_seeds(self.measured, self.n, LEVEL / self.tests)
+
+    @cached_property
+    def uncertainty(self) -> Uncertainty:
+        """What images and seeds each add to the uncertainty."""
+        return uncertainty_of(self.measured)
+
+    def equal_within(self, margin: float = MARGIN) -> Equivalence:
+        """Test that the two are equally accurate within a margin, a fraction: 0.005 is half a point."""
+        return equal_within(self.measured, self.n, margin, self.a, self.b)
+
+    def among(self, adjusted_p: float, tests: int) -> ComparisonOverSeeds:
+        """Return the same as one of so many comparisons, with its p-value adjusted for all of them."""
+        return replace(self, adjusted_p=adjusted_p, tests=tests)
+
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values, the verdict included; the interval as [low, high]."""
         return {
             **_common_json(self),
+            "about": "networks",
             "a_accuracies": list(self.a_accuracies),
             "b_accuracies": list(self.b_accuracies),
             "a_sd": self.a_spread.sd,
             "b_sd": self.b_spread.sd,
+            "uncertainty": self.uncertainty.to_dict(),
         }
 
 
@@ -138,7 +196,7 @@ def compare_predictions(
     a: str = "A",
     b: str = "B",
     split: str = "test",
-    seed: int = 0,
+    seed: int = 0,  # noqa: ARG001
 ) -> Comparison:
     """Compare two classifiers on the same images.
 
@@ -152,17 +210,16 @@ def compare_predictions(
     split : str
         What the images are called in it.
     seed : int
-        Of the bootstrap.
+        Has no effect: nothing is drawn.
 
     Returns
     -------
     Comparison
-        The p-value is the exact one of McNemar (1947, Psychometrika 12:153): where both are as good, each image that
-        only one of them classifies correctly is as likely to be A's as B's. The interval is a paired bootstrap (Efron,
-        1979, Ann. Stat. 7:1). An image contributes -1, 0 or 1 to the difference, so a resample of images is one
-        multinomial draw of the counts; half an image is added to each of the four counts before (Agresti and Min,
-        2005, Stat. Med. 24:729), without which the interval fails where few images are classified correctly by only
-        one of the two: where none or one is, plain resampling covers the truth 63% of the time instead of 95%.
+        The p-value and the interval, which leaves out 0 exactly where p is below 0.05, are those of
+        `metrics.paired.PairedDifference`: McNemar's test with mid-p, and Tango's score interval. Both speak of these
+        two classifiers on other images. That one network or recipe is better than another takes several seeds of each,
+        for `compare_over_seeds`: one recipe with two seeds gives classifiers that differ significantly in a fifth of
+        all cases on 10,000 images.
 
     Raises
     ------
@@ -174,27 +231,20 @@ def compare_predictions(
         int(np.count_nonzero(where))
         for where in (right_a & right_b, right_a & ~right_b, right_b & ~right_a, ~(right_a | right_b))
     )
-    p_value = float(stats.binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
     n = len(labels)
-    interval = difference_of_paired(n, only_a, only_b, seed)
-    return Comparison(a, b, split, n, both, only_a, only_b, neither, interval, p_value)
+    measured = PairedDifference(n, only_a, only_b)
+    return Comparison(a, b, split, n, both, only_a, only_b, neither, measured.interval(), measured.p_value)
 
 
-def difference_of_paired(n: int, only_a_right: int, only_b_right: int, seed: int = 0) -> Interval:
-    """Return the 95% paired bootstrap interval of the difference of two accuracies on the same n images.
+def difference_of_paired(n: int, only_a_right: int, only_b_right: int) -> Interval:
+    """Return the 95% interval of the difference of two accuracies on the same n images.
 
     Parameters
     ----------
     n : int
         Images, of which only A classifies `only_a_right` correctly and only B `only_b_right`.
-    seed : int
-        Of the bootstrap.
     """
-    rest = n - only_a_right - only_b_right  # both right or both wrong: 0 to the difference
-    chances = np.array([only_a_right + 0.5, only_b_right + 0.5, rest + 1]) / (n + 2)
-    drawn = np.random.default_rng(seed).multinomial(n, chances, RESAMPLES)
-    low, high = np.quantile(drawn[:, 0] - drawn[:, 1], (0.025, 0.975), method="inverted_cdf") / n
-    return Interval(float(low), float(high))
+    return PairedDifference(n, only_a_right, only_b_right).interval()
 
 
 def compare_over_seeds(
@@ -218,13 +268,10 @@ def compare_over_seeds(
     Returns
     -------
     Comparison or ComparisonOverSeeds
-        With one seed of each, what `compare_predictions` says. With more, the variance of the mean difference has two
-        sources: which images there were, and which seeds. Both are estimated, and what belongs to single images in
-        single runs, and is in both, is taken off once (two-way clustering: Cameron, Gelbach and Miller, 2011,
-        J. Bus. Econ. Stat. 29:238; Owen, 2007, Ann. Appl. Stat. 1:386). The interval is Student's t with the degrees
-        of freedom of Welch and Satterthwaite (1946, Biometrics Bull. 2:110). A bootstrap over three seeds would be
-        far too narrow. Seeds of A and B are treated as independent; where equal seeds share training images, that
-        errs on the careful side.
+        With one seed of each, what `compare_predictions` says, which is about two trained networks. With more, the
+        interval and p-value of `metrics.over_seeds.SeedsDifference`, which allow for other images and other seeds.
+        Seeds of A and B are treated as independent; where equal seeds share training images, that errs on the careful
+        side.
 
     Raises
     ------
@@ -238,31 +285,10 @@ def compare_over_seeds(
             f"expected one seed of both or several of both, found {len(probabilities_a)} of {a} and "
             f"{len(probabilities_b)} of {b}: compare what has as many"
         )
-    n = len(labels)
-    sides = [np.stack(_correct(labels, runs)).astype(float) for runs in (probabilities_a, probabilities_b)]  # (S, N)
-    per_image = sides[0].mean(axis=0) - sides[1].mean(axis=0)  # (N,)
-    difference = float(per_image.mean())
-    # Half an image that only A classifies correctly and half a one that only B does, as in the comparison of two.
-    image_variance = ((np.square(per_image).sum() + 1) / (n + 2) - difference**2) / n
-    seed_variances = [float(side.mean(axis=1).var(ddof=1)) / len(side) for side in sides]
-    shared_variances = [float(side.var(axis=0, ddof=1).mean()) / (n * len(side)) for side in sides]
-    seeds_alone = max(0.0, sum(seed_variances) - sum(shared_variances))
-    variance = image_variance + seeds_alone
-    noise = sum(value**2 / (len(side) - 1) for value, side in zip(seed_variances, sides, strict=True))
-    freedom = variance**2 / noise if seeds_alone else np.inf
-    error = float(variance**0.5)
-    reach = error * float(stats.t.ppf(0.975, freedom))
-    accuracies_a, accuracies_b = (tuple(float(accuracy) for accuracy in side.mean(axis=1)) for side in sides)
-    interval = Interval(difference - reach, difference + reach)
-    p_value = float(2 * stats.t.sf(abs(difference) / error, freedom))
-    return ComparisonOverSeeds(a, b, split, n, accuracies_a, accuracies_b, interval, p_value)
-
-
-def p_words(p_value: float) -> str:
-    """Return a p-value as it is written."""
-    if p_value < 0.001:
-        return "p < 0.001"
-    return f"p = {p_value:.{3 if p_value < 0.1 else 2}f}"
+    right_a, right_b = (_correct(labels, runs) for runs in (probabilities_a, probabilities_b))
+    measured = seeds_difference(right_a, right_b)
+    of_a, of_b = (tuple(float(right.mean()) for right in runs) for runs in (right_a, right_b))
+    return ComparisonOverSeeds(a, b, split, len(labels), of_a, of_b, measured.interval(), measured.p_value, measured)
 
 
 def _correct(labels: NDArray[np.int64], runs: Sequence[NDArray[np.floating[Any]]]) -> list[NDArray[np.bool_]]:
@@ -271,25 +297,37 @@ def _correct(labels: NDArray[np.int64], runs: Sequence[NDArray[np.floating[Any]]
     return [probabilities.argmax(axis=1) == labels for probabilities in runs]
 
 
-def _shown(interval: Interval, p_value: float) -> bool:
-    return p_value < LEVEL and not interval.low <= 0 <= interval.high
+def _shown(compared: Comparison | ComparisonOverSeeds) -> bool:
+    return (compared.p_value if compared.adjusted_p is None else compared.adjusted_p) < LEVEL
 
 
 def _verdict(compared: Comparison | ComparisonOverSeeds, where: str, test: str) -> str:
-    """Say which is better, the better one first, or that there is no significant difference."""
+    """Say which is better, the better one first, or that there is no significant difference.
+
+    Of one trained network each, "better" is what they did on these images.
+    """
     sides = [(compared.a, compared.a_accuracy), (compared.b, compared.b_accuracy)]
     difference, interval = compared.difference, compared.interval
     if compared.shown and difference < 0:
         sides, difference, interval = sides[::-1], -difference, Interval(-interval.high, -interval.low)
     (first, first_accuracy), (second, second_accuracy) = sides
-    n = compared.n
+    n, digits = compared.n, compared.digits
+    p, method = p_words(compared.p_value), test
+    if compared.adjusted_p is not None:
+        p += f", {p_words(compared.adjusted_p)} adjusted for {compared.tests} comparisons"
+        method += ", Holm"
+    accuracies = f"{percent(first_accuracy, n, digits=digits)} against {percent(second_accuracy, n, digits=digits)}"
     numbers = (
-        f"accuracy {percent(first_accuracy, n)} against {percent(second_accuracy, n)} on {where}, difference "
-        f"{points(difference, n)} points {points_interval(interval, n)}, {p_words(compared.p_value)} ({test})"
+        f"difference {points(difference, n, digits)} points {points_interval(interval, n, digits)}, {p} ({method})"
     )
-    if compared.shown:
-        return f"{first} is better than {second}: {numbers}."
-    return f"No significant difference between {first} and {second}: {numbers}."
+    if not compared.shown:
+        said = f"No significant difference between {first} and {second}"
+        if compared.p_value < LEVEL:
+            said += f" once all {compared.tests} comparisons are allowed for, though this interval alone leaves out 0"
+        return f"{said}: accuracy {accuracies} on {where}, {numbers}."
+    if isinstance(compared, Comparison):
+        return f"{first} classified more of {where} correctly than {second}: {accuracies}, {numbers}."
+    return f"{first} is better than {second}: accuracy {accuracies} on {where}, {numbers}."
 
 
 def _common_json(compared: Comparison | ComparisonOverSeeds) -> dict[str, Any]:
@@ -303,6 +341,9 @@ def _common_json(compared: Comparison | ComparisonOverSeeds) -> dict[str, Any]:
         "difference": compared.difference,
         "interval": [compared.interval.low, compared.interval.high],
         "p_value": compared.p_value,
+        "adjusted_p": compared.adjusted_p,
+        "comparisons": compared.tests,
         "shown": compared.shown,
         "verdict": compared.verdict,
+        "power": compared.power.to_dict(),
     }

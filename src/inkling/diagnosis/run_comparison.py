@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inkling.diagnosis.comparison import Comparison, compare_predictions
+from inkling.diagnosis.equivalence import MARGIN, Equivalence
 from inkling.diagnosis.gap_change import GapChange, compare_gaps
 from inkling.diagnosis.overfitting import Overfitting, diagnose_overfitting
 from inkling.errors import RunError
@@ -19,19 +20,26 @@ class RunComparison:
 
     accuracy: Comparison
     overfitting: GapChange
+    equivalence: Equivalence
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
-        return {**self.accuracy.to_dict(), "overfitting": self.overfitting.to_dict()}
+        return {
+            **self.accuracy.to_dict(),
+            "equivalence": self.equivalence.to_dict(),
+            "overfitting": self.overfitting.to_dict(),
+        }
 
 
-def compare_runs(a: Run, b: Run) -> RunComparison:
+def compare_runs(a: Run, b: Run, margin: float = MARGIN) -> RunComparison:
     """Compare two runs that were evaluated on the same test images.
 
     Parameters
     ----------
     a, b : Run
         Finished runs.
+    margin : float
+        Largest difference of accuracies that does not matter, fraction: 0.005 is half a point.
 
     Returns
     -------
@@ -42,15 +50,16 @@ def compare_runs(a: Run, b: Run) -> RunComparison:
     ------
     RunError
         If they are one run, have other classes or test images, or one is not finished or damaged.
+    DataError
+        If the margin is not within 0..1.
     """
     if a.folder.resolve() == b.folder.resolve():
         raise RunError(f"{a.folder}: is the same run as {b.folder}: compare two different ones")
     labels, (probabilities_a, probabilities_b) = common_test_predictions([a, b])
     names = str(a.folder), str(b.folder)
-    return RunComparison(
-        compare_predictions(labels, probabilities_a, probabilities_b, *names),
-        compare_gaps(_overfitting(a), _overfitting(b), *names),
-    )
+    accuracy = compare_predictions(labels, probabilities_a, probabilities_b, *names)
+    gaps = compare_gaps(_overfitting(a), _overfitting(b), *names)
+    return RunComparison(accuracy, gaps, accuracy.equal_within(margin))
 
 
 def _overfitting(run: Run) -> Overfitting:

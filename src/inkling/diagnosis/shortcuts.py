@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from inkling.images.progress import Progress, paced
 from inkling.metrics.formatting import percent
+from inkling.metrics.multiple import holm
 
 LEVEL = 0.05
 """Chance of a false alarm over all quantities together, at most."""
@@ -267,17 +268,6 @@ def _cut(rows: NDArray[np.float64]) -> NDArray[np.bool_] | None:
     middle = np.median(column)
     halves = (column < middle, column <= middle)
     return min(halves, key=lambda half: abs(2 * int(half.sum()) - len(half)))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values adjusted for being several: below a level with at most that chance of any false alarm."""
-    order = np.argsort(p_values, kind="stable")
-    adjusted = [0.0] * len(p_values)
-    largest = 0.0
-    for rank, place in enumerate(order):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        adjusted[place] = largest
-    return adjusted
 
 
 def _p(value: float) -> str:

@@ -9,7 +9,7 @@ from inkling.metrics.rounding import rounded
 from inkling.metrics.spread import Spread
 
 
-def percent(value: float, n: int, sign: str = "%") -> str:
+def percent(value: float, n: int, sign: str = "%", digits: int | None = None) -> str:
     """Return a fraction of n images in percent, with the digits that n carries.
 
     One digit after the point, two from 2,000 images on, and more where it would otherwise read 0% or 100% and is not:
@@ -23,8 +23,21 @@ def percent(value: float, n: int, sign: str = "%") -> str:
         Images it is a fraction of.
     sign : str
         What follows the number.
+    digits : int, optional
+        After the point, instead of those that n carries: from `digits_apart`.
     """
-    return rounded(100 * value, _digits(n), (0.0, 100.0)) + sign
+    return rounded(100 * value, _digits(n) if digits is None else digits, (0.0, 100.0)) + sign
+
+
+def digits_apart(first: float, second: float, n: int) -> int:
+    """Return how many digits after the point two fractions of n images take in percent to read apart.
+
+    As many as n carries, and more where 99.98% against 99.98% would say that two different numbers are one.
+    """
+    digits = _digits(n)
+    while abs(first - second) > 1e-9 and digits < 6 and round(100 * first, digits) == round(100 * second, digits):
+        digits += 1
+    return digits
 
 
 def percent_interval(interval: Interval, n: int) -> str:
@@ -32,7 +45,7 @@ def percent_interval(interval: Interval, n: int) -> str:
     return f"{percent(interval.low, n, '')}–{percent(interval.high, n)}"
 
 
-def points(difference: float, n: int) -> str:
+def points(difference: float, n: int, digits: int | None = None) -> str:
     """Return a difference of two accuracies on n images or more in percentage points, its digits as in `percent`.
 
     Parameters
@@ -41,13 +54,22 @@ def points(difference: float, n: int) -> str:
         Of fractions, -1..1.
     n : int
         Images, of the smaller set where there are two.
+    digits : int, optional
+        As in `percent`.
     """
-    return rounded(100 * difference, _digits(n), (0.0,)).replace("-", "−")
+    return rounded(100 * difference, _digits(n) if digits is None else digits, (0.0,)).replace("-", "−")
 
 
-def points_interval(interval: Interval, n: int) -> str:
+def points_interval(interval: Interval, n: int, digits: int | None = None) -> str:
     """Return an interval of such a difference, in brackets."""
-    return f"[{points(interval.low, n)}, {points(interval.high, n)}]"
+    return f"[{points(interval.low, n, digits)}, {points(interval.high, n, digits)}]"
+
+
+def p_words(p_value: float) -> str:
+    """Return a p-value as it is written."""
+    if p_value < 0.001:
+        return "p < 0.001"
+    return f"p = {p_value:.{3 if p_value < 0.1 else 2}f}"
 
 
 def _digits(n: int) -> int:

@@ -53,6 +53,15 @@ TERMS = (
         also=("attribution maps",),
     ),
     Term(
+        "behrens-fisher",
+        "Behrens–Fisher test",
+        "A t test of two means whose variances differ and are both known from few values, here the accuracies over "
+        "seeds. The choice of images is a third source of variance, known from many.",
+        source="Ghosh, M., Kim, Y.-H. (2001). The Behrens-Fisher problem revisited: a Bayes-frequentist synthesis. "
+        "Canadian Journal of Statistics 29.",
+        also=("Behrens–Fisher",),
+    ),
+    Term(
         "bootstrap",
         "paired bootstrap",
         "The images are drawn again with replacement many times, each with the predictions of both networks, and the "
@@ -161,6 +170,15 @@ TERMS = (
         also=("hidden units",),
     ),
     Term(
+        "holm",
+        "Holm adjustment",
+        "Of m comparisons, the smallest p-value is multiplied by m, the next by m − 1, and so on. Where only adjusted "
+        "p-values below 0.05 count, the chance of one false finding among all of them is at most 5%.",
+        source="Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of "
+        "Statistics 6.",
+        also=("Holm",),
+    ),
+    Term(
         "integrated-gradients",
         "integrated gradients",
         "An attribution method: the gradient of a logit, averaged on the straight path from a baseline to the image, "
@@ -177,13 +195,15 @@ TERMS = (
     ),
     Term(
         "mcnemar",
-        "exact McNemar test",
+        "McNemar test",
         "A test of whether two classifiers differ on the same images, from the images that exactly one of them "
-        "classifies correctly. If they are equally good, each such image is a fair coin toss (binomial test).",
-        "p = 2 · P(X ≤ min(b, c)), X ~ Binomial(b + c, ½), at most 1",
+        "classifies correctly. If they are equally good, each such image is a fair coin toss (binomial test); half the "
+        "probability of the observed counts is left out (mid-p), without which the test is too careful.",
+        "p = 2 · P(X ≤ min(b, c)) − P(X = min(b, c)), X ~ Binomial(b + c, ½)",
         "McNemar, Q. (1947). Note on the sampling error of the difference between correlated proportions or "
-        "percentages. Psychometrika 12.",
-        also=("McNemar test",),
+        "percentages. Psychometrika 12. Fagerland, M. W., Lydersen, S., Laake, P. (2013). BMC Medical Research "
+        "Methodology 13:91.",
+        also=("mid-p McNemar test",),
     ),
     Term(
         "multiply-adds",
@@ -220,8 +240,8 @@ TERMS = (
         "p-value",
         "p-value",
         "The probability of a difference at least as large as the measured one if there were none. Below 0.05 it is "
-        "called statistically significant here; among twenty comparisons of equal networks, one is expected to be so "
-        "by chance.",
+        "called statistically significant here; of several comparisons, the p-value adjusted for all of them (Holm) "
+        "decides.",
     ),
     Term(
         "parameters",

@@ -10,7 +10,7 @@ from inkling.metrics.formatting import and_list, mean_sd, percent, seconds, sign
 from inkling.networks.catalogue import network_noun
 from inkling.report.evidence import Cell, Evidence
 from inkling.report.section import Answer, Section
-from inkling.studies.comparison import compare_networks_of
+from inkling.studies.comparison import SizedComparison, compare_networks_of
 
 MARGIN = 1.1
 """A cost is said to be the lowest where the next is at least this many times as high: times vary from run to run."""
@@ -34,6 +34,7 @@ class NetworkComparison:
     title: str  # of the table; empty without cells
     better_title: str  # of the tests; empty without any
     rows: tuple[ComparisonRow, ...]
+    tested: tuple[SizedComparison, ...] = ()  # the same comparisons in order, with their tests of equality
 
 
 def compared_cells(evidence: Evidence) -> tuple[Cell, ...]:
@@ -77,9 +78,14 @@ def decisive(
 
 
 def better_title(size: int, comparison: Comparison | ComparisonOverSeeds) -> str:
-    """Return whether one network is better than another, without the numbers."""
+    """Return whether one network is better than another, or with one seed which run was, without the numbers."""
     a, b = comparison.a, comparison.b
     better, other = (a, b) if comparison.difference > 0 else (b, a)
+    if comparison.shown and isinstance(comparison, Comparison):
+        return (
+            f"The run of the {network_noun(better)} classified more test images correctly than that of the "
+            f"{network_noun(other)} after {training_images(size)}"
+        )
     if comparison.shown:
         return f"The {network_noun(better)} is better than the {network_noun(other)} after {training_images(size)}"
     both = f"the {network_noun(a)} and the {network_noun(b)}"
@@ -93,7 +99,10 @@ def best_network(
     if not comparisons:
         return None
     size, comparison = decisive(cells, comparisons)
-    return f"After {training_images(size)}, {comparison.verdict[0].lower()}{comparison.verdict[1:]}"
+    verdict = comparison.verdict
+    if verdict.startswith("No significant"):
+        verdict = f"n{verdict[1:]}"
+    return f"After {training_images(size)}, {verdict}"
 
 
 def comparison_rows(
@@ -133,9 +142,12 @@ def comparison_rows(
 
 
 def _most_accurate(cells: Sequence[Cell], comparisons: Sequence[Comparison | ComparisonOverSeeds]) -> int | None:
-    """The network that is significantly better than every other."""
+    """The network that is significantly better than every other; none of one seed each, which shows runs only."""
     best = max(cells, key=lambda cell: cell.test_accuracy.mean)
-    won = sum(pair.shown and best.network in (pair.a, pair.b) for pair in comparisons)
+    won = sum(
+        pair.shown and isinstance(pair, ComparisonOverSeeds) and best.network in (pair.a, pair.b)
+        for pair in comparisons
+    )
     return cells.index(best) if won == len(cells) - 1 else None
 
 
@@ -157,7 +169,8 @@ def _best_epochs(cell: Cell) -> str:
 def _gather(evidence: Evidence) -> NetworkComparison | None:
     cells = compared_cells(evidence)
     comparisons: dict[int, tuple[Comparison | ComparisonOverSeeds, ...]] = {}
-    for sized in compare_networks_of(evidence.runs):
+    tested = compare_networks_of(evidence.runs)
+    for sized in tested:
         comparisons[sized.train_size] = (*comparisons.get(sized.train_size, ()), sized.comparison)
     if not cells and not comparisons:
         return None
@@ -168,12 +181,21 @@ def _gather(evidence: Evidence) -> NetworkComparison | None:
         title=comparison_title(cells, evidence.n_test) if cells else "",
         better_title=better_title(*decisive(evidence.cells, comparisons)) if comparisons else "",
         rows=comparison_rows(cells, evidence.n_validation, evidence.n_test, at_size) if cells else (),
+        tested=tested,
     )
 
 
 def _answer(content: NetworkComparison | None, evidence: Evidence) -> Answer | None:
     sentence = content and best_network(evidence.cells, content.comparisons)
-    return Answer(2, "Best network", sentence) if sentence else None
+    if not (content and sentence):
+        return None
+    size, compared = decisive(evidence.cells, content.comparisons)
+    tested = next(each for each in content.tested if (each.train_size, each.comparison) == (size, compared))
+    if tested.equivalence.shown:
+        sentence = f"{sentence} {tested.equivalence.verdict}"
+    elif not compared.shown:
+        sentence = f"{sentence} {compared.power.verdict}"
+    return Answer(2, "Best network", sentence)
 
 
 SECTION = Section(
