@@ -12,6 +12,8 @@ from .diagnosis.duplicates import find_duplicates as find_duplicates
 from .diagnosis.label_errors import find_label_errors as find_label_errors
 from .diagnosis.overfitting import diagnose_overfitting as diagnose_overfitting
 from .diagnosis.picture_explanation import explain_picture as explain_picture
+from .diagnosis.prediction_sets import calibrate_sets as calibrate_sets
+from .diagnosis.prediction_sets import measure_sets as measure_sets
 from .diagnosis.risk_coverage import risk_coverage as risk_coverage
 from .diagnosis.run_comparison import compare_runs as compare_runs
 from .diagnosis.run_evaluation import evaluate_runs as evaluate_runs

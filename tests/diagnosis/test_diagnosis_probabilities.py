@@ -20,6 +20,7 @@ from inkling.diagnosis.data_size import compare_sizes
 from inkling.diagnosis.deletion import deletion_test
 from inkling.diagnosis.label_errors import find_label_errors
 from inkling.diagnosis.mistakes import worst_mistakes
+from inkling.diagnosis.prediction_sets import calibrate_sets, measure_sets
 from inkling.diagnosis.risk_coverage import risk_coverage
 from inkling.errors import DataError
 from inkling.images.dataset import ImageDataset
@@ -57,6 +58,8 @@ DIAGNOSES: dict[str, Diagnose] = {
     "worst_mistakes": worst_mistakes,
     "find_label_errors": find_label_errors,
     "deletion_test": lambda y, p: deletion_test(lambda images: p[: len(images)], IMAGES, MAPS, labels=y),
+    "calibrate_sets": lambda y, p: calibrate_sets(y, p, 0.9),
+    "measure_sets": lambda y, p: measure_sets(y, p, calibrate_sets(LABELS, FINE, 0.9)),
     "fit_temperature": fit_temperature,
     "at_temperature": lambda y, p: at_temperature(p, 2.0),
 }

@@ -25,6 +25,12 @@ def predict(
             help="Divide the logits by the temperature fitted on validation images, 1 where they show no need.",
         ),
     ] = False,
+    sets: Annotated[
+        float | None,
+        typer.Option(
+            help="Also the set of classes that holds the true one with this probability, as 0.95.", metavar="LEVEL"
+        ),
+    ] = None,
     device: choices.Device = "auto",
     quiet: Quiet = False,
     json: Json = False,
@@ -33,6 +39,9 @@ def predict(
 
     Pictures are fitted to the size that the network takes. Several runs are averaged as an ensemble.
     """
+    import numpy as np
+
+    from inkling.diagnosis.run_sets import run_sets
     from inkling.metrics.rounding import rounded
     from inkling.runs.pictures import calibrated_temperature, predict_pictures
     from inkling.runs.run import Run
@@ -41,12 +50,32 @@ def predict(
     runs = [Run(paths[0]), *(Run(path) for path in paths[1:] if path.is_dir())]
     files = [path for path in paths[1:] if not path.is_dir()]
     temperature = calibrated_temperature(runs, tta) if calibrated else 1.0
+    threshold = None if sets is None else run_sets(runs, sets, temperature, tta)
     with output.watch("reading pictures") as progress:
         predictions = predict_pictures(runs, files, invert, tta, temperature, device, progress)
-    rows = table("file", "label", "probability", "next")
+    headers = ("file", "label", "probability", "next")
+    rows = table(*headers) if threshold is None else table(*headers, f"set at {threshold.level:g}")
+    results = []
     for prediction in predictions:
         (label, first), (other, second) = prediction.ranked[:2]
-        rows.add_row(
-            str(prediction.file), label, rounded(first, 4, (0.0, 1.0)), f"{other} {rounded(second, 4, (0.0, 1.0))}"
+        cells = [
+            str(prediction.file),
+            label,
+            rounded(first, 4, (0.0, 1.0)),
+            f"{other} {rounded(second, 4, (0.0, 1.0))}",
+        ]
+        result = {**prediction.to_dict(), "temperature": temperature}
+        if threshold is not None:
+            inside = threshold.sets(prediction.probabilities[np.newaxis])[0]
+            members = [name for name, held in zip(prediction.class_names, inside, strict=True) if held]
+            cells.append(", ".join(members))
+            result |= {"set": members, "set_level": threshold.level, "set_calibration_images": threshold.n}
+        rows.add_row(*cells)
+        results.append(result)
+    notes = []
+    if threshold is not None:
+        notes.append(
+            f"Sets hold the true class of {100 * threshold.level:.4g}% of pictures like the test images, all classes "
+            f"together; calibrated on {threshold.n:,} test images, which chose nothing."
         )
-    output.result([{**prediction.to_dict(), "temperature": temperature} for prediction in predictions], rows)
+    output.result(results, rows, *notes)
