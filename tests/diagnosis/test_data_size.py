@@ -58,7 +58,10 @@ def test_a_known_floor_is_found_again() -> None:
     assert found.c == pytest.approx(0.05, rel=0.05)
     assert found.b == pytest.approx(0.6, rel=0.05)
     assert found.helps == "no"
-    assert "more data should not help much: twice the images lower the error rate by 3% [" in found.verdict
+    assert (
+        "more data should not help much: twice the training images (60,000) lower the error rate by 3% ["
+        in found.verdict
+    )
 
 
 @pytest.mark.parametrize(("a", "b", "c", "sd"), [(1.7, 0.4, 0.0, 0.03), (1.7, 0.5, 0.01, 0.03), (3.0, 0.5, 0.0, 0.0)])
@@ -101,9 +104,12 @@ def test_the_verdict_says_what_to_expect() -> None:
     assert twice.size == 20_000
     low, high = twice.accuracy_interval.low, twice.accuracy_interval.high
     assert found.verdict.startswith(
-        f"Predicted test accuracy at 2x the training images (20,000): {twice.accuracy:.2%} [{100 * low:.2f}, "
-        f"{100 * high:.2f}], against 95.09% measured at 10,000 (power-law fit, 95% prediction interval, n = 10,000); "
-        f"more data should help: twice the images lower the error rate by {found.fall:.0%} ["
+        "If the power law goes on, more data should help: twice the training images (20,000) lower the error rate by "
+        f"{found.fall:.0%} ["
+    )
+    assert found.verdict.endswith(
+        f"] and give a test accuracy of {twice.accuracy:.2%} [{100 * low:.2f}, {100 * high:.2f}], against 95.09% "
+        "measured at 10,000 (power-law fit, 95% prediction interval, n = 10,000)."
     )
 
 
@@ -114,7 +120,39 @@ def test_errors_that_do_not_fall_promise_nothing() -> None:
     rising = fit_learning_curve({100: (0.1,), 1000: (0.12,), 10_000: (0.15,)}, 1000)
     assert rising.fall < 0
     assert rising.error_at(20_000) > 0.15
-    assert "−" in rising.verdict
+    assert " raise the error rate by " in rising.verdict
+    assert "One seed of each size: a spread over seeds of 6% of the error is assumed." in rising.verdict
+
+
+def test_a_law_that_misses_the_last_size_makes_no_forecast() -> None:
+    found = fit_learning_curve({100: (0.4,) * 3, 1000: (0.3,) * 3, 3000: (0.02,) * 3, 10_000: (0.02,) * 3}, 10_000)
+    assert not found.forecasts
+    assert found.helps == "not shown"
+    assert found.to_dict()["at_twice"] is None
+    assert "misses the accuracy of 98.00% measured at 10,000 by more than its noise" in found.verdict
+    axes = LearningCurveBySizeDisplay.from_curves({"a": found}).plot().axes[0]
+    assert max(line.get_xdata()[-1] for line in axes.lines) == pytest.approx(10_000)
+
+
+def test_sizes_close_together_give_numbers() -> None:
+    for errors in ((0.9, 0.5, 0.01), (0.01, 0.5, 0.9), (0.0, 0.9, 0.0)):
+        found = fit_learning_curve({size: (e,) for size, e in zip((10_000, 10_001, 10_002), errors, strict=True)}, 50)
+        assert np.isfinite([found.a, found.b, found.c, found.fall]).all()
+        assert np.isfinite([found.fall_interval.low, found.error_interval(20_000).high]).all()
+        json.dumps(found.to_dict(), allow_nan=False)
+        assert "nan" not in found.verdict
+
+
+def test_a_curve_that_has_gone_flat_is_not_called_a_falling_one(simulated: Simulated) -> None:
+    rng, times, yes = np.random.default_rng(8), 60, 0
+    sizes = np.array([250, 500, 1000, 2000, 4000])
+    for seed in range(times):
+        truth = np.maximum(0.04, 0.04 * (sizes / 2000) ** -0.4)
+        measured = rng.binomial(10_000, truth * np.exp(0.06 * rng.standard_normal((3, 5)))) / 10_000
+        found = fit_learning_curve(dict(zip(sizes.tolist(), measured.T.tolist(), strict=True)), 10_000, seed)
+        yes += found.helps == "yes"
+    simulated("A curve that went flat is not called a falling one", 1 - yes / times, times)
+    assert yes / times <= 0.1
 
 
 def test_noise_that_hides_the_curve_is_not_shown_to_be_one() -> None:
@@ -164,7 +202,7 @@ def test_two_sizes_are_compared_on_the_same_images() -> None:
         "accuracy, 95% interval +"
     )
     again = compare_sizes(200, [small], 1000, [small], labels)
-    assert size_effect(again, "cnn").endswith(", not a significant difference.")
+    assert ", not a significant difference. One run each speaks of these two:" in size_effect(again, "cnn")
     seeds = compare_sizes(200, [small] * 3, 1000, [large] * 3, labels)
     assert "(n = 1,000, means over 3 seeds)" in size_effect(seeds, "cnn")
 

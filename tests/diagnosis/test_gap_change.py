@@ -26,9 +26,10 @@ def test_more_data_closes_the_gap() -> None:
     assert found.change_interval.low < found.change < found.change_interval.high < 0
     assert found.shown
     assert found.verdict.startswith(
-        "With 50,000 images instead of 2,000 images the gap falls from 9.80 to 1.90 points, a difference of −7.90 ["
+        "The run with 50,000 images has a smaller gap than the run with 2,000 images: 1.90 against 9.80 points, a "
+        "difference of −7.90 ["
     )
-    assert "validation accuracy goes from 90.20% to 97.40%" in found.verdict
+    assert "validation accuracy 97.40% against 90.20%. One seed of each speaks of these two runs only" in found.verdict
     assert json.loads(json.dumps(found.to_dict()))["verdict"] == found.verdict
     assert found.to_dict()["sentence"] == found.verdict  # its earlier name
 
@@ -37,10 +38,10 @@ def test_a_gap_that_closes_because_less_is_learned_is_called_so() -> None:
     first, second = overfitting(0.99, 0.95, 5000), overfitting(0.91, 0.90, 5000)
     found = compare_gaps(first, second, "the recipe reference", "the recipe strong")
     assert found.shown
-    assert "falls" in found.verdict
+    assert "smaller gap" in found.verdict
     assert "learned less well" in found.verdict
     back = compare_gaps(second, first, "a", "b")
-    assert "grows" in back.verdict
+    assert "larger gap" in back.verdict
     assert (back.change_interval.low, back.change_interval.high) == pytest.approx(
         (-found.change_interval.high, -found.change_interval.low)
     )
@@ -74,3 +75,29 @@ def test_a_known_change_is_covered_and_more_so_on_shared_validation_images() -> 
             covered[int(shared)] += found.change_interval.low <= -0.06 <= found.change_interval.high
     assert 0.92 <= covered[0] / 500 <= 0.98
     assert covered[1] >= covered[0]
+
+
+def test_seeds_speak_of_ways_of_training_and_count_their_own_spread(simulated: Simulated) -> None:
+    few = [overfitting(1.0, accuracy, 2000) for accuracy in (0.95, 0.952, 0.948)]
+    many = [overfitting(0.999, accuracy, 50_000) for accuracy in (0.98, 0.981, 0.979)]
+    found = compare_gaps(few, many, "2,000 images", "50,000 images")
+    assert found.over_seeds
+    assert found.verdict.startswith(
+        "With 50,000 images instead of 2,000 images the gap falls from 5.00 to 1.90 points, a difference of −3.10 ["
+    )
+    assert "(means over 3 seeds); validation accuracy goes from 95.00% to 98.00%." in found.verdict
+    alone = compare_gaps(few[:1], many, "2,000 images", "50,000 images")
+    assert not alone.over_seeds
+    assert alone.change == many[0].gap - few[0].gap
+    rng, times = np.random.default_rng(4), 300
+    shown = np.zeros(2)
+    for _ in range(times):
+        # Seeds of one recipe whose accuracies on any images differ by a standard deviation of a point.
+        sides = [[overfitting(1.0, rng.normal(0.95, 0.01), 2000) for _ in range(3)] for _ in range(2)]
+        shown += (
+            compare_gaps(*sides, "a", "b").shown,
+            compare_gaps(sides[0][0], sides[1][0], "a", "b").shown,
+        )
+    simulated("No change of the gap is shown over 3 seeds of one recipe", 1 - shown[0] / times, times)
+    assert shown[0] / times <= 0.06
+    assert shown[1] / times > 0.3  # what two runs show of themselves, and their sentence says so

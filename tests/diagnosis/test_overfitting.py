@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import binom, norm
 
 from conftest import Simulated
 from inkling.diagnosis.gap_change import compare_gaps
@@ -84,6 +84,36 @@ def test_no_gap_is_called_shown_where_there_is_none_more_often_than_chance_allow
         found = diagnose_overfitting(epochs([train / 2000], [validation / 2000], [0.3]), 2000, 2000)
         shown += found.level != "none shown"
     assert shown / 1000 <= 0.04  # one side of a 95% interval is 0.025
+
+
+def test_the_level_is_what_the_lower_end_of_the_interval_shows() -> None:
+    rng = np.random.default_rng(3)
+    found = [
+        diagnose_overfitting(epochs([1.0], [right / 100], [0.3]), 100, 100).level
+        for right in rng.binomial(100, 0.991, 1000)
+    ]
+    assert found.count("moderate") + found.count("strong") <= 50  # the true gap, 0.9 points, is slight
+    few = diagnose_overfitting(epochs([1.0], [0.94], [0.3]), 100, 100)
+    assert few.gap > 0.03
+    assert few.level in ("slight", "moderate")
+
+
+def test_the_gap_is_said_relative_to_the_error_too() -> None:
+    found = diagnose_overfitting(epochs([0.999], [0.99], [0.02]), 50_000, 10_000)
+    assert found.relative_excess_error == pytest.approx(0.9)
+    assert found.to_dict()["relative_excess_error"] == found.relative_excess_error
+    assert "the gap is 90% of the validation error." in found.summary
+    assert diagnose_overfitting(epochs([1.0], [1.0], [0.02]), 100, 100).relative_excess_error == 0
+
+
+@pytest.mark.parametrize(("n", "accuracy"), [(100, 0.9983), (30, 0.995), (360, 0.9995), (100, 0.96)])
+def test_the_interval_holds_the_gap_of_accuracies_near_1(n: int, accuracy: float) -> None:
+    counts = np.arange(n + 1)
+    held = [
+        found.gap_interval.low <= 1 - accuracy <= found.gap_interval.high
+        for found in (diagnose_overfitting(epochs([1.0], [k / n], [0.3]), 100_000, n) for k in counts)
+    ]
+    assert binom.pmf(counts, n, accuracy)[held].sum() >= 0.94
 
 
 def test_the_kept_epoch_breaks_ties_by_loss() -> None:

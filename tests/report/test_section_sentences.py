@@ -23,7 +23,7 @@ from inkling.diagnosis.data_size import compare_sizes, fit_learning_curve
 from inkling.diagnosis.mistakes import Mistake
 from inkling.metrics.formatting import seconds
 from inkling.metrics.intervals import wilson_interval
-from inkling.report.evidence import Cell, Evidence
+from inkling.report.evidence import Cell, Evidence, RunEvidence
 from inkling.report.gather import Report, gather
 from inkling.report.sections.attribution import attribution_title
 from inkling.report.sections.calibration import calibration_title
@@ -139,6 +139,10 @@ def of_network(cell: Cell, network: str, accuracy: float) -> Cell:
     return replace(cell, network=network, **better)
 
 
+def of_accuracy(cell: Cell, accuracy: float) -> RunEvidence:
+    return replace(cell.first, validation=replace(cell.first.validation, value=accuracy))
+
+
 def test_the_best_network_is_compared_with_its_closest_rival(evidence: Evidence) -> None:
     labels = np.zeros(1000, np.int64)
     right = {"good": 980, "close": 970, "poor": 600}
@@ -168,9 +172,11 @@ def test_the_best_network_is_compared_with_its_closest_rival(evidence: Evidence)
 
 def test_more_images_says_what_the_sizes_can_tell() -> None:
     labels = np.zeros(1000, np.int64)
-    helped = compare_sizes(100, [named(900)], 400, [named(950)], labels)
-    same = compare_sizes(100, [named(900)], 400, [named(901)], labels)
-    harmed = compare_sizes(100, [named(950)], 400, [named(900)], labels)
+    helped = compare_sizes(100, [named(900)] * 3, 400, [named(950)] * 3, labels)
+    same = compare_sizes(100, [named(900)] * 3, 400, [named(901)] * 3, labels)
+    harmed = compare_sizes(100, [named(950)] * 3, 400, [named(900)] * 3, labels)
+    once = compare_sizes(100, [named(900)], 400, [named(950)], labels)
+    missed = fit_learning_curve({100: [0.4] * 3, 1000: [0.3] * 3, 3000: [0.02] * 3, 10_000: [0.02] * 3}, 10_000)
     curve = fit_learning_curve({100: [0.2], 400: [0.1], 1600: [0.05], 6400: [0.025]}, 10_000)
     for effects, curves, title in (
         ({"a": helped}, {}, "More training images improve the a"),
@@ -181,11 +187,19 @@ def test_more_images_says_what_the_sizes_can_tell() -> None:
             "More training images improve the a and the c but do not significantly change the b",
         ),
         ({"a": harmed}, {}, "More training images worsen the a"),
-        ({}, {"a": curve}, "Twice the training images would lower the a's error by 29% (predicted)"),
+        ({"a": once}, {}, "Of one run each, the a trained on 400 training images is better"),
+        ({}, {"a": curve}, "Twice the training images lower the a's error by 29%, if the power law goes on"),
+        ({}, {"a": missed}, "Whether more training images would help the a is not shown"),
+        (
+            {},
+            {"a": curve, "b": missed},
+            "Twice the training images lower the a's error by 29%, if the power law goes on; whether they would help "
+            "the b is not shown",
+        ),
     ):
         assert data_size_title(DataSize(curves, effects)) == title
     twice = more_images(DataSize({"perceptron": curve}, {}), "perceptron")
-    assert twice.startswith("Predicted test accuracy at 2x the training images (12,800): 98.2")
+    assert twice.startswith("If the power law goes on, more data should help: twice the training images (12,800) lower")
     one = more_images(None, "perceptron")
     assert one.startswith("One training size cannot say whether more images would help")
 
@@ -304,11 +318,26 @@ def test_curves_and_gaps_in_one_line(evidence: Evidence) -> None:
         for cell, mean in zip(evidence.cells, (0.9, 0.96), strict=True)
     )
     assert curves_title([small, large], 360) == (
-        "More training images lower the perceptron's validation error: 10.0% at 100, 4.0% at 400"
+        "Validation error of the perceptron, by training images: 10.0% at 100, 4.0% at 400 (one run each)"
     )
-    assert "do not lower" in curves_title([replace(small, train_size=100), small], 360)
+    seeds = [
+        replace(cell, runs=tuple(of_accuracy(cell, mean + d) for d in (0, 0.001, -0.001)))
+        for cell, mean in ((small, 0.9), (large, 0.96))
+    ]
+    assert curves_title(seeds, 360).startswith("More training images lower the perceptron's validation error: 10.0%")
+    assert "do not significantly change" in curves_title([seeds[0], replace(seeds[0], train_size=400)], 360)
+    none = [
+        replace(cell, runs=(replace(cell.first, overfitting=replace(cell.first.overfitting, level="none shown")),))
+        for cell in evidence.cells
+    ]
+    assert overfitting_title(none) == (
+        "No gap between training and validation accuracy of the perceptron is shown at 100 and 400 images"
+    )
     gaps = [
-        replace(cell, runs=(replace(cell.first, overfitting=replace(cell.first.overfitting, gap=gap)),))
+        replace(
+            cell,
+            runs=(replace(cell.first, overfitting=replace(cell.first.overfitting, gap=gap, level="slight")),),
+        )
         for cell, gap in zip(evidence.cells, (0.1, 0.021), strict=True)
     ]
     assert overfitting_title(gaps) == (

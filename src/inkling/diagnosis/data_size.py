@@ -13,12 +13,20 @@ from inkling.diagnosis.comparison import Comparison, ComparisonOverSeeds, compar
 from inkling.errors import DataError
 from inkling.metrics.formatting import percent
 from inkling.metrics.intervals import Interval
+from inkling.metrics.rounding import rounded
 
 MUCH = 0.1
 """More data helps much where twice as many images lower the error by this fraction of it: a convention."""
 
 DEPARTURE = 0.05
 """Departure of a real curve from the power law, as a fraction of the error, assumed as if two sizes had shown it."""
+
+SEED_SPREAD = 0.06
+"""Standard deviation over seeds, as a fraction of the error, assumed where no size was trained with several: that of
+the built-in networks on MNIST lies between 2% and 9%."""
+
+STEEPEST = 4.0
+"""Largest exponent that is fitted, rising or falling; measured ones lie between 0.07 and 1. It keeps numbers finite."""
 
 LEAST_SHARE = 0.1
 """Of the draws, for the power law with a floor and for the one without, however much better the other fits."""
@@ -54,6 +62,8 @@ class LearningCurve:
     a: float
     b: float  # 0.5 halves the error above c for four times the images
     c: float  # irreducible: no number of images gets below it
+    last_step: float  # log of the error at the last size but one over that at the last, in standard deviations of noise
+    misses_last: float  # error measured at the largest size over the fitted one, log, in standard deviations of noise
     _fits: NDArray[np.float64] = field(repr=False)  # (draws, 3): a, b, c
     _noise: NDArray[np.float64] = field(repr=False)  # (draws,): log of measured error over fitted error
 
@@ -78,6 +88,16 @@ class LearningCurve:
         return Prediction(size, 1 - self.error_at(size), Interval(1 - errors.high, 1 - errors.low))
 
     @property
+    def forecasts(self) -> bool:
+        """Whether the power law meets the error at the largest size within its noise: else it foretells nothing."""
+        return abs(self.misses_last) <= 2
+
+    @property
+    def one_seed(self) -> bool:
+        """Whether no size was trained with several seeds, so that their spread is an assumption, `SEED_SPREAD`."""
+        return max(len(of_seeds) for of_seeds in self.errors) == 1
+
+    @property
     def at_twice(self) -> Prediction:
         """The accuracy that the fit predicts for twice the images of the largest size."""
         return self.at(2 * self.sizes[-1])
@@ -96,31 +116,51 @@ class LearningCurve:
 
     @property
     def helps(self) -> str:
-        """Whether twice the images would help much: "yes", "no" or "not shown".
+        """Whether twice the images would help much if the power law goes on: "yes", "no" or "not shown".
 
-        The fall decides, and its interval must not reach below half of `MUCH`, or above twice of it.
+        The fall decides, and its interval must not reach below half of `MUCH`, or above twice of it. A yes asks in
+        addition that the error was measurably lower at the largest size than at the one before: a curve that has just
+        gone flat is not called a falling one. It is "not shown" where the law makes no forecast.
         """
+        if not self.forecasts:
+            return "not shown"
         if self.fall >= MUCH:
-            return "yes" if self.fall_interval.low > MUCH / 2 else "not shown"
+            return "yes" if self.fall_interval.low > MUCH / 2 and self.last_step > 2 else "not shown"
         return "no" if self.fall_interval.high < 2 * MUCH else "not shown"
 
     @property
     def verdict(self) -> str:
-        """One sentence."""
-        twice, n = self.at_twice, self.n_test
+        """One sentence, or two."""
+        n, largest = self.n_test, self.sizes[-1]
+        measured = f"{percent(1 - self.mean_errors[-1], n)} measured at {largest:,}"
+        assumed = f" One seed of each size: a spread over seeds of {SEED_SPREAD:.0%} of the error is assumed."
+        if not self.forecasts:
+            return (
+                f"Whether more data would help is not shown: the power law through the {len(self.sizes)} sizes misses "
+                f"the accuracy of {measured} by more than its noise ({percent(1 - self.error_at(largest), n)} fitted, "
+                f"n = {n:,}), so it makes no forecast.{assumed if self.one_seed else ''}"
+            )
+        twice = self.at_twice
         low, high = (percent(end, n, "") for end in (twice.accuracy_interval.low, twice.accuracy_interval.high))
-        fall = f"{self.fall:.0%} [{self.fall_interval.low:.0%}, {self.fall_interval.high:.0%}]".replace("-", "−")
-        helps = {
-            "yes": "more data should help",
-            "no": "more data should not help much",
-            "not shown": "whether more data would help much remains open",
-        }[self.helps]
+        if self.helps == "not shown":
+            head = "Whether more data would help much is not shown: these sizes cannot tell. If the power law goes on,"
+        else:
+            helps = "should help" if self.helps == "yes" else "should not help much"
+            head = f"If the power law goes on, more data {helps}:"
         return (
-            f"Predicted test accuracy at 2x the training images ({twice.size:,}): {percent(twice.accuracy, n)} "
-            f"[{low}, {high}], against {percent(1 - self.mean_errors[-1], n)} measured at {self.sizes[-1]:,} "
-            f"(power-law fit, 95% prediction interval, n = {n:,}); {helps}: twice the images lower the error rate by "
-            f"{fall}."
+            f"{head} twice the training images ({twice.size:,}) {self.change} and give a test accuracy of "
+            f"{percent(twice.accuracy, n)} [{low}, {high}], against {measured} (power-law fit, 95% prediction "
+            f"interval, n = {n:,}).{assumed if self.one_seed else ''}"
         )
+
+    @property
+    def change(self) -> str:
+        """What twice the images do to the error rate by the fit, with its interval: "lower the error rate by …"."""
+        low, high = self.fall_interval.low, self.fall_interval.high
+        verb, fall = ("lower", self.fall) if self.fall >= 0 else ("raise", -self.fall)
+        low, high = (low, high) if self.fall >= 0 else (-high, -low)
+        ends = ", ".join(rounded(100 * end, 0, (0.0, 100.0)) + "%" for end in (low, high))
+        return f"{verb} the error rate by {rounded(100 * fall, 0, (0.0, 100.0))}% [{ends}]".replace("-", "−")
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values, the verdict included."""
@@ -132,7 +172,8 @@ class LearningCurve:
             "n_test": self.n_test,
             "power_law": {"a": self.a, "b": self.b, "c": self.c},
             "law": {"a": self.a, "b": self.b, "c": self.c},  # its earlier name
-            "at_twice": self.at_twice.to_dict(),
+            "forecasts": self.forecasts,
+            "at_twice": self.at_twice.to_dict() if self.forecasts else None,
             "fall": self.fall,
             "fall_interval": [self.fall_interval.low, self.fall_interval.high],
         }
@@ -160,7 +201,9 @@ def fit_learning_curve(errors: Mapping[int, Sequence[float]], n_test: int, seed:
         estimated from the residuals, and never assumed to be zero, since few curves are exact power laws (Viering and
         Loog, 2023, IEEE TPAMI 45:7799); and whether there is a floor c at all: draws come from both fits, c = 0 and c
         free, by their Akaike weights (Burnham and Anderson, 2002), or half and half from three sizes, which cannot
-        tell. Errors may rise with n only where the fit has no floor.
+        tell. Errors may rise with n only where the fit has no floor. With one seed of every size, their spread is
+        assumed (`SEED_SPREAD`). All of it holds if the power law goes on: no fit can tell a curve that will go flat
+        just beyond the sizes that were measured.
 
     Raises
     ------
@@ -177,7 +220,8 @@ def fit_learning_curve(errors: Mapping[int, Sequence[float]], n_test: int, seed:
     mean = np.array([max(float(seeds.mean()), 0.5 / n_test) for seeds in measured])
     counts = np.array([len(seeds) for seeds in measured])
     several = [float(seeds.var(ddof=1)) / m**2 for seeds, m in zip(measured, mean, strict=True) if len(seeds) > 1]
-    noise = (1 - mean) / (mean * n_test) + (float(np.mean(several)) if several else 0.0) / counts  # (K,) of log error
+    seeds_variance = float(np.mean(several)) if several else SEED_SPREAD**2
+    noise = (1 - mean) / (mean * n_test) + seeds_variance / counts  # (K,) of log error
     x, y = np.log(sizes), np.log(mean)
     rng = np.random.default_rng(seed)
     fits = []
@@ -206,7 +250,20 @@ def fit_learning_curve(errors: Mapping[int, Sequence[float]], n_test: int, seed:
         scatter.append(np.sqrt(noise[-1] + departure) * rng.standard_normal(draws))
     a, b, c = (float(value) for value in best[0][0])
     kept = tuple(tuple(float(error) for error in seeds) for seeds in measured)
-    return LearningCurve(tuple(sizes), kept, n_test, a, b, c, np.concatenate(draws_of_fits), np.concatenate(scatter))
+    last_step = float((y[-2] - y[-1]) / max(noise[-2] + noise[-1], 1e-12) ** 0.5)
+    misses_last = float(best[1][-1] / (noise[-1] + DEPARTURE**2) ** 0.5)
+    return LearningCurve(
+        sizes=tuple(sizes),
+        errors=kept,
+        n_test=n_test,
+        a=a,
+        b=b,
+        c=c,
+        last_step=last_step,
+        misses_last=misses_last,
+        _fits=np.concatenate(draws_of_fits),
+        _noise=np.concatenate(scatter),
+    )
 
 
 def _error_at(fits: NDArray[np.float64], size: float | NDArray[np.float64]) -> NDArray[np.float64]:
@@ -232,7 +289,7 @@ def _fit(
     x_mean, y_mean = ((weights * values).sum(axis=2, keepdims=True) for values in (x, logs))
     slope = (weights * (x - x_mean) * (logs - y_mean)).sum(axis=2, keepdims=True)
     slope /= (weights * np.square(x - x_mean)).sum(axis=2, keepdims=True)
-    slope = np.where(c > 0, np.minimum(slope, 0), slope)
+    slope = np.clip(slope, -STEEPEST, np.where(c > 0, 0.0, STEEPEST))
     log_a = y_mean - slope * x_mean
     distance = (np.square(y[:, np.newaxis] - np.log(np.exp(log_a + slope * x) + c)) / variance).sum(axis=2)  # (D, F)
     nearest = distance.argmin(axis=1)[:, np.newaxis, np.newaxis]

@@ -77,6 +77,7 @@ class LearningCurveBySizeDisplay(Display):
 
     def _draw(self, ax: Axes, curve: LearningCurve, name: str, colour: str, reach: int) -> None:
         first, last = curve.sizes[0], curve.sizes[-1]
+        reach = reach if curve.forecasts else last
         sizes = np.geomspace(first, max(reach, last), 80)
         intervals = [curve.error_interval(size) for size in sizes]
         lows, highs = [interval.low for interval in intervals], [interval.high for interval in intervals]

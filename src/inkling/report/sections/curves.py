@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from inkling.metrics.differences import means_differ
 from inkling.metrics.formatting import percent
 from inkling.networks.catalogue import network_noun
 from inkling.report.curve_panel import curve_panels
@@ -24,18 +25,22 @@ class Curves:
 def curves_title(cells: Sequence[Cell], n_validation: int) -> str:
     """Return what the learning curves of one network show."""
     small, large = cells[0], cells[-1]
+    noun = network_noun(small.network)
     of_small, of_large = (1 - cell.validation_accuracy.mean for cell in (small, large))
     if len(cells) == 1:
         where = f" at epoch {small.first.best_epoch}" if len(small.runs) == 1 else ""
-        return (
-            f"Validation error of the {network_noun(small.network)} falls to {percent(of_small, n_validation)}{where}"
-        )
-    verb = "lower" if of_large < of_small else "do not lower"
-    return (
-        f"More training images {verb} the {network_noun(small.network)}'s validation error: "
+        return f"Validation error of the {noun} falls to {percent(of_small, n_validation)}{where}"
+    errors = (
         f"{percent(of_small, n_validation)} at {small.train_size:,}, {percent(of_large, n_validation)} at "
         f"{large.train_size:,}"
     )
+    before, after = ([run.validation.value for run in cell.runs] for cell in (small, large))
+    if min(len(before), len(after)) == 1:
+        return f"Validation error of the {noun}, by training images: {errors} (one run each)"
+    if not means_differ(before, after, n_validation):
+        return f"More training images do not significantly change the {noun}'s validation error: {errors}"
+    verb = "lower" if of_large < of_small else "raise"
+    return f"More training images {verb} the {noun}'s validation error: {errors}"
 
 
 def _gather(evidence: Evidence) -> Curves:

@@ -28,22 +28,56 @@ class DataSize:
 
 def data_size_title(content: DataSize) -> str:
     """Return what more images would do, or did, for each network."""
-    falls = [
-        f"the {network_noun(name)}'s error by {max(0.0, curve.fall):.0%}"
-        for name, curve in content.learning_curves.items()
-    ]
-    if falls:
-        return f"Twice the training images would lower {and_list(falls)} (predicted)"
+    if content.learning_curves:
+        return _curves_title(content.learning_curves)
     changes: dict[str, list[str]] = {}
     for name, effect in content.size_effects.items():
         changes.setdefault(_changed(effect), []).append(f"the {network_noun(name)}")
+    if any(effect.seeds == 1 for effect in content.size_effects.values()):
+        return _runs_title(content.size_effects)
     unchanged = changes.pop(_UNCHANGED, [])
     clauses = [and_list([f"{change} {and_list(names)}" for change, names in changes.items()])] if changes else []
     clauses += [f"{_UNCHANGED} {and_list(unchanged)}"] if unchanged else []
     return f"More training images {' but '.join(clauses)}"
 
 
+def _curves_title(curves: Mapping[str, LearningCurve]) -> str:
+    told = [
+        f"the {network_noun(name)}'s error by {curve.fall:.0%}"
+        for name, curve in curves.items()
+        if curve.helps == "yes"
+    ]
+    little = [f"the {network_noun(name)}" for name, curve in curves.items() if curve.helps == "no"]
+    unknown = [f"the {network_noun(name)}" for name, curve in curves.items() if curve.helps == "not shown"]
+    clauses = []
+    if told or little:
+        falls = [f"lower {and_list(told)}"] if told else []
+        falls += [f"{'' if falls else 'do '}not help {and_list(little)} much"] if little else []
+        clauses.append(f"twice the training images {' but '.join(falls)}, if the power law goes on")
+    if unknown:
+        clauses.append(f"whether they would help {and_list(unknown)} is not shown")
+    text = (
+        "; ".join(clauses)
+        if told or little
+        else f"whether more training images would help {and_list(unknown)} is not shown"
+    )
+    return text[0].upper() + text[1:]
+
+
 _UNCHANGED = "do not significantly change"
+
+
+def _runs_title(effects: Mapping[str, DataSizeEffect]) -> str:
+    """What runs of one seed each show: of themselves, and nothing of what more images do."""
+    better = {
+        name: effect.large if effect.gain > 0 else effect.small for name, effect in effects.items() if effect.shown
+    }
+    clauses = [
+        f"the {network_noun(name)} trained on {training_images(size)} is better" for name, size in better.items()
+    ]
+    alike = [f"the {network_noun(name)}" for name in effects if name not in better]
+    clauses += [f"the runs of {and_list(alike)} do not differ significantly"] if alike else []
+    return f"Of one run each, {and_list(clauses)}"
 
 
 def _changed(effect: DataSizeEffect) -> str:
@@ -63,7 +97,8 @@ def size_effect(effect: DataSizeEffect, network: str) -> str:
     )
     change = f"{100 * effect.gain:+.1f} points of accuracy, 95% interval {low:+.1f} to {high:+.1f}".replace("-", "−")
     start = f"From {effect.small:,} to {training_images(effect.large)}, {numbers}: {change}"
-    return f"{start}." if effect.shown else f"{start}, not a significant difference."
+    alone = "" if seeds > 1 else " One run each speaks of these two: another seed may change as much."
+    return f"{start}{'' if effect.shown else ', not a significant difference'}.{alone}"
 
 
 def more_images(content: DataSize | None, network: str) -> str:

@@ -28,10 +28,17 @@ class OverfittingContent:
 
 def overfitting_title(cells: Sequence[Cell]) -> str:
     """Return the gaps between training and validation in one line."""
-    gaps = [f"{100 * cell.first.overfitting.gap:.1f} points at {cell.train_size:,}" for cell in cells]
-    return (
-        f"Gap between training and validation accuracy of the {network_noun(cells[0].network)}: {and_list(gaps)} images"
-    )
+    gaps, noun = [_gap(cell) for cell in cells], network_noun(cells[0].network)
+    if all(cell.first.overfitting.level == "none shown" for cell in cells):
+        sizes = and_list([f"{cell.train_size:,}" for cell in cells])
+        return f"No gap between training and validation accuracy of the {noun} is shown at {sizes} images"
+    return f"Gap between training and validation accuracy of the {noun}: {and_list(gaps)} images"
+
+
+def _gap(cell: Cell) -> str:
+    found = cell.first.overfitting
+    gap = "none shown" if found.level == "none shown" else f"{100 * found.gap:.1f} points"
+    return f"{gap} at {cell.train_size:,}"
 
 
 def _gather(evidence: Evidence) -> OverfittingContent:
@@ -46,7 +53,8 @@ def _gather(evidence: Evidence) -> OverfittingContent:
         if len(cells) > 1:
             small, large = cells[0], cells[-1]
             names = [f"{cell.train_size:,} training images" for cell in (small, large)]
-            gap_changes[network] = compare_gaps(small.first.overfitting, large.first.overfitting, *names)
+            of_small, of_large = ([run.overfitting for run in cell.runs] for cell in (small, large))
+            gap_changes[network] = compare_gaps(of_small, of_large, *names)
     titles = {network: overfitting_title(evidence.cells_of(network)) for network in evidence.networks}
     return OverfittingContent(titles, early_stopping, gap_changes)
 
