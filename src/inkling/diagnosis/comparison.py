@@ -218,8 +218,7 @@ def compare_predictions(
         The p-value and the interval, which leaves out 0 exactly where p is below 0.05, are those of
         `metrics.paired.PairedDifference`: McNemar's test with mid-p, and Tango's score interval. Both speak of these
         two classifiers on other images. That one network or recipe is better than another takes several seeds of each,
-        for `compare_over_seeds`: one recipe with two seeds gives classifiers that differ significantly in a fifth of
-        all cases on 10,000 images.
+        for `compare_over_seeds`: one recipe with two seeds often gives classifiers that differ significantly.
 
     Raises
     ------
