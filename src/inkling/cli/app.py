@@ -21,6 +21,7 @@ from inkling.cli import (
     study,
     train,
 )
+from inkling.cli import next as next_to_label
 from inkling.cli.streams import writing_output
 
 app = typer.Typer(
@@ -65,13 +66,17 @@ COMMANDS: dict[Callable[..., None], tuple[str, ...]] = {
         "inkling labels mnist --train-size 10000 --epochs 10",
         "inkling labels mnist --split test --run runs/cnn",
     ),
+    next_to_label.next_pictures: ("inkling next runs/cnn new-pictures --count 50",),
     find_lr.find_lr: ("inkling find-lr mnist --network cnn --recipe strong",),
     gradcheck.gradcheck: ("inkling gradcheck", "inkling gradcheck runs/perceptron"),
 }
 """Command -> examples of it."""
 
 for command, examples in COMMANDS.items():
-    app.command(epilog=_examples(*examples) if examples else None)(command)
+    app.command(
+        name="next" if command is next_to_label.next_pictures else None,
+        epilog=_examples(*examples) if examples else None,
+    )(command)
 app.add_typer(data.app, name="data")
 
 
