@@ -195,7 +195,7 @@ def _answer(content: NetworkComparison | None, evidence: Evidence) -> Answer | N
         sentence = f"{sentence} {tested.equivalence.verdict}"
     elif not compared.shown:
         sentence = f"{sentence} {compared.power.verdict}"
-    return Answer(2, "Best network", sentence)
+    return Answer(2, "Runs compared" if isinstance(compared, Comparison) else "Best network", sentence)
 
 
 SECTION = Section(
