@@ -17,6 +17,9 @@ from .diagnosis.prediction_sets import measure_sets as measure_sets
 from .diagnosis.risk_coverage import risk_coverage as risk_coverage
 from .diagnosis.run_comparison import compare_runs as compare_runs
 from .diagnosis.run_evaluation import evaluate_runs as evaluate_runs
+from .diagnosis.shift import learn_familiarity as learn_familiarity
+from .diagnosis.shift import plain_features as plain_features
+from .diagnosis.shift import two_sample_test as two_sample_test
 from .errors import DataError as DataError
 from .errors import DownloadError as DownloadError
 from .errors import InklingError as InklingError

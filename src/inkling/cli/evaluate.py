@@ -51,6 +51,10 @@ def evaluate(
     else:
         first = f"{accuracy}, loss {evaluation.loss:.4f}"
         last = [measured.overfitting.verdict, f"Next: inkling report {shlex.quote(str(runs[0]))}"]
+    if measured.shift is not None:
+        last.insert(0, measured.shift.verdict(f"{split} images of {data}", "the run's own test images"))
+        if measured.unlike:
+            last.insert(1, f"Most unlike: {', '.join(measured.unlike)}")
     output.result(
         measured.to_dict(),
         first,

@@ -31,6 +31,9 @@ def predict(
             help="Also the set of classes that holds the true one with this probability, as 0.95.", metavar="LEVEL"
         ),
     ] = None,
+    unlike: Annotated[
+        bool, typer.Option("--unlike", help="Also which pictures are unlike the images of the run, which are loaded.")
+    ] = False,
     device: choices.Device = "auto",
     quiet: Quiet = False,
     json: Json = False,
@@ -42,6 +45,8 @@ def predict(
     import numpy as np
 
     from inkling.diagnosis.run_sets import run_sets
+    from inkling.diagnosis.run_shift import unlike_pictures
+    from inkling.diagnosis.shift import LEVEL
     from inkling.metrics.rounding import rounded
     from inkling.runs.pictures import calibrated_temperature, predict_pictures
     from inkling.runs.run import Run
@@ -53,10 +58,13 @@ def predict(
     threshold = None if sets is None else run_sets(runs, sets, temperature, tta)
     with output.watch("reading pictures") as progress:
         predictions = predict_pictures(runs, files, invert, tta, temperature, device, progress)
-    headers = ("file", "label", "probability", "next")
-    rows = table(*headers) if threshold is None else table(*headers, f"set at {threshold.level:g}")
+    p_values = unlike_pictures(runs, files, invert, tta, device) if unlike else None
+    headers = ["file", "label", "probability", "next"]
+    headers += [] if threshold is None else [f"set at {threshold.level:g}"]
+    headers += [] if p_values is None else ["like the run's images"]
+    rows = table(*headers)
     results = []
-    for prediction in predictions:
+    for place, prediction in enumerate(predictions):
         (label, first), (other, second) = prediction.ranked[:2]
         cells = [
             str(prediction.file),
@@ -70,6 +78,10 @@ def predict(
             members = [name for name, held in zip(prediction.class_names, inside, strict=True) if held]
             cells.append(", ".join(members))
             result |= {"set": members, "set_level": threshold.level, "set_calibration_images": threshold.n}
+        if p_values is not None:
+            p_value = float(p_values[place])
+            cells.append(f"{'unlike' if p_value <= LEVEL else 'like'} (p = {p_value:.3g})")
+            result |= {"unlike": p_value <= LEVEL, "familiarity_p_value": p_value}
         rows.add_row(*cells)
         results.append(result)
     notes = []
@@ -78,4 +90,6 @@ def predict(
             f"Sets hold the true class of {100 * threshold.level:.4g}% of pictures like the test images, all classes "
             f"together; calibrated on {threshold.n:,} test images, which chose nothing."
         )
+    if p_values is not None:
+        notes.append(f"Unlike: farther from training images than all but {LEVEL:.0%} of validation images.")
     output.result(results, rows, *notes)

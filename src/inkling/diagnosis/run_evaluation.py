@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from inkling.diagnosis.accuracy import Evaluation, evaluate_predictions
 from inkling.diagnosis.calibration import CalibrationDiagnosis, diagnose_calibration
 from inkling.diagnosis.overfitting import Overfitting, diagnose_overfitting
+from inkling.diagnosis.run_shift import compare_with_test
+from inkling.diagnosis.shift import TwoSampleTest
 from inkling.errors import DataError, RunError, did_you_mean
 from inkling.images.dataset import ImageDataset
 from inkling.images.progress import Progress
@@ -33,6 +35,8 @@ class RunEvaluation:
     evaluation: Evaluation
     calibration: CalibrationDiagnosis
     overfitting: Overfitting | None  # None for an ensemble
+    shift: TwoSampleTest | None = None  # of images of another source, against the run's own test images
+    unlike: tuple[str, ...] = ()  # names of those that are most unlike, where a difference is shown
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -43,6 +47,7 @@ class RunEvaluation:
             "runs": [str(run.folder) for run in self.runs],
             "tta": self.tta,
             "predictions": "stored" if self.stored else "computed",
+            "shift": None if self.shift is None else {**self.shift.to_dict(), "unlike": list(self.unlike)},
         }
         return values if self.overfitting is None else {**values, "overfitting": self.overfitting.to_dict()}
 
@@ -89,11 +94,16 @@ def evaluate_runs(
         raise DataError(f"no split is called '{split}'{did_you_mean(split, SPLITS)}: use train, validation or test")
     classifier, first = classifier_of(runs, device, tta), runs[0]
     stored = None if data or tta or device != "auto" else _stored_predictions(runs, split)
+    shift: TwoSampleTest | None = None
+    unlike: tuple[str, ...] = ()
     if stored:
         labels, probabilities = stored.labels, stored.probabilities
     else:
         dataset = _dataset(runs, split, data, load_progress)
         labels, probabilities = dataset.labels, predict_in_parts(classifier, dataset.images, progress)
+        if data:
+            shift = compare_with_test(runs, classifier, dataset, probabilities)
+            unlike = () if shift is None else tuple(dataset.image_name(place, split) for place in shift.unlike)
     # The temperature was fitted to answers without test-time augmentation, and corrects only those.
     temperature = temperature_of(runs) if not tta and all(run.finished for run in runs) else None
     overfitting = None
@@ -106,6 +116,8 @@ def evaluate_runs(
         evaluation=evaluate_predictions(labels, probabilities, first.data.class_names, split),
         calibration=diagnose_calibration(labels, probabilities, temperature, split),
         overfitting=overfitting,
+        shift=shift,
+        unlike=unlike,
     )
 
 

@@ -1,0 +1,121 @@
+"""Is new data like the old: false alarms where both come from one source, and what is found where they do not."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evidence.claim import Claim, Effort, Measured, rate
+from inkling.diagnosis.shift import learn_familiarity, plain_features, two_sample_test
+from inkling.images.dataset import Splits
+from inkling.images.sources.registry import load_images
+from inkling.networks.numpy.perceptron import Perceptron
+from inkling.training.loop import train
+from inkling.training.recipes.registry import recipe
+
+
+def _images(effort: Effort) -> Splits:
+    return load_images("digits" if effort.quick else "mnist")
+
+
+def _network(splits: Splits, seed: int, quick: bool) -> Perceptron:
+    part = splits.with_train_size(300 if quick else 1000, seed)
+    network = Perceptron(part.train.image_shape, part.train.n_classes, hidden=32, seed=seed)
+    for _ in train(network, part, recipe("reference", epochs=5, seed=seed)):
+        pass
+    return network
+
+
+def _features(network: Perceptron, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    return plain_features(images, network.predict_proba(images))
+
+
+def _alarms(effort: Effort, n: int) -> Measured:
+    """Two parts of the test images, drawn again and again, under 10 networks."""
+    splits, rng = _images(effort), np.random.default_rng(n)
+    networks, times = effort.times(10), effort.times(100)
+    alarms = 0
+    for seed in range(networks):
+        features = _features(_network(splits, seed, effort.quick), splits.test.images)
+        for _ in range(times):
+            order = rng.permutation(len(features))
+            test = two_sample_test(features[order[:n]], features[order[n : 2 * n]], seed)
+            alarms += test is not None and test.shown
+    return rate(alarms, networks * times, high=0.05)
+
+
+def _alarms_30(effort: Effort) -> Measured:
+    return _alarms(effort, 30)
+
+
+def _alarms_180(effort: Effort) -> Measured:
+    return _alarms(effort, 180)
+
+
+def _train_and_test(effort: Effort) -> Measured:
+    """Training and test images drawn from one pool, by their pixels."""
+    splits, rng, times = (
+        _images(effort),
+        np.random.default_rng(1),
+        effort.times(1000),
+    )
+    features = plain_features(splits.test.images)
+    alarms = 0
+    for seed in range(times):
+        order = rng.permutation(len(features))
+        test = two_sample_test(features[order[:200]], features[order[200:400]], seed)
+        alarms += test is not None and test.shown
+    return rate(alarms, times, high=0.05)
+
+
+def _dimmed(effort: Effort) -> Measured:
+    """100 pictures at 0.8 of their brightness against 100 others as they are."""
+    splits, rng, times = _images(effort), np.random.default_rng(2), effort.times(100)
+    network = _network(splits, 0, effort.quick)
+    images = splits.test.images
+    found = 0
+    for seed in range(times):
+        order = rng.permutation(len(images))[:200]
+        dimmed = (images[order[100:]] * 0.8).astype(np.uint8)
+        test = two_sample_test(_features(network, images[order[:100]]), _features(network, dimmed), seed)
+        found += test is not None and test.shown
+    measured = rate(found, times, low=0.8)
+    return Measured(measured.shown, effort.quick or measured.reached)
+
+
+def _single(effort: Effort) -> Measured:
+    """Test pictures called unlike, for networks trained again: their epoch was chosen on the validation images."""
+    splits, networks = _images(effort), effort.times(40)
+    called = []
+    for seed in range(networks):
+        part, network = (
+            splits.with_train_size(300 if effort.quick else 1000, seed),
+            _network(splits, seed, effort.quick),
+        )
+        known, held_out = (_features(network, of.images[:1000]) for of in (part.train, part.validation))
+        familiarity = learn_familiarity(known, held_out)
+        called.append(float(np.mean(familiarity.p_values(_features(network, part.test.images[:2000])) <= 0.05)))
+    mean = float(np.mean(called))
+    return Measured(
+        f"{mean:.1%} on average of {networks}, {min(called):.1%} to {max(called):.1%}", effort.quick or mean <= 0.06
+    )
+
+
+def _foreign(effort: Effort) -> Measured:
+    """Inverted test pictures."""
+    splits = _images(effort)
+    part, network = splits.with_train_size(300 if effort.quick else 1000, 0), _network(splits, 0, effort.quick)
+    known, held_out = (_features(network, of.images[:1000]) for of in (part.train, part.validation))
+    inverted = _features(network, 255 - part.test.images[:1000])
+    called = learn_familiarity(known, held_out).p_values(inverted) <= 0.05
+    return rate(int(called.sum()), len(called), low=0.95)
+
+
+CLAIMS = (
+    Claim("new pictures of the same source called different, 30 each", "at most 5%", _alarms_30, trains=True),
+    Claim("new pictures of the same source called different, 180 each", "at most 5%", _alarms_180, trains=True),
+    Claim("training and test images of one pool called different, 200 each", "at most 5%", _train_and_test),
+    Claim("100 pictures dimmed to 0.8 called different", "at least 80%", _dimmed, trains=True),
+    Claim("a test picture called unlike at 5%, networks trained again", "at most 6%", _single, trains=True),
+    Claim("an inverted picture called unlike", "at least 95%", _foreign, trains=True),
+)

@@ -1,0 +1,93 @@
+"""Whether images are like those of a run: its test images as a set, its validation images one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkling.diagnosis.shift import (
+    LARGEST,
+    TwoSampleTest,
+    learn_familiarity,
+    plain_features,
+    two_sample_test,
+)
+from inkling.errors import InklingError
+from inkling.images.dataset import ImageDataset
+from inkling.networks.prediction import predict_in_parts
+from inkling.networks.protocols import Classifier
+from inkling.runs.ensemble import classifier_of
+from inkling.runs.pictures import prepared_picture
+from inkling.runs.run import Run
+
+
+def compare_with_test(
+    runs: Sequence[Run], classifier: Classifier, dataset: ImageDataset, probabilities: NDArray[np.float32]
+) -> TwoSampleTest | None:
+    """Test whether images differ from the run's own test images, which are as new to its network.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        The test images are those of the first.
+    classifier : Classifier
+        Of the runs.
+    dataset : ImageDataset
+        The new images.
+    probabilities : ndarray of float32, shape (N, K)
+        Of the new images.
+
+    Returns
+    -------
+    TwoSampleTest or None
+        None where there are too few images, or the run's own can no longer be loaded.
+    """
+    try:
+        test = runs[0].subset(runs[0].load_images()).test
+    except InklingError:  # the source may be gone: the evaluation of the new images does not need it
+        return None
+    images = test.images[np.random.default_rng(0).permutation(len(test))[:LARGEST]]
+    old = plain_features(images, predict_in_parts(classifier, images))
+    return two_sample_test(old, plain_features(dataset.images, probabilities))
+
+
+def unlike_pictures(
+    runs: Sequence[Run], files: Sequence[Path], invert: bool = False, tta: bool = False, device: str = "auto"
+) -> NDArray[np.float64]:
+    """Return how unlike the run's images pictures are, as p-values of `diagnosis.shift.Familiarity`.
+
+    The distance is to training images, and as far as it is for validation images is not unlike.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        The images are those of the first.
+    files : sequence of Path
+        N pictures.
+    invert, tta, device
+        As for `runs.pictures.predict_pictures`.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        Small where a picture is unlike: 0.05 or less of at most 5% of pictures that are like the validation images.
+
+    Raises
+    ------
+    DataError, UnknownSourceError
+        If the run's own images can no longer be loaded.
+    """
+    classifier, run, rng = classifier_of(runs, device, tta), runs[0], np.random.default_rng(0)
+    splits = run.subset(run.load_images())
+
+    def features(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        return plain_features(images, predict_in_parts(classifier, images))
+
+    train, validation = (
+        features(part.images[rng.permutation(len(part))[:LARGEST]]) for part in (splits.train, splits.validation)
+    )
+    pictures = np.stack([prepared_picture(run, file, invert) for file in files])
+    return learn_familiarity(train, validation).p_values(features(pictures))

@@ -1,0 +1,101 @@
+"""Is new data like the old: false alarms by simulation, and what is found where there is a difference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from command_line import inkling, last_json
+from inkling.diagnosis.shift import learn_familiarity, plain_features, two_sample_test
+from inkling.errors import DataError
+from inkling.images.sources.digits import load_digits
+from inkling.runs.execute import RunPlan, train_run
+from inkling.training.recipes.registry import recipe
+
+
+def test_fields_are_means_by_hand() -> None:
+    image = np.zeros((1, 16, 16, 1), np.uint8)
+    image[0, :2, :2] = 255
+    image[0, 14, 15] = 51
+    features = plain_features(image)
+    assert features.shape == (1, 64)
+    assert features[0, 0] == 1
+    assert features[0, 63] == pytest.approx(0.05)
+    assert features[0].sum() == pytest.approx(1.05)
+    with_answers = plain_features(image[:, :5, :3], np.array([[1.0, 0.0]]))
+    assert with_answers.shape == (1, 15 + 2)
+    assert with_answers[0, -1] == pytest.approx(np.log(1e-6))
+
+
+@pytest.mark.parametrize("n", [20, 60])
+def test_sets_of_one_source_are_not_told_apart(n: int) -> None:
+    rng = np.random.default_rng(n)
+    alarms = sum(two_sample_test(rng.normal(size=(n, 10)), rng.normal(size=(2 * n, 10))).shown for _ in range(150))
+    assert alarms <= 0.05 * 150 + 2 * (150 * 0.05 * 0.95) ** 0.5
+
+
+def test_another_source_is_told_apart_and_its_most_unlike_images_named() -> None:
+    rng = np.random.default_rng(0)
+    old, new = rng.normal(size=(300, 5)), rng.normal(size=(300, 5))
+    new[100:, 0] += 2
+    new[217, 0] += 20
+    found = two_sample_test(old, new)
+    assert found.shown
+    assert found.unlike[0] == 217
+    assert found.verdict().startswith("The new images differ from the old: a classifier tells them apart with accuracy")
+    assert found.to_dict()["p_value"] < 0.001
+    same = two_sample_test(old, rng.normal(size=(300, 5)))
+    assert same.unlike == ()
+    assert same.verdict().startswith("No difference between the new images and the old is shown: ")
+
+
+def test_the_same_images_twice_are_no_difference() -> None:
+    features = np.random.default_rng(1).normal(size=(100, 5))
+    assert not two_sample_test(features, features).shown
+
+
+def test_few_images_are_not_tested_and_other_features_refused() -> None:
+    assert two_sample_test(np.zeros((500, 3)), np.zeros((19, 3))) is None
+    with pytest.raises(DataError, match="shapes"):
+        two_sample_test(np.zeros((30, 3)), np.zeros((30, 4)))
+
+
+def test_single_images_are_unlike_as_seldom_as_said() -> None:
+    rng = np.random.default_rng(2)
+    low = []
+    for _ in range(100):
+        familiarity = learn_familiarity(rng.normal(size=(60, 4)), rng.normal(size=(39, 4)))
+        low.append(np.mean(familiarity.p_values(rng.normal(size=(50, 4))) <= 0.05))
+    assert np.mean(low) == pytest.approx(0.05, abs=0.015)
+    assert familiarity.p_values(np.full((1, 4), 9.0))[0] == pytest.approx(1 / 40)
+
+
+def test_commands_say_what_is_unlike(tmp_path: Path) -> None:
+    digits = load_digits()
+    plan = RunPlan("digits", "perceptron", recipe("reference", epochs=5), 300)
+    for _ in train_run(plan, digits, tmp_path / "run"):
+        pass
+    own = last_json(inkling("evaluate", tmp_path / "run", "--data", "digits", "--json"))
+    assert own["shift"]["shown"] is False
+    # The same digits, inverted.
+    test = digits.test
+    np.savez(
+        tmp_path / "new.npz",
+        **{f"x_{part}": 255 - test.images[:, :, :, 0] for part in ("train", "test")},
+        **{f"y_{part}": test.labels for part in ("train", "test")},
+    )
+    found = last_json(inkling("evaluate", tmp_path / "run", "--data", tmp_path / "new.npz", "--json"))["shift"]
+    assert found["shown"] is True
+    assert len(found["unlike"]) == 5
+    assert "Most unlike: test image" in inkling("evaluate", tmp_path / "run", "--data", tmp_path / "new.npz").stdout
+
+    Image.fromarray(test.images[0, :, :, 0]).save(tmp_path / "digit.png")
+    Image.fromarray(255 - test.images[0, :, :, 0]).save(tmp_path / "other.png")
+    words = ("predict", tmp_path / "run", tmp_path / "digit.png", tmp_path / "other.png")
+    like, unlike = last_json(inkling(*words, "--unlike", "--json"))
+    assert (like["unlike"], unlike["unlike"]) == (False, True)
+    assert unlike["familiarity_p_value"] < 0.01
+    assert "5% of validation images" in inkling(*words, "--unlike").stdout
