@@ -22,6 +22,7 @@ from inkling.diagnosis.label_errors import find_label_errors
 from inkling.diagnosis.mistakes import worst_mistakes
 from inkling.diagnosis.prediction_sets import calibrate_sets, measure_sets
 from inkling.diagnosis.risk_coverage import risk_coverage
+from inkling.diagnosis.shift import plain_features
 from inkling.errors import DataError
 from inkling.images.dataset import ImageDataset
 from inkling.metrics.temperature import at_temperature, fit_temperature
@@ -60,6 +61,7 @@ DIAGNOSES: dict[str, Diagnose] = {
     "deletion_test": lambda y, p: deletion_test(lambda images: p[: len(images)], IMAGES, MAPS, labels=y),
     "calibrate_sets": lambda y, p: calibrate_sets(y, p, 0.9),
     "measure_sets": lambda y, p: measure_sets(y, p, calibrate_sets(LABELS, FINE, 0.9)),
+    "plain_features": lambda y, p: plain_features(IMAGES, p),
     "fit_temperature": fit_temperature,
     "at_temperature": lambda y, p: at_temperature(p, 2.0),
 }
@@ -99,7 +101,7 @@ def test_rounded_probabilities_are_taken_by_each(diagnose: Diagnose, kind: type)
     diagnose(LABELS, FINE.astype(kind))
 
 
-@pytest.mark.parametrize("name", sorted(DIAGNOSES.keys() - {"at_temperature", "deletion_test"}))
+@pytest.mark.parametrize("name", sorted(DIAGNOSES.keys() - {"at_temperature", "deletion_test", "plain_features"}))
 def test_what_does_not_belong_to_the_labels_is_refused_by_each(name: str) -> None:
     diagnose = DIAGNOSES[name]
     with pytest.raises(DataError, match="of the same images, N at least 1" if name != "evaluate" else "labels"):

@@ -16,7 +16,6 @@ from inkling.diagnosis.shift import (
     two_sample_test,
 )
 from inkling.errors import InklingError
-from inkling.images.dataset import ImageDataset
 from inkling.networks.prediction import predict_in_parts
 from inkling.networks.protocols import Classifier
 from inkling.runs.ensemble import classifier_of
@@ -24,21 +23,16 @@ from inkling.runs.pictures import prepared_picture
 from inkling.runs.run import Run
 
 
-def compare_with_test(
-    runs: Sequence[Run], classifier: Classifier, dataset: ImageDataset, probabilities: NDArray[np.float32]
-) -> TwoSampleTest | None:
+def compare_with_test(run: Run, network: Classifier, new: NDArray[np.float64]) -> TwoSampleTest | None:
     """Test whether images differ from the run's own test images, which are as new to its network.
 
     Parameters
     ----------
-    runs : sequence of Run
-        The test images are those of the first.
-    classifier : Classifier
-        Of the runs.
-    dataset : ImageDataset
-        The new images.
-    probabilities : ndarray of float32, shape (N, K)
-        Of the new images.
+    run : Run
+    network : Classifier
+        Of the run, or of an ensemble that it belongs to.
+    new : ndarray of float64, shape (N, D)
+        What `diagnosis.shift.plain_features` makes of the new images and what the network says of them.
 
     Returns
     -------
@@ -46,12 +40,11 @@ def compare_with_test(
         None where there are too few images, or the run's own can no longer be loaded.
     """
     try:
-        test = runs[0].subset(runs[0].load_images()).test
+        test = run.subset(run.load_images()).test
     except InklingError:  # the source may be gone: the evaluation of the new images does not need it
         return None
     images = test.images[np.random.default_rng(0).permutation(len(test))[:LARGEST]]
-    old = plain_features(images, predict_in_parts(classifier, images))
-    return two_sample_test(old, plain_features(dataset.images, probabilities))
+    return two_sample_test(plain_features(images, predict_in_parts(network, images)), new)
 
 
 def unlike_pictures(

@@ -15,6 +15,7 @@ from scipy.stats import fisher_exact
 
 from inkling.errors import DataError
 from inkling.metrics.formatting import percent
+from inkling.metrics.scores import check_probabilities
 
 LEVEL = 0.05
 """False alarms, at most, where both sets come from one source."""
@@ -97,6 +98,11 @@ def plain_features(
     Returns
     -------
     ndarray of float64, shape (N, D)
+
+    Raises
+    ------
+    DataError
+        If these are no probabilities (`metrics.scores.check_probabilities`).
     """
     n, height, width, _ = images.shape
     rows, columns = (np.linspace(0, side, min(_SIDE, side) + 1).astype(int) for side in (height, width))
@@ -106,6 +112,7 @@ def plain_features(
     thumbnails: NDArray[np.float64] = fields.reshape(n, -1)
     if probabilities is None:
         return thumbnails
+    check_probabilities(probabilities)
     return np.concatenate([thumbnails, np.log(np.maximum(probabilities, 1e-6))], axis=1)
 
 
