@@ -25,9 +25,10 @@ from inkling.metrics.formatting import seconds
 from inkling.metrics.intervals import wilson_interval
 from inkling.report.evidence import Cell, Evidence, RunEvidence
 from inkling.report.gather import Report, gather
+from inkling.report.sections import comparison
 from inkling.report.sections.attribution import attribution_title
 from inkling.report.sections.calibration import calibration_title
-from inkling.report.sections.comparison import best_network, better_title, decisive
+from inkling.report.sections.comparison import NetworkComparison, best_network, better_title, decisive
 from inkling.report.sections.confusions import confusion_title, most_confused
 from inkling.report.sections.curves import curves_title
 from inkling.report.sections.data_size import DataSize, data_size_title, more_images
@@ -36,6 +37,7 @@ from inkling.report.sections.misses import misses_title
 from inkling.report.sections.mistakes import PicturedMistake, mistakes_title
 from inkling.report.sections.overfitting import overfitting_title
 from inkling.report.sections.runs import time_taken
+from inkling.studies.comparison import SizedComparison
 from inkling.studies.plan import StudyPlan
 from inkling.studies.study import run_study
 
@@ -168,6 +170,20 @@ def test_the_best_network_is_compared_with_its_closest_rival(evidence: Evidence)
     )
     assert "no significant difference between good and close: " in (best_network(several[0], {400: (alike,)}) or "")
     assert best_network(several[0], {}) is None
+
+
+def test_one_seed_of_each_is_headed_as_runs(evidence: Evidence) -> None:
+    labels, large = np.zeros(1000, np.int64), evidence.cells[-1]
+    cells = of_network(large, "good", 0.98), of_network(large, "poor", 0.9)
+    for runs, heading in (([named(980)], "Runs compared"), ([named(980), named(981)], "Best network")):
+        pair = compare_over_seeds(labels, runs, [named(900)] * len(runs), "good", "poor")
+        tested = (SizedComparison(400, (0,), pair, pair.equal_within()),)
+        content = NetworkComparison((), {400: (pair,)}, "", "", (), tested)
+        assert comparison.SECTION.answer is not None
+        answer = comparison.SECTION.answer(content, replace(evidence, cells=cells))
+        assert answer is not None
+        assert answer.question == heading
+        assert (" is better than " in answer.sentence) == (heading == "Best network")
 
 
 def test_more_images_says_what_the_sizes_can_tell() -> None:
