@@ -17,8 +17,8 @@ from inkling.metrics.scores import check_probabilities
 CANDIDATES = 10
 """Of the least decided images, so many times the batch are clustered, so that the batch does not repeat itself.
 
-Mean accuracy over 8 batches of 50 MNIST images, perceptron, 5 seeds: random order 0.720, highest entropy 0.654,
-smallest margin 0.736, clusters of 5 times the batch 0.743, of 10 times 0.747."""
+Mean accuracy on 5,000 validation images of MNIST over 8 batches of 50, perceptron, 5 seeds: random order 0.775, highest
+entropy 0.685, smallest margin 0.774, clusters of 5 times the batch 0.784, of 10 times 0.787."""
 
 DIMENSIONS = 256
 """Longer vectors are averaged down to about so many numbers before they are clustered, which takes less time."""
