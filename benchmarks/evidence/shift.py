@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from evidence.claim import Claim, Effort, Measured, rate
 from inkling.diagnosis.shift import learn_familiarity, plain_features, two_sample_test
-from inkling.images.dataset import Splits
+from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.sources.registry import load_images
 from inkling.networks.numpy.perceptron import Perceptron
 from inkling.training.loop import train
@@ -84,21 +84,28 @@ def _dimmed(effort: Effort) -> Measured:
 
 
 def _single(effort: Effort) -> Measured:
-    """Test pictures called unlike, for networks trained again: their epoch was chosen on the validation images."""
+    """New pictures called unlike, for networks trained again, whose epoch was chosen on the validation images.
+
+    Validation and new images are drawn from one pool: MNIST's own test images are of other writers than its validation
+    images, and 7% of them are called unlike.
+    """
     splits, networks = _images(effort), effort.times(40)
+    both = (splits.validation, splits.test)
+    pool = ImageDataset(
+        np.concatenate([of.images for of in both]), np.concatenate([of.labels for of in both]), splits.test.class_names
+    )
     called = []
     for seed in range(networks):
-        part, network = (
-            splits.with_train_size(300 if effort.quick else 1000, seed),
-            _network(splits, seed, effort.quick),
-        )
-        known, held_out = (_features(network, of.images[:1000]) for of in (part.train, part.validation))
-        familiarity = learn_familiarity(known, held_out)
-        called.append(float(np.mean(familiarity.p_values(_features(network, part.test.images[:2000])) <= 0.05)))
+        order = np.random.default_rng(seed).permutation(len(pool))
+        mixed = Splits(splits.train, pool.subset(order[:360]), pool.subset(order[360:2360]), "mixed")
+        network = _network(mixed, seed, effort.quick)
+        known = mixed.with_train_size(300 if effort.quick else 1000, seed).train
+        familiarity = learn_familiarity(_features(network, known.images), _features(network, mixed.validation.images))
+        called.append(float(np.mean(familiarity.p_values(_features(network, mixed.test.images)) <= 0.05)))
     mean = float(np.mean(called))
-    return Measured(
-        f"{mean:.1%} on average of {networks}, {min(called):.1%} to {max(called):.1%}", effort.quick or mean <= 0.06
-    )
+    error = float(np.std(called)) / networks**0.5
+    shown = f"{mean:.1%} on average of {networks} networks, {min(called):.1%} to {max(called):.1%}"
+    return Measured(shown, mean <= 0.05 + 2 * error)
 
 
 def _foreign(effort: Effort) -> Measured:
@@ -116,6 +123,6 @@ CLAIMS = (
     Claim("new pictures of the same source called different, 180 each", "at most 5%", _alarms_180, trains=True),
     Claim("training and test images of one pool called different, 200 each", "at most 5%", _train_and_test),
     Claim("100 pictures dimmed to 0.8 called different", "at least 80%", _dimmed, trains=True),
-    Claim("a test picture called unlike at 5%, networks trained again", "at most 6%", _single, trains=True),
+    Claim("a new picture called unlike at 5%, networks trained again", "at most 5%", _single, trains=True),
     Claim("an inverted picture called unlike", "at least 95%", _foreign, trains=True),
 )
