@@ -130,8 +130,8 @@ def test_every_verdict_is_in_the_page_and_the_answer_comes_first(study: Path, pa
     assert "From 100 to 400 training images" in lede
     assert "test images are misclassified, most often" in lede
     order = ["Learning curves", "Overfitting", "Data size", "Calibration", "Prediction sets", "Confusion matrix",
-             "Errors per class", "Misclassified images", "Labels and duplicates", "Training and test images", "Attribution",
-             "First-layer weights", "Architecture",
+             "Errors per class", "Misclassified images", "Labels and duplicates", "Training and test images",
+             "Attribution", "First-layer weights", "Architecture",
              "All runs", "How to reproduce it", "Glossary"]  # fmt: skip
     topics = re.findall(r'<p class="topic">([^<]*)</p>', page)
     assert topics == order
