@@ -9,6 +9,7 @@ from .diagnosis.comparison import compare_predictions as compare_predictions
 from .diagnosis.data_size import fit_learning_curve as fit_learning_curve
 from .diagnosis.deletion import deletion_test as deletion_test
 from .diagnosis.duplicates import find_duplicates as find_duplicates
+from .diagnosis.label_errors import diagnose_labels as diagnose_labels
 from .diagnosis.label_errors import find_label_errors as find_label_errors
 from .diagnosis.overfitting import diagnose_overfitting as diagnose_overfitting
 from .diagnosis.picture_explanation import explain_picture as explain_picture

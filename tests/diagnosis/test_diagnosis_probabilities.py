@@ -18,7 +18,7 @@ from inkling.diagnosis.calibration import diagnose_calibration, measure_calibrat
 from inkling.diagnosis.comparison import compare_over_seeds, compare_predictions
 from inkling.diagnosis.data_size import compare_sizes
 from inkling.diagnosis.deletion import deletion_test
-from inkling.diagnosis.label_errors import find_label_errors
+from inkling.diagnosis.label_errors import diagnose_labels, find_label_errors
 from inkling.diagnosis.mistakes import worst_mistakes
 from inkling.diagnosis.prediction_sets import calibrate_sets, measure_sets
 from inkling.diagnosis.risk_coverage import risk_coverage
@@ -57,6 +57,7 @@ DIAGNOSES: dict[str, Diagnose] = {
     "compare_over_seeds": lambda y, p: compare_over_seeds(y, [FINE, FINE], [FINE, p]),
     "compare_sizes": lambda y, p: compare_sizes(10, [p], 20, [FINE], y),
     "worst_mistakes": worst_mistakes,
+    "diagnose_labels": diagnose_labels,
     "find_label_errors": find_label_errors,
     "deletion_test": lambda y, p: deletion_test(lambda images: p[: len(images)], IMAGES, MAPS, labels=y),
     "calibrate_sets": lambda y, p: calibrate_sets(y, p, 0.9),

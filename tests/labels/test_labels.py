@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from command_line import TRAIN_DIGITS, assert_refused, inkling, last_json
-from inkling.diagnosis.label_errors import find_label_errors
+from inkling.diagnosis.label_errors import diagnose_labels, find_label_errors
 from inkling.errors import DataError, RunError, SettingsError, TrainingError
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.sampling import stratified_order
@@ -59,7 +59,7 @@ def test_a_ranking_by_hand() -> None:
         0.95,
     )
     assert [error.flagged for error in found] == [True] + 6 * [False]
-    assert [error.score for error in found] == sorted(error.score for error in found)
+    assert [error.right for error in found] == sorted(error.right for error in found)
     assert find_label_errors(labels, probabilities, count=2) == found[:2]
 
 
@@ -98,6 +98,53 @@ def test_confident_learning_estimates_how_many_labels_are_wrong() -> None:
     assert np.isin(wrong, [error.index for error in found[:220]]).mean() > 0.9
     sure = [error for error in find_label_errors(truth, probabilities) if error.flagged]
     assert len(sure) < 40
+
+
+def noisy(labels: np.ndarray, seed: int, margin: float = 5) -> np.ndarray:
+    """Probabilities of a network that is right about 19 times in 20 with the margin 5, and calibrated."""
+    logits = np.random.default_rng(seed).normal(size=(len(labels), 4)) + margin * np.eye(4)[labels]
+    logits *= margin  # the posterior of normal scores
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return odds / odds.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("margin", [1.0, 2.0, 3.0])
+def test_a_weak_network_shows_no_wrong_labels_where_all_are_right(margin: float) -> None:
+    truth = np.random.default_rng(0).integers(0, 4, 2000)
+    found = diagnose_labels(truth, noisy(truth, 1, margin))
+    assert found.flagged == 0
+    assert abs(found.singled_out - found.by_itself) < 5 * max(1, found.by_itself) ** 0.5
+    assert "No wrong labels are shown" in found.verdict
+    assert not any(error.flagged for error in found.errors)
+
+
+def test_wrong_labels_are_shown_beyond_what_the_network_flags_by_itself() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 4, 2000)
+    labels = truth.copy()
+    labels[:100] = (truth[:100] + rng.integers(1, 4, 100)) % 4
+    found = diagnose_labels(labels, noisy(truth, 1, 3.0))
+    assert 60 <= found.flagged <= 100
+    flagged = [error.index for error in found.errors if error.flagged]
+    assert len(flagged) == found.flagged
+    assert np.mean(np.array(flagged) < 100) > 0.9
+    assert f"{found.flagged} labels look wrong" in found.verdict
+    assert found.to_dict()["by_itself_high"] == found.singled_out - found.flagged
+
+
+def test_a_class_that_is_often_taken_for_another_is_found_by_its_counts() -> None:
+    """A network that learned the habit gives both classes: the label is as probable as of a hard image."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 4, 2000)
+    labels = truth.copy()
+    wrong = np.flatnonzero((truth == 1) & (rng.random(2000) < 0.3))
+    labels[wrong] = 2
+    clean = noisy(truth, 1, 2.5)
+    learned = clean.copy()
+    learned[:, 1], learned[:, 2] = 0.7 * clean[:, 1], clean[:, 2] + 0.3 * clean[:, 1]
+    first = [error.index for error in find_label_errors(labels, learned)[: len(wrong)]]
+    by_probability = np.argsort(learned[np.arange(2000), labels])[: len(wrong)]
+    assert np.isin(wrong, first).mean() > max(0.9, np.isin(wrong, by_probability).mean())
 
 
 def test_one_class_alone_has_no_wrong_labels() -> None:
@@ -212,7 +259,9 @@ def test_from_suspects_to_a_run_on_corrected_labels(tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["split", "index", "file", "label", "suggested", "score", "correct_label"]
     assert [row["correct_label"] for row in rows] == [""] * 12
-    assert [float(row["score"]) for row in rows] == sorted(float(row["score"]) for row in rows)
+    assert [int(row["index"]) for row in rows] == [suspect["index"] for suspect in values["suspects"]]
+    assert values["singled_out"] >= values["flagged"] == max(0, values["singled_out"] - values["by_itself_high"])
+    assert values["verdict"] in (out / "labels.html").read_text(encoding="utf-8")
     assert load_images("digits", corrections=out / "corrections.csv").fingerprint == load_images("digits").fingerprint
     page = Page((out / "labels.html").read_text(encoding="utf-8"))
     assert sum(tag == "img" for tag, _ in page.tags) == 12 * 6

@@ -295,7 +295,7 @@ def test_the_evidence_behind_the_answer_is_in_the_page(study: Path, page: str) -
         assert " ".join(sentence.split()) in seen
 
 
-def test_test_labels_in_doubt_are_those_the_network_finds_least_probable(study: Path) -> None:
+def test_test_labels_in_doubt_are_ranked_by_how_probably_they_are_right(study: Path) -> None:
     report, test = gather(study), load_digits().test
     doubted = report["labels"].suspects
     assert doubted.n == 360
@@ -303,8 +303,11 @@ def test_test_labels_in_doubt_are_those_the_network_finds_least_probable(study: 
              if f"-{report.evidence.chosen.train_size}-" in str(path)]  # fmt: skip
     mean = np.mean([of.probabilities for of in found], axis=0)
     own = mean[np.arange(360), test.labels]
-    scores = [suspect.error.score for suspect in doubted.suspects]
-    assert scores == pytest.approx(np.sort(own)[: len(scores)], abs=1e-6)
+    assert [suspect.error.score for suspect in doubted.suspects] == pytest.approx(
+        [own[suspect.error.index] for suspect in doubted.suspects], abs=1e-6
+    )
+    ranks = [suspect.error.right for suspect in doubted.suspects]
+    assert ranks == sorted(ranks)
     for suspect in doubted.suspects:
         assert suspect.error.flagged or suspect.error.suggested_probability > suspect.error.score
         np.testing.assert_array_equal(suspect.picture, test.images[suspect.error.index])

@@ -20,6 +20,7 @@ from inkling.diagnosis.calibration import diagnose_calibration, measure_calibrat
 from inkling.diagnosis.class_misses import ClassMisses, misses_per_class
 from inkling.diagnosis.comparison import compare_over_seeds, compare_predictions
 from inkling.diagnosis.data_size import compare_sizes, fit_learning_curve
+from inkling.diagnosis.label_errors import LabelDiagnosis
 from inkling.diagnosis.mistakes import Mistake
 from inkling.metrics.formatting import seconds
 from inkling.metrics.intervals import wilson_interval
@@ -253,9 +254,11 @@ def test_a_network_off_in_both_directions_is_called_so() -> None:
 
 
 def test_labels_in_doubt_are_counted() -> None:
-    doubted = LabelSuspects((), 10_000, 0, None)
-    assert suspects_title(doubted) == "Confident learning flags none of the 10,000 test labels as wrong"
-    assert "flags 1,200 of the" in suspects_title(replace(doubted, flagged=1200))
+    none = LabelDiagnosis((), 10_000, 30, 28.4, 36)
+    assert suspects_title(LabelSuspects((), 10_000, none, None)) == "No wrong labels are shown among 10,000 test images"
+    some = replace(none, singled_out=1236)
+    assert suspects_title(LabelSuspects((), 10_000, some, None)) == "1,200 of 10,000 test labels look wrong"
+    assert "would single out about 28 by itself (up to 36)" in some.verdict
 
 
 def test_maps_that_are_not_better_than_random_promise_nothing(report: Report) -> None:

@@ -106,15 +106,15 @@ def labels(
     shown = len(review.suspects)
     output.result(
         {
-            "split": split, "n": review.n, "flagged": review.flagged,
+            "split": split, **review.diagnosis.to_dict(),
             "rated_by": rated.by, "judged_by": rated.by,  # its earlier name
             "corrections": str(review.corrections), "gallery": str(review.gallery),
             "suspects": [suspect.__dict__ for suspect in review.suspects],
             **(chosen.to_dict() if chosen else {}),
         },
-        f"{review.flagged:,} of {review.n:,} {split} labels are likely wrong (confident learning); the {shown:,} least "
-        f"probable are in {review.gallery}",
+        f"{review.diagnosis.verdict} The {shown:,} most suspect of split {split} are in {review.gallery}",
         rows,
-        f"Write the right classes into the column correct_label of {review.corrections}. "
+        f"Choose the right classes in the page and save its file, or write them into the column correct_label of "
+        f"{review.corrections}. "
         f"Next: inkling train {shlex.quote(source)} --corrections {shlex.quote(str(review.corrections))}",
     )  # fmt: skip

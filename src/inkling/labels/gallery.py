@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from inkling.diagnosis.label_errors import LabelDiagnosis
 from inkling.figures.style import variables
 from inkling.pages.suspects import PicturedSuspect
 from inkling.pages.templating import environment
@@ -16,8 +17,7 @@ class LabelGallery:
     data_name: str
     split: str
     class_names: tuple[str, ...]
-    n: int  # images whose labels were checked
-    flagged: int  # of those, by confident learning
+    diagnosis: LabelDiagnosis
     suspects: tuple[PicturedSuspect, ...]  # most suspect first
     rated_by: str  # which network gave the probabilities, and how
     corrections_file: str

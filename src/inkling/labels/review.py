@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.diagnosis.label_errors import LabelError, find_label_errors
+from inkling.diagnosis.label_errors import LabelDiagnosis, LabelError, diagnose_labels
 from inkling.diagnosis.neighbours import labelled_neighbours
 from inkling.errors import RunError
 from inkling.images.corrections import Suspect, to_csv
@@ -39,10 +39,15 @@ class Review:
     """What was found and written."""
 
     n: int  # images whose labels were checked
-    flagged: int  # of those, by confident learning
+    diagnosis: LabelDiagnosis
     suspects: tuple[Suspect, ...]  # the rows of the CSV file
     corrections: Path
     gallery: Path
+
+    @property
+    def flagged(self) -> int:
+        """Of those, how many look wrong beyond what the network flags by itself."""
+        return self.diagnosis.flagged
 
 
 def check_folder(folder: Path) -> None:
@@ -81,9 +86,8 @@ def write_review(
     check_folder(folder)
     dataset = dict(splits.items())[rated.split]
     names = dataset.class_names
-    errors = find_label_errors(dataset.labels[rated.indices], rated.probabilities)
-    flagged = sum(error.flagged for error in errors)
-    shown = errors[:limit]
+    diagnosis = diagnose_labels(dataset.labels[rated.indices], rated.probabilities)
+    shown = diagnosis.errors[:limit]
     indices = [int(rated.indices[error.index]) for error in shown]
     suspects = tuple(
         Suspect(
@@ -101,8 +105,7 @@ def write_review(
         data_name=splits.name,
         split=rated.split,
         class_names=names,
-        n=len(errors),
-        flagged=flagged,
+        diagnosis=diagnosis,
         suspects=_pictured(shown, indices, suspects, dataset, splits.train),
         rated_by=rated.by,
         corrections_file=CORRECTIONS,
@@ -112,7 +115,7 @@ def write_review(
     make_folder(folder)
     write_atomically(folder / GALLERY, page)
     write_atomically(corrections, to_csv(suspects))
-    return Review(len(errors), flagged, suspects, corrections, folder / GALLERY)
+    return Review(diagnosis.n, diagnosis, suspects, corrections, folder / GALLERY)
 
 
 def _pictured(

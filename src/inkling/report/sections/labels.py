@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from inkling.diagnosis.duplicates import Duplicates, find_duplicates
-from inkling.diagnosis.label_errors import find_label_errors
+from inkling.diagnosis.label_errors import LabelDiagnosis, diagnose_labels
 from inkling.diagnosis.neighbours import labelled_neighbours
 from inkling.errors import DataError, MissingLibraryError
 from inkling.images.dataset import Splits
@@ -30,7 +30,7 @@ class LabelSuspects:
 
     suspects: tuple[PicturedSuspect, ...]
     n: int  # images whose labels were checked
-    flagged: int  # of those, by confident learning
+    diagnosis: LabelDiagnosis | None
     missing: str | None
 
 
@@ -45,17 +45,20 @@ class Labels:
 
 def suspects_title(suspects: LabelSuspects) -> str:
     """Return how many test labels look wrong."""
-    flagged = f"{suspects.flagged:,}" if suspects.flagged else "none"
-    return f"Confident learning flags {flagged} of the {suspects.n:,} test labels as wrong"
+    if suspects.diagnosis is None:
+        return "Test labels were not checked"
+    if not suspects.diagnosis.flagged:
+        return f"No wrong labels are shown among {suspects.n:,} test images"
+    looks = "label looks" if suspects.diagnosis.flagged == 1 else "labels look"
+    return f"{suspects.diagnosis.flagged:,} of {suspects.n:,} test {looks} wrong"
 
 
 def _gather(evidence: Evidence) -> Labels | None:
     if evidence.splits is None:
         return None
     suspects = _label_suspects([run.run for run in evidence.chosen.runs], evidence.splits)
-    title = "Test labels were not checked" if suspects.missing else suspects_title(suspects)
     largest = max(evidence.runs, key=lambda run: run.train_size)
-    return Labels(suspects, title, find_duplicates(largest.subset(evidence.splits)))
+    return Labels(suspects, suspects_title(suspects), find_duplicates(largest.subset(evidence.splits)))
 
 
 def _label_suspects(runs: Sequence[Run], splits: Splits) -> LabelSuspects:
@@ -63,17 +66,17 @@ def _label_suspects(runs: Sequence[Run], splits: Splits) -> LabelSuspects:
     predictions = [run.predictions("test") for run in runs]
     labels, n = predictions[0].labels, len(predictions[0].labels)
     try:
-        errors = find_label_errors(labels, np.mean([of_seed.probabilities for of_seed in predictions], axis=0))
+        found = diagnose_labels(labels, np.mean([of_seed.probabilities for of_seed in predictions], axis=0))
     except (DataError, MissingLibraryError) as error:
-        return LabelSuspects((), n, 0, str(error))
+        return LabelSuspects((), n, None, str(error))
     # Where another class is no more probable, there is nothing to look at.
-    shown = [error for error in errors if error.flagged or error.suggested_probability > error.score][:SUSPECTS]
+    shown = [error for error in found.errors if error.flagged or error.suggested_probability > error.score][:SUSPECTS]
     indices = [error.index for error in shown]
     pictures = splits.test.images[indices]
     neighbours = labelled_neighbours(pictures, splits.train, NEIGHBOURS)
     files = [splits.test.files[index] if splits.test.files else "" for index in indices]
     suspects = tuple(PicturedSuspect(*parts) for parts in zip(shown, pictures, neighbours, files, strict=True))
-    return LabelSuspects(suspects, n, sum(error.flagged for error in errors), None)
+    return LabelSuspects(suspects, n, found, None)
 
 
 SECTION = Section(
