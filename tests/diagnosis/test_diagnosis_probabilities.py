@@ -19,6 +19,7 @@ from inkling.diagnosis.comparison import compare_over_seeds, compare_predictions
 from inkling.diagnosis.data_size import compare_sizes
 from inkling.diagnosis.deletion import deletion_test
 from inkling.diagnosis.label_errors import diagnose_labels, find_label_errors
+from inkling.diagnosis.label_noise import without_noise
 from inkling.diagnosis.mistakes import worst_mistakes
 from inkling.diagnosis.prediction_sets import calibrate_sets, measure_sets
 from inkling.diagnosis.risk_coverage import risk_coverage
@@ -59,6 +60,7 @@ DIAGNOSES: dict[str, Diagnose] = {
     "worst_mistakes": worst_mistakes,
     "diagnose_labels": diagnose_labels,
     "find_label_errors": find_label_errors,
+    "without_noise": without_noise,
     "deletion_test": lambda y, p: deletion_test(lambda images: p[: len(images)], IMAGES, MAPS, labels=y),
     "calibrate_sets": lambda y, p: calibrate_sets(y, p, 0.9),
     "measure_sets": lambda y, p: measure_sets(y, p, calibrate_sets(LABELS, FINE, 0.9)),

@@ -10,6 +10,7 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit
 from scipy.stats import chi2
 
+from inkling.metrics.scores import check_predictions
 from inkling.metrics.temperature import RANGE, at_temperature
 
 _LARGEST = 0.5
@@ -33,6 +34,7 @@ def without_noise(labels: NDArray[np.int64], probabilities: NDArray[np.floating[
     -------
     ndarray of float64, shape (N, K)
     """
+    check_predictions(labels, probabilities)
     rows, others = np.arange(len(labels)), max(1, probabilities.shape[1] - 1)
 
     def cost(log_temperature: float, noise: float) -> float:
@@ -55,8 +57,8 @@ def without_noise(labels: NDArray[np.int64], probabilities: NDArray[np.floating[
     return at_temperature(probabilities, temperature).astype(np.float64)
 
 
-def draw_labels(probabilities: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return a label for each row of probabilities (N, K), drawn by them."""
-    cumulative = np.cumsum(probabilities, axis=1)
+def draw_labels(calibrated: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return a label for each row of calibrated probabilities (N, K), drawn by them."""
+    cumulative = np.cumsum(calibrated, axis=1)
     drawn: NDArray[np.int64] = (rng.random((len(cumulative), 1)) * cumulative[:, -1:] > cumulative).sum(axis=1)
     return drawn
