@@ -125,8 +125,8 @@ def find_label_errors(
     The rank is by Bayes' rule with these counts: an image of class t gets the label y with probability C[t, y], so its
     label is right with probability p[y] C[y, y] / sum over t of p[t] C[t, y] (the noise model of Patrini et al., 2017,
     "Making deep neural networks robust to label noise", CVPR). Self-confidence alone overlooks a class that is often
-    labelled as another, since a network learns that habit: with 30% of the 4s of 3,000 MNIST images labelled 9, it finds 0.61
-    of them among as many first ones, this rank 0.95 (`benchmarks/evidence/label_errors.py`).
+    labelled as another, since a network learns that: with 30% of the 4s of 3,000 MNIST images labelled 9, it finds
+    0.61 of them among as many first ones, this rank 0.95 (`benchmarks/evidence/label_errors.py`).
 
     Parameters
     ----------
