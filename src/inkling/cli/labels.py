@@ -114,7 +114,6 @@ def labels(
         },
         f"{review.diagnosis.verdict} The {shown:,} most suspect of split {split} are in {review.gallery}",
         rows,
-        f"Choose the right classes in the page and save its file, or write them into the column correct_label of "
-        f"{review.corrections}. "
+        f"Write the right classes into the column correct_label of {review.corrections}. "
         f"Next: inkling train {shlex.quote(source)} --corrections {shlex.quote(str(review.corrections))}",
     )  # fmt: skip
