@@ -6,7 +6,9 @@ import numpy as np
 
 from evidence.claim import Claim, Effort, Measured, rate
 from inkling.diagnosis.class_misses import ClassMisses, hardest_class
+from inkling.diagnosis.class_scores import score_classes
 from inkling.metrics.homogeneity import LEVEL, most_frequent_p
+from inkling.metrics.intervals import mean_of_proportions_interval, simultaneous_intervals
 
 
 def hardest_said(effort: Effort, rates: list[float], images: list[int]) -> Measured:
@@ -41,9 +43,44 @@ def _confusion(effort: Effort) -> Measured:
     return rate(said, times, high=0.05)
 
 
+_TOTALS, _TRUTH = np.array([1000, 10, 100, 30]), np.array([0.99, 0.7, 0.9, 0.95])
+
+
+def _simultaneous(effort: Effort) -> Measured:
+    rng, times = np.random.default_rng(2), effort.times(2000)
+    held = sum(
+        all(
+            i is not None and i.low <= p <= i.high
+            for i, p in zip(simultaneous_intervals(k, _TOTALS), _TRUTH, strict=True)
+        )
+        for k in rng.binomial(_TOTALS, _TRUTH, (times, 4))
+    )
+    return rate(held, times, low=0.95)
+
+
+def _balanced(effort: Effort) -> Measured:
+    rng, times = np.random.default_rng(3), effort.times(2000)
+    intervals = [mean_of_proportions_interval(k, _TOTALS) for k in rng.binomial(_TOTALS, _TRUTH, (times, 4))]
+    return rate(sum(each.low <= _TRUTH.mean() <= each.high for each in intervals), times, low=0.94)
+
+
+def _noise(effort: Effort) -> Measured:
+    """Answers drawn without a look at the image, at the rates of the labels or less rarely the rare class."""
+    rng, times = np.random.default_rng(4), effort.times(2000)
+    praised = 0
+    for share in rng.uniform(0, 0.03, times):
+        rare = rng.binomial([1000, 30], share)
+        matrix = np.array([[1000 - rare[0], rare[0]], [30 - rare[1], rare[1]]])
+        praised += score_classes(matrix, ("common", "rare")).beats_baseline
+    return rate(praised, times, high=0.05)
+
+
 CLAIMS = (
     Claim("X is the hardest class: all ten equal, n = 360", "at most 5%", _all_equal_few),
     Claim("X is the hardest class: all ten equal, n = 10,000", "at most 5%", _all_equal_many),
     Claim("X is the hardest class: two of ten equally hard, n = 10,000", "at most 5%", _two_equal),
     Claim("X predicted as Y is the most frequent confusion: two equally frequent", "at most 5%", _confusion),
+    Claim("recalls of four classes, 1,000 to 10 images, all in their 95% intervals", "at least 95%", _simultaneous),
+    Claim("the 95% interval of a balanced accuracy holds it, 1,000 to 10 images", "at least 94%", _balanced),
+    Claim("better than the majority baseline: pure noise, 1,000 to 30 images", "at most 5%", _noise),
 )

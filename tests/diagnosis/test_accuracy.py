@@ -48,4 +48,4 @@ def test_all_but_one_is_not_a_hundred_percent() -> None:
     probabilities = np.tile([1.0, 0.0], (50_000, 1))
     probabilities[7] = [0.0, 1.0]
     evaluation = evaluate_predictions(labels, probabilities, ("a", "b"))
-    assert str(evaluation) == "test accuracy 99.998% [99.99, 99.9996] (n = 50,000)"
+    assert str(evaluation) == "test accuracy 99.998% [99.99, 99.9996] (n = 50,000, majority baseline 100.00%)"

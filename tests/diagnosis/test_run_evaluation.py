@@ -99,4 +99,6 @@ def test_every_class_that_is_misclassified_says_as_what(runs: list[Path]) -> Non
         row = next(line.split() for line in lines if line.split()[:1] == [name])
         counts = [count for other, count in enumerate(values["confusion"][place]) if other != place]
         assert row[2] == str(missed)
-        assert row[3:] == ([] if not missed else [row[3], f"({max(counts)})"])
+        most_often, scores = row[3 : 5 if missed else 3], row[5 if missed else 3 :]
+        assert most_often == ([] if not missed else [row[3], f"({max(counts)})"])
+        assert scores[0].endswith("%")  # recall, then its interval

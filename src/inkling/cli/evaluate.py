@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from inkling.diagnosis.accuracy import Evaluation
     from inkling.diagnosis.calibration import CalibrationDiagnosis
+    from inkling.metrics.intervals import Interval
 
 
 def evaluate(
@@ -59,6 +60,7 @@ def evaluate(
         measured.to_dict(),
         first,
         _errors_per_class(evaluation),
+        _scores_of_classes(evaluation),
         _scores(measured.calibration),
         measured.calibration.verdict,
         *last,
@@ -66,16 +68,37 @@ def evaluate(
 
 
 def _errors_per_class(evaluation: Evaluation) -> Table:
-    rows = table("class", "images", "misclassified", "most often predicted as")
+    rows = table("class", "images", "misclassified", "most often predicted as", "recall", "precision")
     names = list(evaluation.misses)
     for place, (name, counts) in enumerate(zip(names, evaluation.confusion, strict=True)):
+        scored = evaluation.scores.classes[place]
         missed = evaluation.misses[name]
         count, predicted = max((count, -other) for other, count in enumerate(counts) if other != place)
         most_often = f"{names[-predicted]} ({count:,})" if missed else ""
         # Of a class without images nothing is known: 0 would claim that all are right.
-        rows.add_row(name, f"{sum(counts):,}", f"{missed:,}" if sum(counts) else "-", most_often)
-    rows.add_row("all", f"{evaluation.n:,}", f"{evaluation.n - evaluation.correct:,}", "")
+        rows.add_row(
+            name,
+            f"{sum(counts):,}",
+            f"{missed:,}" if sum(counts) else "-",
+            most_often,
+            _with_interval(scored.recall, scored.recall_interval, scored.images),
+            _with_interval(scored.precision, scored.precision_interval, scored.predicted),
+        )
+    rows.add_row("all", f"{evaluation.n:,}", f"{evaluation.n - evaluation.correct:,}", "", "", "")
     return rows
+
+
+def _with_interval(value: float | None, interval: Interval | None, n: int) -> str:
+    from inkling.metrics.formatting import percent, percent_interval
+
+    return "-" if value is None or interval is None else f"{percent(value, n)} [{percent_interval(interval, n)}]"
+
+
+def _scores_of_classes(evaluation: Evaluation) -> str:
+    from inkling.metrics.formatting import percent
+
+    top = "".join(f" Top-{k} accuracy {percent(value, evaluation.n)}." for k, value in evaluation.top_k.items())
+    return f"{evaluation.scores.verdict}{top} The recalls, and the precisions, are all in their intervals with 95%."
 
 
 def _scores(calibration: CalibrationDiagnosis) -> Table:

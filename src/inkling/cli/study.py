@@ -130,6 +130,7 @@ def study(
         study_table(done),
         *([done.failures] if done.failures else []),
         _what_is_averaged(len(plan.seeds)),
+        _baseline(done),
         f"The study is in {out}. Next: inkling report {shlex.quote(str(out))}",
     )
 
@@ -139,6 +140,17 @@ def _what_is_averaged(n_seeds: int) -> str:
     if n_seeds == 1:
         return "One seed: accuracy, and seconds of training."
     return f"Over {n_seeds} seeds: accuracy as mean ± standard deviation, seconds of training as mean."
+
+
+def _baseline(done: Study) -> str:
+    """Return what a test accuracy is to be held against."""
+    from inkling.metrics.formatting import percent
+
+    cell = done.cells[0]
+    baseline = percent(cell.majority_baseline or 0.0, cell.n_test)
+    return (
+        f"Balanced: every class counts equally, on test. Always answering the most frequent class: {baseline} of test."
+    )
 
 
 def _chosen_network(

@@ -129,6 +129,7 @@ def train(
     from inkling.metrics.formatting import percent, percent_interval
     from inkling.metrics.intervals import wilson_interval
 
+    baseline = max(splits.validation.class_counts.values()) / run.data.validation
     kept = percent(values["validation_accuracy"], run.data.validation)
     rows = table("", "accuracy", "95% interval", "n")
     for split, n in (("train", run.data.train), ("validation", run.data.validation)):
@@ -138,7 +139,8 @@ def train(
     output.result(
         values,
         f"{run.network_name} on {run.data.train:,} images of {run.data.name}: epoch {values['best_epoch']} of "
-        f"{values['epochs']} is kept, validation accuracy {kept}, "
+        f"{values['epochs']} is kept, validation accuracy {kept} "
+        f"(majority baseline {percent(baseline, run.data.validation)}), "
         f"{values['train_seconds']:.1f} s of training",
         rows,
         f"The run is in {out}. Next: inkling evaluate {shlex.quote(str(out))}",

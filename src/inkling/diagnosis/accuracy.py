@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics import confusion_matrix, top_k_accuracy_score
 
+from inkling.diagnosis.class_scores import ClassScores, score_classes
 from inkling.images.dataset import ImageDataset
 from inkling.metrics.formatting import percent
 from inkling.metrics.intervals import Interval, wilson_interval
@@ -45,6 +46,10 @@ class Evaluation:
         Row: true class, column: predicted class.
     most_confused : tuple[Confusion, ...]
         Ordered pairs, most frequent first.
+    scores : ClassScores
+        Every class counted equally, and the majority baseline.
+    top_k : dict[int, float]
+        Fraction of images whose class is among the k most probable, for k of 3 and 5 below half the classes.
     """
 
     split: str
@@ -56,15 +61,23 @@ class Evaluation:
     misses: dict[str, int]
     confusion: tuple[tuple[int, ...], ...]
     most_confused: tuple[Confusion, ...]
+    scores: ClassScores
+    top_k: dict[int, float]
 
     def __str__(self) -> str:
         low, high = (percent(end, self.n, "") for end in (self.accuracy_interval.low, self.accuracy_interval.high))
-        return f"{self.split} accuracy {percent(self.accuracy, self.n)} [{low}, {high}] (n = {self.n:,})"
+        baseline = percent(self.scores.baseline, self.n)
+        return (
+            f"{self.split} accuracy {percent(self.accuracy, self.n)} [{low}, {high}] "
+            f"(n = {self.n:,}, majority baseline {baseline})"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values; the interval as [low, high]."""
         values = asdict(self)
         values["accuracy_interval"] = [self.accuracy_interval.low, self.accuracy_interval.high]
+        values["scores"] = self.scores.to_dict()
+        values["top_k"] = {str(k): value for k, value in self.top_k.items()}
         return values
 
 
@@ -106,6 +119,12 @@ def evaluate_predictions(
         misses={name: int(count) for name, count in zip(class_names, off_diagonal.sum(axis=1), strict=True)},
         confusion=tuple(tuple(int(count) for count in row) for row in matrix),
         most_confused=tuple(Confusion(class_names[i], class_names[j], int(matrix[i, j])) for i, j in pairs[:10]),
+        scores=score_classes(matrix, class_names, split),
+        top_k={
+            k: float(top_k_accuracy_score(labels, probabilities, k=k, labels=np.arange(len(class_names))))
+            for k in (3, 5)
+            if 2 * k < len(class_names)
+        },
     )
 
 

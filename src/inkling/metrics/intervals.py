@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +58,48 @@ def newcombe_interval(successes_a: int, n_a: int, successes_b: int, n_b: int, co
     low = a - b - float(((a - around_a.low) ** 2 + (around_b.high - b) ** 2) ** 0.5)
     high = a - b + float(((around_a.high - a) ** 2 + (b - around_b.low) ** 2) ** 0.5)
     return Interval(low, high)
+
+
+def simultaneous_intervals(
+    successes: Sequence[int] | NDArray[np.int64], totals: Sequence[int] | NDArray[np.int64], confidence: float = 0.95
+) -> list[Interval | None]:
+    """Return exact intervals of several proportions that hold together (Clopper and Pearson, 1934, Biometrika 26:404).
+
+    Each is at Bonferroni's level, so that none of them misses its proportion with the confidence given or more,
+    whether or not they depend on each other.
+
+    Parameters
+    ----------
+    successes, totals : sequence of int
+        Of each sample, 0..total of total trials; one without a trial gets None and counts as none.
+    confidence : float
+        Of all together, 0..1.
+    """
+    level = 1 - (1 - confidence) / max(1, sum(int(n > 0) for n in totals))
+    found: list[Interval | None] = []
+    for k, n in zip(successes, totals, strict=True):
+        ends = binomtest(int(k), int(n)).proportion_ci(confidence_level=level, method="exact") if n else None
+        found.append(Interval(float(ends.low), float(ends.high)) if ends else None)
+    return found
+
+
+def mean_of_proportions_interval(
+    successes: Sequence[int] | NDArray[np.int64], totals: Sequence[int] | NDArray[np.int64]
+) -> Interval:
+    """Return the 95% interval of the unweighted mean of independent proportions.
+
+    Put together from the Wilson interval of each (Zou, Huang and Zhang, 2009, Comput. Stat. Data Anal. 53:1080).
+
+    Parameters
+    ----------
+    successes, totals : sequence of int
+        Of each of one sample or more, 0..total of total >= 1 trials.
+    """
+    each = [(int(k) / int(n), wilson_interval(int(k), int(n))) for k, n in zip(successes, totals, strict=True)]
+    mean = sum(p for p, _ in each) / len(each)
+    below = sum((p - interval.low) ** 2 for p, interval in each) ** 0.5 / len(each)
+    above = sum((interval.high - p) ** 2 for p, interval in each) ** 0.5 / len(each)
+    return Interval(mean - below, mean + above)
 
 
 def mean_interval(values: NDArray[np.floating[Any]]) -> Interval | None:

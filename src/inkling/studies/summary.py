@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from inkling.diagnosis.accuracy import evaluate_predictions
+from inkling.diagnosis.accuracy import Evaluation, evaluate_predictions
 from inkling.metrics.spread import Spread, spread
 from inkling.runs.run import Run, variant_label
 from inkling.studies.folder import FailedRun, StudyFolder, load_runs
@@ -31,6 +31,8 @@ class Cell:
     n_test: int
     train_seconds: Spread
     variant: Mapping[str, str] = field(default_factory=dict)  # what is varied: setting -> value
+    majority_baseline: float | None = None  # test accuracy of always answering the most frequent class
+    balanced_accuracy: Spread | None = None  # mean recall of the classes, test
 
     @property
     def label(self) -> str:
@@ -77,7 +79,7 @@ class Study:
         first = self.cells[0]
         heading = (
             "network", "training images", "train", f"validation (n = {first.n_validation:,})",
-            f"test (n = {first.n_test:,})", "seconds",
+            f"test (n = {first.n_test:,})", "balanced", "seconds",
         )  # fmt: skip
         rows = [
             (
@@ -86,6 +88,7 @@ class Study:
                 str(cell.train_accuracy),
                 str(cell.validation_accuracy),
                 str(cell.test_accuracy),
+                str(cell.balanced_accuracy or "-"),
                 f"{cell.train_seconds.mean:.2f}",
             )
             for cell in self.cells
@@ -115,6 +118,7 @@ def read_study(folder: Path | str) -> Study:
     cells = []
     for (_, size), group in groupby(load_runs(folder), key=lambda run: (run.label, run.train_size)):
         runs = list(group)
+        tested = [_tested(run) for run in runs]
         cells.append(
             Cell(
                 network=runs[0].network_name,
@@ -122,11 +126,13 @@ def read_study(folder: Path | str) -> Study:
                 seeds=tuple(run.settings.seed for run in runs),
                 train_accuracy=_over_runs(runs, "train_accuracy"),
                 validation_accuracy=_over_runs(runs, "validation_accuracy"),
-                test_accuracy=spread([_test_accuracy(run) for run in runs]),
+                test_accuracy=spread([of_run.accuracy for of_run in tested]),
                 n_validation=runs[0].data.validation,
                 n_test=runs[0].data.test,
                 train_seconds=_over_runs(runs, "train_seconds"),
                 variant=runs[0].variant,
+                majority_baseline=tested[0].scores.baseline,
+                balanced_accuracy=spread([of_run.scores.balanced_accuracy for of_run in tested]),
             )
         )
     is_study = (Path(folder) / "study.json").is_file()
@@ -137,6 +143,6 @@ def _over_runs(runs: Sequence[Run], result: str) -> Spread:
     return spread([float((run.results or {})[result]) for run in runs])
 
 
-def _test_accuracy(run: Run) -> float:
+def _tested(run: Run) -> Evaluation:
     predictions = run.predictions("test")
-    return evaluate_predictions(predictions.labels, predictions.probabilities, run.data.class_names).accuracy
+    return evaluate_predictions(predictions.labels, predictions.probabilities, run.data.class_names)
