@@ -26,6 +26,7 @@ from inkling.metrics.formatting import seconds
 from inkling.metrics.intervals import wilson_interval
 from inkling.report.evidence import Cell, Evidence, RunEvidence
 from inkling.report.gather import Report, gather
+from inkling.report.head import accuracy_sentence, headline
 from inkling.report.sections import comparison
 from inkling.report.sections.attribution import attribution_title
 from inkling.report.sections.calibration import calibration_title
@@ -376,3 +377,16 @@ def test_the_time_is_that_of_the_histories(evidence: Evidence) -> None:
         for epoch in cell.first.history
     )
     assert f"All 2 runs together took {seconds(whole)}" in said
+
+
+def test_the_title_does_not_praise_a_network_that_answers_the_frequent_class(evidence: Evidence) -> None:
+    labels = np.repeat([0, 1], [1000, 30])
+    noise = evaluated(evidence.chosen, labels, np.zeros(1030, np.int64), ("common", "rare"))
+    assert headline(replace(evidence, chosen=noise)) == (
+        "Not shown to be better than always answering common (97.1%): perceptron on digits"
+    )
+    predicted = labels.copy()
+    predicted[1010:] = 0  # a third of the rare class is found
+    some = evaluated(evidence.chosen, labels, predicted, ("common", "rare"))
+    assert headline(replace(evidence, chosen=some)).startswith("66.7% balanced accuracy, ")
+    assert "macro-F1" in accuracy_sentence(replace(evidence, chosen=some))
