@@ -1,4 +1,7 @@
 from .data_check.check import check_data as check_data
+from .diagnosis.ablation import Ablation as Ablation
+from .diagnosis.ablation import Arm as Arm
+from .diagnosis.ablation import ablate as ablate
 from .diagnosis.accuracy import Evaluation as Evaluation
 from .diagnosis.accuracy import evaluate as evaluate
 from .diagnosis.accuracy import evaluate_predictions as evaluate_predictions
@@ -54,6 +57,7 @@ from .runs.network_file import load_network as load_network
 from .runs.network_file import save_network as save_network
 from .runs.pictures import predict_pictures as predict_pictures
 from .runs.run import Run as Run
+from .studies.ablation import ablate_study as ablate_study
 from .studies.comparison import compare_networks as compare_networks
 from .studies.plan import StudyPlan as StudyPlan
 from .studies.study import run_study as run_study

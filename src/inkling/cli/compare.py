@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,10 +24,17 @@ def compare(
 ) -> None:
     """Test whether two runs, or the networks of a study, differ.
 
-    Prints the difference of their test accuracies with its 95% interval and p-value (mid-p McNemar test), whether
-    they are equal within a margin, how small a difference these images could show, and how much each overfits. In a
-    study, each pair of networks is compared at each training size, over seeds and images, with p-values adjusted for
-    all of them (Holm).
+    def _compare_study(folder: Path, margin: float, output: Output) -> None:
+        from inkling.metrics.formatting import p_words, percent, points, points_interval
+        from inkling.studies.ablation import ablate_study
+        from inkling.studies.comparison import compare_networks, compare_networks_of
+        from inkling.studies.folder import StudyFolder
+
+        ablation = ablate_study(folder)
+        if ablation:  # which may be of one network
+            comparisons = compare_networks_of(StudyFolder(folder).finished_runs(), margin)
+        else:
+            comparisons = compare_networks(folder, margin)
     """
     output = Output(quiet, json)
     if b is None and (a / "study.json").is_file():
@@ -57,12 +64,12 @@ def _compare_runs(a: Path, b: Path | None, margin: float, output: Output) -> Non
     further = (compared.equivalence.verdict, accuracy.power.verdict, compared.overfitting.verdict)
     output.result(compared.to_dict(), accuracy.verdict, rows, *further)
 
-
-def _compare_study(folder: Path, margin: float, output: Output) -> None:
-    from inkling.metrics.formatting import p_words, percent, points, points_interval
-    from inkling.studies.comparison import compare_networks
-
-    comparisons = compare_networks(folder, margin)
+    verdicts = [f"{compared.train_size:,} training images: {' '.join(compared.sentences)}" for compared in comparisons]
+    values: dict[str, Any] = {"study": str(folder), "comparisons": [compared.to_dict() for compared in comparisons]}
+    if ablation:
+        values["ablation"] = ablation.to_dict()
+        verdicts += [ablation.verdict, *(effect.verdict for effect in ablation.effects)]
+    output.result(values, *([rows] if comparisons else []), *verdicts)
     rows = table(
         "networks",
         "training images",
@@ -89,6 +96,3 @@ def _compare_study(folder: Path, margin: float, output: Output) -> None:
             p_words(means.p_value if means.adjusted_p is None else means.adjusted_p),
             "yes" if means.shown else "no",
         )
-    verdicts = [f"{compared.train_size:,} training images: {' '.join(compared.sentences)}" for compared in comparisons]
-    values = {"study": str(folder), "comparisons": [compared.to_dict() for compared in comparisons]}
-    output.result(values, rows, *verdicts)

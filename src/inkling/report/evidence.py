@@ -65,6 +65,7 @@ class Cell:
     validation_accuracy: Spread
     test_accuracy: Spread
     layers: tuple[Layer, ...]
+    place: int = 0  # in the grid of the study
 
     @property
     def first(self) -> RunEvidence:

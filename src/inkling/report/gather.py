@@ -85,7 +85,8 @@ def load_evidence(folder: Path) -> Evidence:
     folder = Path(folder)
     runs = load_runs(folder)
     splits, missing = _images(runs)
-    every = [_cell(list(group)) for _, group in groupby(runs, key=lambda run: (run.label, run.train_size))]
+    grouped = groupby(runs, key=lambda run: (run.label, run.train_size))
+    every = [_cell(list(group), place) for place, (_, group) in enumerate(grouped)]
     shown = _shown(every)
     cells = tuple(cell for cell in every if cell.network in shown)
     best = tuple(_best_on_validation(list(group)) for _, group in groupby(cells, key=lambda cell: cell.network))
@@ -140,7 +141,7 @@ def _best_on_validation(cells: Sequence[Cell]) -> Cell:
     return max(cells, key=lambda cell: cell.validation_accuracy.mean)
 
 
-def _cell(runs: list[Run]) -> Cell:
+def _cell(runs: list[Run], place: int) -> Cell:
     results = tuple(_run(run) for run in runs)
     return Cell(
         network=runs[0].label,
@@ -150,6 +151,7 @@ def _cell(runs: list[Run]) -> Cell:
         validation_accuracy=spread([run.validation.value for run in results]),
         test_accuracy=spread([run.test.value for run in results]),
         layers=runs[0].network("cpu").layers(),
+        place=place,
     )
 
 
