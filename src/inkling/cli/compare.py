@@ -12,7 +12,7 @@ from inkling.cli.console import Json, Output, Quiet, table
 
 def compare(
     a: Annotated[
-        Path, typer.Argument(help="Run folder, or a study with two networks or more.", metavar="RUN-or-STUDY")
+        Path, typer.Argument(help="Run folder, or a study of several networks or settings.", metavar="RUN-or-STUDY")
     ],
     b: Annotated[Path | None, typer.Argument(help="Run folder to compare it with.", metavar="RUN")] = None,
     margin: Annotated[
@@ -24,17 +24,10 @@ def compare(
 ) -> None:
     """Test whether two runs, or the networks of a study, differ.
 
-    def _compare_study(folder: Path, margin: float, output: Output) -> None:
-        from inkling.metrics.formatting import p_words, percent, points, points_interval
-        from inkling.studies.ablation import ablate_study
-        from inkling.studies.comparison import compare_networks, compare_networks_of
-        from inkling.studies.folder import StudyFolder
-
-        ablation = ablate_study(folder)
-        if ablation:  # which may be of one network
-            comparisons = compare_networks_of(StudyFolder(folder).finished_runs(), margin)
-        else:
-            comparisons = compare_networks(folder, margin)
+    Prints the difference of their test accuracies with its 95% interval and p-value (mid-p McNemar test), whether
+    they are equal within a margin, how small a difference these images could show, and how much each overfits. In a
+    study, each pair of networks is compared at each training size, over seeds and images, with p-values adjusted for
+    all of them (Holm), and each setting that is varied: what its values change, seed by seed.
     """
     output = Output(quiet, json)
     if b is None and (a / "study.json").is_file():
@@ -64,12 +57,18 @@ def _compare_runs(a: Path, b: Path | None, margin: float, output: Output) -> Non
     further = (compared.equivalence.verdict, accuracy.power.verdict, compared.overfitting.verdict)
     output.result(compared.to_dict(), accuracy.verdict, rows, *further)
 
-    verdicts = [f"{compared.train_size:,} training images: {' '.join(compared.sentences)}" for compared in comparisons]
-    values: dict[str, Any] = {"study": str(folder), "comparisons": [compared.to_dict() for compared in comparisons]}
-    if ablation:
-        values["ablation"] = ablation.to_dict()
-        verdicts += [ablation.verdict, *(effect.verdict for effect in ablation.effects)]
-    output.result(values, *([rows] if comparisons else []), *verdicts)
+
+def _compare_study(folder: Path, margin: float, output: Output) -> None:
+    from inkling.metrics.formatting import p_words, percent, points, points_interval
+    from inkling.studies.ablation import ablate_study
+    from inkling.studies.comparison import compare_networks, compare_networks_of
+    from inkling.studies.folder import StudyFolder
+
+    ablation = ablate_study(folder)
+    if ablation:  # which may be of one network
+        comparisons = compare_networks_of(StudyFolder(folder).finished_runs(), margin)
+    else:
+        comparisons = compare_networks(folder, margin)
     rows = table(
         "networks",
         "training images",
@@ -96,3 +95,9 @@ def _compare_runs(a: Path, b: Path | None, margin: float, output: Output) -> Non
             p_words(means.p_value if means.adjusted_p is None else means.adjusted_p),
             "yes" if means.shown else "no",
         )
+    verdicts = [f"{compared.train_size:,} training images: {' '.join(compared.sentences)}" for compared in comparisons]
+    values: dict[str, Any] = {"study": str(folder), "comparisons": [compared.to_dict() for compared in comparisons]}
+    if ablation:
+        values["ablation"] = ablation.to_dict()
+        verdicts += [ablation.verdict, *(effect.verdict for effect in ablation.effects)]
+    output.result(values, *([rows] if comparisons else []), *verdicts)
