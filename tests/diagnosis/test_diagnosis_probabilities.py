@@ -20,6 +20,7 @@ from inkling.diagnosis.data_size import compare_sizes
 from inkling.diagnosis.deletion import deletion_test
 from inkling.diagnosis.label_errors import diagnose_labels, find_label_errors
 from inkling.diagnosis.label_noise import without_noise
+from inkling.diagnosis.labelling_order import decision_margins, labelling_order
 from inkling.diagnosis.mistakes import worst_mistakes
 from inkling.diagnosis.prediction_sets import calibrate_sets, measure_sets
 from inkling.diagnosis.risk_coverage import risk_coverage
@@ -64,6 +65,8 @@ DIAGNOSES: dict[str, Diagnose] = {
     "deletion_test": lambda y, p: deletion_test(lambda images: p[: len(images)], IMAGES, MAPS, labels=y),
     "calibrate_sets": lambda y, p: calibrate_sets(y, p, 0.9),
     "measure_sets": lambda y, p: measure_sets(y, p, calibrate_sets(LABELS, FINE, 0.9)),
+    "decision_margins": lambda y, p: decision_margins(p),
+    "labelling_order": lambda y, p: labelling_order(p, IMAGES, 5),
     "plain_features": lambda y, p: plain_features(IMAGES, p),
     "fit_temperature": fit_temperature,
     "at_temperature": lambda y, p: at_temperature(p, 2.0),
@@ -104,7 +107,10 @@ def test_rounded_probabilities_are_taken_by_each(diagnose: Diagnose, kind: type)
     diagnose(LABELS, FINE.astype(kind))
 
 
-@pytest.mark.parametrize("name", sorted(DIAGNOSES.keys() - {"at_temperature", "deletion_test", "plain_features"}))
+WITHOUT_LABELS = {"at_temperature", "decision_margins", "deletion_test", "labelling_order", "plain_features"}
+
+
+@pytest.mark.parametrize("name", sorted(DIAGNOSES.keys() - WITHOUT_LABELS))
 def test_what_does_not_belong_to_the_labels_is_refused_by_each(name: str) -> None:
     diagnose = DIAGNOSES[name]
     with pytest.raises(DataError, match="of the same images, N at least 1" if name != "evaluate" else "labels"):

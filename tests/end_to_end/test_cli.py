@@ -116,7 +116,7 @@ def test_evaluate_agrees_with_what_training_said(run_folder: Path) -> None:
 
 def test_human_output_says_accuracy_with_n_and_interval_and_the_verdict(run_folder: Path) -> None:
     done = inkling("evaluate", run_folder)
-    assert "(n = 360)" in done.stdout
+    assert "(n = 360, majority baseline 10.3%)" in done.stdout
     assert "test accuracy" in done.stdout
     assert "verfit" in done.stdout
     assert inkling("evaluate", run_folder, "--quiet").stdout.count("\n") == 1

@@ -20,7 +20,9 @@ def next_pictures(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Say which pictures to label next: those the run can least decide about, and not all of one kind.
+    """Say which pictures to label next.
+
+    Those the run can least decide about, and not all of one kind.
 
     Label them, train again, and ask again.
     """

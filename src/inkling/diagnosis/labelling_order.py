@@ -35,7 +35,13 @@ def decision_margins(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.flo
     References
     ----------
     Scheffer, Decomain and Wrobel (2001, IDA).
+
+    Raises
+    ------
+    DataError
+        If these are no probabilities.
     """
+    check_probabilities(probabilities)
     two = np.partition(probabilities.astype(np.float64), -2, axis=1)[:, -2:]
     return np.asarray(two[:, 1] - two[:, 0])
 
@@ -71,13 +77,12 @@ def labelling_order(
     DataError
         If the probabilities are none, do not fit the images, or the batch is empty.
     """
-    check_probabilities(probabilities)
+    margins = decision_margins(probabilities)
     if len(images) != len(probabilities) or count < 1:
         raise DataError(
             f"expected as many images as rows of probabilities and a batch of 1 or more, found {len(images):,} images, "
             f"{len(probabilities):,} rows and a batch of {count}"
         )
-    margins = decision_margins(probabilities)
     least_decided = np.argsort(margins, kind="stable")
     if count >= len(images):
         return least_decided
