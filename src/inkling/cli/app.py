@@ -73,10 +73,9 @@ COMMANDS: dict[Callable[..., None], tuple[str, ...]] = {
 """Command -> examples of it."""
 
 for command, examples in COMMANDS.items():
-    app.command(
-        name="next" if command is next_to_label.next_pictures else None,
-        epilog=_examples(*examples) if examples else None,
-    )(command)
+    # Named after its file: `next` as a function would hide Python's own.
+    name = command.__module__.rpartition(".")[2].replace("_", "-")
+    app.command(name=name, epilog=_examples(*examples) if examples else None)(command)
 app.add_typer(data.app, name="data")
 
 
