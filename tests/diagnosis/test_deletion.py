@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from conftest import Simulated
+from inkling.diagnosis.attribution.baselines import baseline_images, baseline_of
 from inkling.diagnosis.deletion import FRACTIONS, STATED, deletion_test
 from inkling.errors import DataError
 from inkling.networks.numpy.equations import softmax
@@ -122,3 +124,58 @@ def test_maps_that_do_not_fit_are_refused() -> None:
         deletion_test(linear, images[:0], np.zeros((0, 6, 6)))
     with pytest.raises(DataError, match="finite"):
         deletion_test(linear, images, np.full((2, 6, 6), np.nan))
+
+
+def never_saw(kind: str, images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.floating[Any]]:
+    if kind == "brightest":
+        return images[..., 0].astype(float)
+    if kind == "another":
+        return np.roll(right_maps(images), 1, axis=0)
+    return gaussian_filter(rng.standard_normal(images.shape[:3]), (0, 0.7, 0.7))
+
+
+@pytest.mark.parametrize("kind", ["brightest", "another", "smooth"])
+def test_maps_that_never_saw_the_network_do_not_pass(kind: str, simulated: Simulated) -> None:
+    rng, shown = np.random.default_rng(5), 0
+    for seed in range(100):
+        images = pictures(60, seed)
+        shown += deletion_test(linear, images, never_saw(kind, images, rng), seed=seed).shown
+    simulated(f"An attribution map that never saw the network does not pass ({kind})", 1 - shown / 100, 100)
+    assert shown / 100 <= 0.05
+
+
+def test_a_map_that_beats_random_orders_only_is_not_said_to_find_what_decides() -> None:
+    images = pictures(200)
+    positive = np.abs(WEIGHTS).sum(axis=1)  # a classifier whose confidence is nothing but brightness
+
+    def bright(images: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
+        scores = images.reshape(len(images), -1) / 255 @ positive / 30
+        return softmax(np.stack([scores, -scores], axis=1))
+
+    found = deletion_test(bright, images, images[..., 0].astype(float))
+    assert found.gain_interval is not None
+    assert found.gain_interval.low > 0
+    assert "the brightest pixels first" in found.unbeaten
+    assert not found.shown
+    assert "not shown to be better than maps that never saw the network (the brightest pixels first" in found.verdict
+
+
+def test_one_image_whose_map_loses_says_so() -> None:
+    image = pictures(1)
+    found = deletion_test(linear, image, -right_maps(image))
+    assert found.gain < 0
+    assert "Do not rely on it: over all fractions it does worse than random orders" in found.verdict
+
+
+def test_photos_are_blurred_and_drawings_on_black_blackened() -> None:
+    photos = np.random.default_rng(0).integers(30, 226, (20, 6, 6, 1)).astype(np.uint8)
+    assert (baseline_of(photos), baseline_of(pictures(20))) == ("blurred", "black")
+    emptied = baseline_images(photos, "blurred")
+    assert emptied.std() < photos.std() / 2
+    found = deletion_test(linear, photos, right_maps(photos))
+    assert found.baseline == "blurred"
+    assert "blurring the 10% of the pixels ranked highest" in found.verdict
+    assert found.by_map.probability[-1] == pytest.approx(
+        linear(emptied)[np.arange(20), linear(photos).argmax(axis=1)].mean()
+    )
+    assert "the pixels that change most first" in [control.name for control in found.controls]

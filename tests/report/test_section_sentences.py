@@ -23,7 +23,7 @@ from inkling.diagnosis.data_size import compare_sizes, fit_learning_curve
 from inkling.diagnosis.label_errors import LabelDiagnosis
 from inkling.diagnosis.mistakes import Mistake
 from inkling.metrics.formatting import seconds
-from inkling.metrics.intervals import wilson_interval
+from inkling.metrics.intervals import Interval, wilson_interval
 from inkling.report.evidence import Cell, Evidence, RunEvidence
 from inkling.report.gather import Report, gather
 from inkling.report.head import accuracy_sentence, headline
@@ -266,6 +266,10 @@ def test_maps_that_are_not_better_than_random_promise_nothing(report: Report) ->
     test = report["attribution"]["perceptron"].test
     assert attribution_title("perceptron", test) == (
         "The attribution maps of the perceptron find pixels that decide its predictions"
+    )
+    close = replace(test, controls=(replace(test.controls[0], gain_interval=Interval(-0.01, 0.01)),))
+    assert attribution_title("pretrained", close) == (
+        "The attribution maps of the pretrained network are not shown to beat maps that never saw it"
     )
     blind = replace(test, gain_interval=None)
     assert attribution_title("perceptron", blind) == "Attribution maps of the perceptron"

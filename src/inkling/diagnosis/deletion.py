@@ -1,11 +1,15 @@
 """Do attribution maps find the pixels that decide? Pixels removed in their order, against pixels in random order.
 
 Samek et al. (2017, IEEE TNNLS 28:2660) and Petsiuk, Das and Saenko (2018, BMVC): the pixels that a map ranks highest
-are set to black first, and the probability of the class must fall faster than when pixels are removed at random.
+are taken away first, and the probability of the class must fall faster than when pixels are taken away at random.
+That is not enough: bright pixels or edges do so too. A map is said to find what decides only where it beats random
+orders and every map that never saw the network (`diagnosis.attribution.controls`; Adebayo et al., 2018), each by an
+interval of its own: all of them must be beaten, so that the sentence is wrong no more often than one interval is
+(intersection-union test; Berger, 1982, Technometrics 24:295).
 
-Black is the absence of ink: removing a black pixel changes nothing. On a digit, most pixels are black, and a random
-order that may draw them would lose to any map that finds the ink. Here both draw from the same pixels, those that are
-not black, so that nothing but their order matters.
+What is taken away becomes black in drawings and blurred in photos (`diagnosis.attribution.baselines`). Only pixels
+that then change are ranked: on a digit most pixels are black already, and a random order that may draw them would
+lose to any map that finds the ink.
 """
 
 from __future__ import annotations
@@ -17,17 +21,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inkling.diagnosis.attribution.baselines import BLACK, baseline_images, baseline_of
+from inkling.diagnosis.attribution.controls import control_maps
 from inkling.errors import DataError
+from inkling.metrics.formatting import and_list
 from inkling.metrics.intervals import Interval, mean_interval
 from inkling.metrics.scores import check_probabilities
 
-FRACTIONS = tuple(i / 20 for i in range(21))
-"""Fractions of an image's non-black pixels removed, at which the curves are measured."""
+FRACTIONS = tuple(i / 10 for i in range(11))
+"""Fractions of an image's pixels removed, of those that removal changes, at which the curves are measured."""
 
-STATED = 2
+STATED = 1
 """Place in FRACTIONS of the one that the verdict states, 10%."""
 
-RANDOM_ORDERS = 5
+RANDOM_ORDERS = 3
 """Random orders per image; the mean over them is its random curve."""
 
 
@@ -43,8 +50,18 @@ class DeletionCurve:
 
 
 @dataclass(frozen=True)
+class Control:
+    """A map that never saw the network, on the same images."""
+
+    name: str
+    area: float  # under its curve of probabilities
+    gain: float  # area by the control - area by the map: above 0 where the map is better
+    gain_interval: Interval | None  # 95%, paired over the images (Student's t); None for one image
+
+
+@dataclass(frozen=True)
 class DeletionTest:
-    """An attribution map against random orders, on the same images."""
+    """An attribution map against random orders and maps that never saw the network, on the same images."""
 
     n: int  # images
     predicted: bool  # the predicted class is followed; otherwise one that was asked about
@@ -52,11 +69,25 @@ class DeletionTest:
     at_random: DeletionCurve
     gain: float  # area at random - area by the map: above 0 where the map is better
     gain_interval: Interval | None  # 95%, paired over the images (Student's t); None for one image
+    controls: tuple[Control, ...] = ()
+    baseline: str = BLACK  # what removed pixels become: "black" or "blurred"
 
     @property
     def shown(self) -> bool:
-        """Whether the map is significantly better than random."""
-        return self.gain_interval is not None and self.gain_interval.low > 0
+        """Whether the map is significantly better than random and than every control."""
+        return all(
+            interval is not None and interval.low > 0
+            for interval in (self.gain_interval, *(control.gain_interval for control in self.controls))
+        )
+
+    @property
+    def unbeaten(self) -> tuple[str, ...]:
+        """The controls that the map is not significantly better than; for one image those that are better than it."""
+        return tuple(
+            control.name
+            for control in self.controls
+            if (control.gain_interval.low if control.gain_interval else control.gain) <= 0
+        )
 
     @property
     def verdict(self) -> str:
@@ -64,18 +95,28 @@ class DeletionTest:
         mapped, random = self.by_map.probability, self.at_random.probability
         which = "the predicted class" if self.predicted else "the class asked about"
         images = "1 image" if self.n == 1 else f"{self.n:,} images"
+        pixels = "non-black pixels" if self.baseline == BLACK else "pixels"
+        removing = "removing" if self.baseline == BLACK else "blurring"
         numbers = (
-            f"removing the {FRACTIONS[STATED]:.0%} of the non-black pixels ranked highest changes the probability of "
-            f"{which} from {mapped[0]:.2f} to {mapped[STATED]:.2f}, removing random ones to {random[STATED]:.2f} "
+            f"{removing} the {FRACTIONS[STATED]:.0%} of the {pixels} ranked highest changes the probability of "
+            f"{which} from {mapped[0]:.2f} to {mapped[STATED]:.2f}, {removing} random ones to {random[STATED]:.2f} "
             f"({images})"
         )
         if self.gain_interval is None:
-            return f"Deletion test of the attribution map: {numbers}."
+            lost = (*(["random orders"] if self.gain < 0 else []), *self.unbeaten)
+            warning = f" Do not rely on it: over all fractions it does worse than {and_list(lost)}." if lost else ""
+            return f"Deletion test of the attribution map: {numbers}.{warning}"
         if self.shown:
-            return f"The attribution maps find the pixels that decide: {numbers}."
+            beaten = " They beat every map that never saw the network." if self.controls else ""
+            return f"The attribution maps find the pixels that decide: {numbers}.{beaten}"
         if self.gain_interval.high < 0:
             return f"The attribution maps are worse than random: {numbers}."
-        return f"No significant difference between the attribution maps and random orders: {numbers}."
+        if self.gain_interval.low <= 0:
+            return f"No significant difference between the attribution maps and random orders: {numbers}."
+        return (
+            f"The attribution maps are better than random orders, but not shown to be better than maps that never saw "
+            f"the network ({and_list(self.unbeaten)}): {numbers}."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values, the verdict included ("sentence" is its earlier name); intervals as pairs."""
@@ -97,8 +138,9 @@ def deletion_test(
     targets: NDArray[np.int64] | None = None,
     labels: NDArray[np.int64] | None = None,
     seed: int = 0,
+    baseline: str | None = None,
 ) -> DeletionTest:
-    """Remove pixels in the order of attribution maps and at random, and follow the probability of a class.
+    """Remove pixels in the order of attribution maps, at random and by controls; follow the probability of a class.
 
     Parameters
     ----------
@@ -112,7 +154,9 @@ def deletion_test(
     labels : ndarray of int64, shape (N,), optional
         For the accuracy.
     seed : int
-        Draws the random orders.
+        Draws the random orders and the controls.
+    baseline : str, optional
+        What removed pixels become, "black" or "blurred"; by default what `baseline_of` says of the images.
 
     Raises
     ------
@@ -132,14 +176,20 @@ def deletion_test(
     intact = predict_proba(images)
     check_probabilities(intact)
     followed = intact.argmax(axis=1) if targets is None else np.asarray(targets)
+    baseline = baseline_of(images) if baseline is None else baseline
+    emptied = baseline_images(images, baseline)
+    ends = {0: intact, len(FRACTIONS) - 1: predict_proba(emptied)}  # the same whatever the order
+    changes = (images != emptied).any(axis=3)
 
     def after_removal(scores: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Probability of the followed class (F, N), and whether the label is predicted (F, N)."""
-        ranks, present = _ranks(images, scores, rng)
+        ranks, present = _ranks(changes, scores, rng)
         probability, right = np.empty((2, len(FRACTIONS), n))
         for place, fraction in enumerate(FRACTIONS):
             gone = ranks < np.rint(fraction * present)[:, np.newaxis, np.newaxis]
-            probabilities = predict_proba(np.where(gone[..., np.newaxis], np.uint8(0), images))
+            probabilities = ends.get(place)
+            if probabilities is None:
+                probabilities = predict_proba(np.where(gone[..., np.newaxis], emptied, images))
             probability[place] = probabilities[np.arange(n), followed]
             right[place] = probabilities.argmax(axis=1) == (followed if labels is None else labels)
         return probability, right
@@ -147,7 +197,13 @@ def deletion_test(
     by_map = after_removal(maps)
     drawn = [after_removal(rng.random(maps.shape)) for _ in range(RANDOM_ORDERS)]
     at_random = (np.mean([p for p, _ in drawn], axis=0), np.mean([right for _, right in drawn], axis=0))
-    gains = np.trapezoid(at_random[0] - by_map[0], FRACTIONS, axis=0)  # (N,)
+    areas: NDArray[np.float64] = np.asarray(np.trapezoid(by_map[0], FRACTIONS, axis=0))  # (N,)
+    gains = np.trapezoid(at_random[0], FRACTIONS, axis=0) - areas
+    controls = []
+    for name, control in control_maps(images, emptied, maps, rng):
+        of_control = np.trapezoid(after_removal(control)[0], FRACTIONS, axis=0)
+        difference: NDArray[np.float64] = np.asarray(of_control - areas)
+        controls.append(Control(name, float(of_control.mean()), float(difference.mean()), mean_interval(difference)))
     return DeletionTest(
         n=n,
         predicted=targets is None,
@@ -155,15 +211,17 @@ def deletion_test(
         at_random=_curve(*at_random, labels is not None),
         gain=float(gains.mean()),
         gain_interval=mean_interval(gains),
+        controls=tuple(controls),
+        baseline=baseline,
     )
 
 
 def _ranks(
-    images: NDArray[np.uint8], scores: NDArray[np.floating[Any]], rng: np.random.Generator
+    changes: NDArray[np.bool_], scores: NDArray[np.floating[Any]], rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Place of each pixel in the order of removal, (N, H, W), black ones last; and how many are not black, (N,)."""
-    n = len(images)
-    present = images.any(axis=3).reshape(n, -1)
+    """Place of each pixel in the order of removal, (N, H, W), those that do not change last; how many change, (N,)."""
+    n = len(changes)
+    present = changes.reshape(n, -1)
     keys = np.where(present, -scores.reshape(n, -1), np.inf)
     order = np.lexsort((rng.random(keys.shape), keys), axis=1)
     ranks = np.empty(keys.shape, np.int64)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inkling.diagnosis.attribution.baselines import baseline_images, baseline_of
 from inkling.diagnosis.attribution.maps import attribute, check_method
 from inkling.diagnosis.deletion import DeletionTest, deletion_test
 from inkling.diagnosis.hidden_units import HiddenUnits, contributions_of_units
@@ -111,7 +112,7 @@ def explain_picture(
     probabilities = network.predict_proba(images)[0]
     target = int(probabilities.argmax()) if class_name is None else names.index(class_name)
     targets = np.array([target])
-    maps = attribute(network, images, targets, method)
+    maps = attribute(network, images, targets, method, baseline_images(images, baseline_of(images)))
     return PictureExplanation(
         prediction=PicturePrediction(Path(picture), names, probabilities),
         pixels=images[0],

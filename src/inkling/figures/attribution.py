@@ -165,7 +165,8 @@ class DeletionDisplay(Display):
         """Draw, into `ax` or a new figure."""
         ax = new_axes(360, 270) if ax is None else ax
         whose = "predicted class" if self.test.predicted else "class asked about"
-        style_axes(ax, "non-black pixels removed", f"probability of the {whose}", title)
+        pixels = "non-black pixels removed" if self.test.baseline == "black" else "pixels blurred"
+        style_axes(ax, pixels, f"probability of the {whose}", title)
         ax.set_xlim(0, 1)
         ax.set_ylim(0, 1)
         ax.xaxis.set_major_formatter(PercentFormatter(1, 0))

@@ -116,7 +116,8 @@ TERMS = (
         "deletion-test",
         "deletion test",
         "Pixels are removed in the order of an attribution map, and the probability of the predicted class is measured "
-        "on the way. A map that finds what matters makes the probability fall faster than a random order does.",
+        "on the way. A map that finds what matters makes the probability fall faster than a random order does, and "
+        "faster than maps that never saw the network, such as the brightest pixels first.",
         source="Petsiuk, V., Das, A., Saenko, K. (2018). RISE: Randomized Input Sampling for Explanation of Black-box "
         "Models. BMVC.",
     ),

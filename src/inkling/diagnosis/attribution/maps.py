@@ -1,7 +1,8 @@
 """Which pixels are evidence for a class, and which against it: a signed map over each image.
 
 Every method is a formula over the gradients of one logit for the pixels, so it is written once, for every network that
-gives those (`networks.protocols.Differentiable`). All start from the black image, which is the absence of ink.
+gives those (`networks.protocols.Differentiable`). Integrated gradients start from a baseline: black, the absence of
+ink, unless another is given (`diagnosis.attribution.baselines` has one for photos).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ INTEGRATED_GRADIENTS, INPUT_X_GRADIENT, SALIENCY = "integrated-gradients", "inpu
 METHODS = (INTEGRATED_GRADIENTS, INPUT_X_GRADIENT, SALIENCY)
 
 PATH_STEPS = 32
-"""Points on the straight path from black to the image at which integrated gradients are taken (Gauss-Legendre)."""
+"""Points on the straight path from the baseline to the image where integrated gradients are taken (Gauss-Legendre)."""
 
 _BATCH = 256
 
@@ -29,6 +30,7 @@ def attribute(
     images: NDArray[np.uint8],
     targets: NDArray[np.int64] | None = None,
     method: str = INTEGRATED_GRADIENTS,
+    baselines: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.float32]:
     """Return how much each pixel of each image is evidence for a class.
 
@@ -41,10 +43,12 @@ def attribute(
         The class whose evidence is asked for, one per image; the predicted classes by default.
     method : str
         With z the target's logit and x the pixels in 0..1, channels summed:
-        "integrated-gradients", x times the mean of dz/dx over the straight path from black to x (Sundararajan, Taly and
-        Yan, 2017): the map sums to the difference of z between the image and black;
+        "integrated-gradients", x - b times the mean of dz/dx over the straight path from the baseline b to x
+        (Sundararajan, Taly and Yan, 2017): the map sums to the difference of z between the image and its baseline;
         "input-x-gradient", x * dz/dx (Shrikumar et al., 2016);
         "saliency", |dz/dx| (Simonyan, Vedaldi and Zisserman, 2014), which has no sign.
+    baselines : ndarray of uint8, shape (N, H, W, C), optional
+        Where the paths of integrated gradients begin; black by default.
 
     Returns
     -------
@@ -73,11 +77,17 @@ def attribute(
         raise NetworkError(
             f"targets must be classes 0 to {network.n_classes - 1}, found {classes.min()} to {classes.max()}"
         )
+    if baselines is not None and (baselines.shape != images.shape or baselines.dtype != np.uint8):
+        raise NetworkError(
+            f"expected a uint8 baseline for each image, {images.shape}, found {baselines.dtype} of {baselines.shape}"
+        )
     maps = np.empty(images.shape[:3], np.float32)
     for start in range(0, len(images), _BATCH):
         part = slice(start, start + _BATCH)
         pixels = images[part] * np.float32(1 / 255)
-        maps[part] = _evidence(network, pixels, classes[part].astype(np.int64), method).sum(axis=3)
+        start_of_path = np.zeros_like(pixels) if baselines is None else baselines[part] * np.float32(1 / 255)
+        targets_of_part = classes[part].astype(np.int64)
+        maps[part] = _evidence(network, pixels, start_of_path, targets_of_part, method).sum(axis=3)
     return maps
 
 
@@ -91,7 +101,11 @@ def check_method(method: str) -> None:
 
 
 def _evidence(
-    network: Differentiable, pixels: NDArray[np.float32], targets: NDArray[np.int64], method: str
+    network: Differentiable,
+    pixels: NDArray[np.float32],
+    baselines: NDArray[np.float32],
+    targets: NDArray[np.int64],
+    method: str,
 ) -> NDArray[np.floating[Any]]:
     """Return the evidence at each pixel in each channel, (N, H, W, C)."""
     if method != INTEGRATED_GRADIENTS:
@@ -99,7 +113,7 @@ def _evidence(
         saliency: NDArray[np.floating[Any]] = np.abs(gradients)
         return saliency if method == SALIENCY else pixels * gradients
     places, weights = np.polynomial.legendre.leggauss(PATH_STEPS)  # on -1..1, where the weights sum to 2
-    mean = np.zeros_like(pixels)
+    mean, path = np.zeros_like(pixels), pixels - baselines
     for place, weight in zip((places + 1) / 2, weights / 2, strict=True):
-        mean += np.float32(weight) * network.logit_gradients(pixels * np.float32(place), targets)
-    return pixels * mean
+        mean += np.float32(weight) * network.logit_gradients(baselines + path * np.float32(place), targets)
+    return path * mean
