@@ -98,7 +98,8 @@ def _scores_of_classes(evaluation: Evaluation) -> str:
     from inkling.metrics.formatting import percent
 
     top = "".join(f" Top-{k} accuracy {percent(value, evaluation.n)}." for k, value in evaluation.top_k.items())
-    return f"{evaluation.scores.verdict}{top} The 95% intervals of recall, and those of precision, hold for all classes at once."
+    intervals = "The 95% intervals of recall, and those of precision, hold for all classes at once."
+    return f"{evaluation.scores.verdict}{top} {intervals}"
 
 
 def _scores(calibration: CalibrationDiagnosis) -> Table:

@@ -87,8 +87,8 @@ def predict(
     notes = []
     if threshold is not None:
         notes.append(
-            f"Sets hold the true class of {100 * threshold.level:.4g}% or more of pictures like the test images, on average "
-            f"and all classes together; calibrated on {threshold.n:,} test images, which chose nothing."
+            f"Sets hold the true class of {100 * threshold.level:.4g}% or more of pictures like the test images, on "
+            f"average and all classes together; calibrated on {threshold.n:,} test images, which chose nothing."
         )
     if p_values is not None:
         notes.append(f"Unlike: farther from training images than all but {LEVEL:.0%} of validation images.")

@@ -34,6 +34,9 @@ FRACTIONS = tuple(i / 10 for i in range(11))
 STATED = 1
 """Place in FRACTIONS of the one that the verdict states, 10%."""
 
+TOGETHER = 24
+"""Altered images predicted in one call, about, of few images: a call for each would mostly be the calls themselves."""
+
 RANDOM_ORDERS = 3
 """Random orders per image; the mean over them is its random curve."""
 
@@ -178,20 +181,27 @@ def deletion_test(
     followed = intact.argmax(axis=1) if targets is None else np.asarray(targets)
     baseline = baseline_of(images) if baseline is None else baseline
     emptied = baseline_images(images, baseline)
-    ends = {0: intact, len(FRACTIONS) - 1: predict_proba(emptied)}  # the same whatever the order
     changes = (images != emptied).any(axis=3)
+    fractions, inner = np.array(FRACTIONS), np.arange(1, len(FRACTIONS) - 1)
+
+    def of_followed(probabilities: NDArray[np.floating[Any]]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Probability of the followed class (..., N), and whether the label is predicted (..., N)."""
+        expected = followed if labels is None else labels
+        return probabilities[..., np.arange(n), followed], probabilities.argmax(axis=-1) == expected
+
+    ends = of_followed(intact), of_followed(predict_proba(emptied))  # the same whatever the order
 
     def after_removal(scores: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Probability of the followed class (F, N), and whether the label is predicted (F, N)."""
         ranks, present = _ranks(changes, scores, rng)
         probability, right = np.empty((2, len(FRACTIONS), n))
-        for place, fraction in enumerate(FRACTIONS):
-            gone = ranks < np.rint(fraction * present)[:, np.newaxis, np.newaxis]
-            probabilities = ends.get(place)
-            if probabilities is None:
-                probabilities = predict_proba(np.where(gone[..., np.newaxis], emptied, images))
-            probability[place] = probabilities[np.arange(n), followed]
-            right[place] = probabilities.argmax(axis=1) == (followed if labels is None else labels)
+        for block in np.array_split(inner, -(-len(inner) // max(1, TOGETHER // n))):
+            gone = ranks < np.rint(fractions[block, np.newaxis] * present)[..., np.newaxis, np.newaxis]  # (B, N, H, W)
+            altered = np.where(gone[..., np.newaxis], emptied, images)
+            probabilities = predict_proba(altered.reshape(-1, *images.shape[1:])).reshape(len(block), n, -1)
+            probability[block], right[block] = of_followed(probabilities)
+        for place, end in zip((0, -1), ends, strict=True):
+            probability[place], right[place] = end
         return probability, right
 
     by_map = after_removal(maps)
