@@ -38,7 +38,12 @@ class NetworkComparison:
 
 
 def compared_cells(evidence: Evidence) -> tuple[Cell, ...]:
-    """Return one cell per network, at the largest training size that all have; empty without, or of one network."""
+    """Return one cell per network, at the largest training size that all have; empty without, or of one network.
+
+    Variants of one network are no different networks: the section on ablations compares them.
+    """
+    if len({cell.first.run.network_name for cell in evidence.cells}) < 2:
+        return ()
     sizes = [{cell.train_size for cell in evidence.cells_of(network)} for network in evidence.networks]
     common = set.intersection(*sizes)
     if len(sizes) < 2 or not common:
