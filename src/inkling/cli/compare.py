@@ -17,7 +17,11 @@ def compare(
     b: Annotated[Path | None, typer.Argument(help="Run folder to compare it with.", metavar="RUN")] = None,
     margin: Annotated[
         float,
-        typer.Option(help="Largest difference that does not matter, in percentage points, to be called equal within."),
+        typer.Option(
+            min=0,
+            max=100,
+            help="Largest difference that does not matter, in percentage points, to be called equal within.",
+        ),
     ] = 0.5,
     quiet: Quiet = False,
     json: Json = False,

@@ -135,11 +135,12 @@ class Ablation:
         """One or two sentences: which settings changed accuracy, which the gap, and what was tested."""
         accuracy = _named([effect for effect in self.effects if effect.accuracy.shown])
         gap = _named([effect for effect in self.effects if effect.gap and effect.gap.shown])
-        text = (
-            f"{_capital(and_list(accuracy))} changed test accuracy"
-            if accuracy
-            else ("No setting is shown to have changed test accuracy")
-        )
+        if self.one_seed and accuracy:
+            text = f"Runs that differ in {and_list(accuracy)} alone differ in test accuracy"
+        elif accuracy:
+            text = f"{_capital(and_list(accuracy))} changed test accuracy"
+        else:
+            text = "No setting is shown to have changed test accuracy"
         if any(effect.gap for effect in self.effects):
             text += (
                 f"; {and_list(gap)} changed the gap between training and validation accuracy"

@@ -133,7 +133,6 @@ def calibrate_sets(
     DataError
         If these are no probabilities, the level is not between 0 and 1, or the images are too few for it.
     """
-    check_predictions(labels, probabilities)
     if not 0 < level < 1:
         raise DataError(f"expected a level of prediction sets between 0 and 1, such as 0.95, found {level:g}")
     n = len(labels)
@@ -143,6 +142,7 @@ def calibrate_sets(
             f"sets at {level:g} need {ceil(level / (1 - level) - 1e-9):,} calibration images at least, found {n:,}: "
             "choose a lower level, or more test images"
         )
+    check_predictions(labels, probabilities)
     scores = np.sort(_SCORES[method](probabilities)[np.arange(n), labels])
     return SetThreshold(method, level, float(scores[rank - 1]), n)
 
