@@ -24,21 +24,22 @@ Maker = Callable[[NDArray[np.uint8], Maps, np.random.Generator], Maps]
 
 
 @cache
-def _trained(quick: bool) -> tuple[Perceptron, ImageDataset]:
+def _trained(quick: bool) -> tuple[Perceptron, ImageDataset, Maps]:
+    """A network, the test images, and its map of each: the same in every repetition that draws it."""
     splits = load_images("digits" if quick else "mnist")
     splits = splits if quick else splits.with_train_size(2000, 0)
     network = Perceptron(splits.train.image_shape, len(splits.train.class_names))
     for _ in train(network, splits, recipe("reference", "perceptron", len(splits.train), epochs=2 if quick else 8)):
         pass
-    return network, splits.test
+    return network, splits.test, attribute(network, splits.test.images)
 
 
 def _shown(effort: Effort, times: int, maker: Maker | None) -> tuple[int, int]:
-    network, test = _trained(effort.quick)
+    network, test, of_network = _trained(effort.quick)
     rng, shown = np.random.default_rng(0), 0
     for seed in range(times):
-        images = test.images[rng.choice(len(test.images), min(IMAGES, len(test.images)), replace=False)]
-        maps = attribute(network, images)
+        drawn = rng.choice(len(test.images), min(IMAGES, len(test.images)), replace=False)
+        images, maps = test.images[drawn], of_network[drawn]
         candidate = maps if maker is None else maker(images, maps, rng)
         shown += deletion_test(network.predict_proba, images, candidate, seed=seed).shown
     return shown, times

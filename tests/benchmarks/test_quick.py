@@ -60,3 +60,22 @@ def test_the_first_command_of_the_readme_runs_as_a_script(tmp_path: Path) -> Non
     done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
     assert re.search(PRINTS["perceptron_accuracy"], done.stdout)
+
+
+def test_claims_are_measured_in_processes_and_written_to_a_file(tmp_path: Path) -> None:
+    options = [
+        "--share",
+        "0.001",
+        "--only",
+        "inter",
+        "--no-training",
+        "--jobs",
+        "2",
+        "--out",
+        str(tmp_path / "table.md"),
+    ]
+    words = [sys.executable, str(FOLDER / "evidence_soak.py"), *options]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.search(PRINTS["evidence_soak"].replace("50", "10"), done.stdout)
+    assert (tmp_path / "table.md").read_text(encoding="utf-8") == done.stdout

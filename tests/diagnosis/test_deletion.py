@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from conftest import Simulated
 from inkling.diagnosis.attribution.baselines import baseline_images, baseline_of
-from inkling.diagnosis.deletion import FRACTIONS, STATED, deletion_test
+from inkling.diagnosis.deletion import FRACTIONS, STATED, _ranks, deletion_test
 from inkling.errors import DataError
 from inkling.networks.numpy.equations import softmax
 
@@ -179,3 +179,18 @@ def test_photos_are_blurred_and_drawings_on_black_blackened() -> None:
         linear(emptied)[np.arange(20), linear(photos).argmax(axis=1)].mean()
     )
     assert "the pixels that change most first" in [control.name for control in found.controls]
+
+
+def test_pixels_are_ranked_as_by_one_sort_of_all_with_ties_drawn() -> None:
+    rng = np.random.default_rng(0)
+    changes = rng.random((30, 6, 5)) < rng.random((30, 1, 1))
+    changes[3] = False
+    for scores in (rng.random(changes.shape), rng.integers(0, 3, changes.shape).astype(float), np.zeros(changes.shape)):
+        ranks, counts = _ranks(changes, scores, np.random.default_rng(1))
+        keys = np.where(changes, -scores, np.inf).reshape(30, -1)
+        order = np.lexsort((np.random.default_rng(1).random(keys.shape), keys), axis=1)
+        expected = order.argsort(axis=1).reshape(changes.shape)
+        assert counts.tolist() == changes.sum(axis=(1, 2)).tolist()
+        assert (ranks[changes] == expected[changes]).all()
+        assert (ranks[~changes] >= 30).all()
+    assert _ranks(np.zeros((2, 6, 5), bool), np.zeros((2, 6, 5)), rng)[1].tolist() == [0, 0]

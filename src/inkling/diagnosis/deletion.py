@@ -232,11 +232,19 @@ def _ranks(
     """Place of each pixel in the order of removal, (N, H, W), those that do not change last; how many change, (N,)."""
     n = len(changes)
     present = changes.reshape(n, -1)
-    keys = np.where(present, -scores.reshape(n, -1), np.inf)
-    order = np.lexsort((rng.random(keys.shape), keys), axis=1)
-    ranks = np.empty(keys.shape, np.int64)
-    np.put_along_axis(ranks, order, np.broadcast_to(np.arange(keys.shape[1]), keys.shape), axis=1)
-    return ranks.reshape(scores.shape), present.sum(axis=1)
+    counts = present.sum(axis=1)
+    filled = np.arange(counts.max()) < counts[:, np.newaxis]  # only pixels that change are sorted: few, in drawings
+    keys, by_chance = np.full(filled.shape, np.inf), np.zeros(filled.shape)
+    keys[filled], by_chance[filled] = -scores.reshape(n, -1)[present], rng.random(present.shape)[present]
+    order = np.argsort(keys, axis=1)
+    ordered = np.take_along_axis(keys, order, axis=1)
+    tied = ((ordered[:, 1:] == ordered[:, :-1]) & filled[:, 1:]).any(axis=1)
+    order[tied] = np.lexsort((by_chance[tied], keys[tied]), axis=1)  # slower than a sort by one key
+    places = np.empty(filled.shape, np.int64)
+    np.put_along_axis(places, order, np.broadcast_to(np.arange(filled.shape[1]), filled.shape), axis=1)
+    ranks = np.full(present.shape, present.shape[1])
+    ranks[present] = places[filled]
+    return ranks.reshape(scores.shape), counts
 
 
 def _curve(probability: NDArray[np.float64], right: NDArray[np.float64], labelled: bool) -> DeletionCurve:
