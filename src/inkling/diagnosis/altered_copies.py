@@ -7,18 +7,21 @@ registration; among them a copy is closer by far than the next pictures are.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 from sklearn.neighbors import NearestNeighbors
 
-from inkling.diagnosis.registration import Registrable, Rows, register
-from inkling.images.progress import Progress, part_of
+from inkling.diagnosis.registration import Registrable, Registration, Rows, register
+from inkling.images.progress import Progress
 
-SMALLEST = 16
-"""Pictures with a shorter side are not compared: little would be left of them after registration."""
-MOST_COMPARED = 20_000
-"""Images up to which altered copies are sought: a minute or two for 20,000 drawings, less for photos."""
+SMALLEST = 48
+"""Pictures with a shorter side are not compared: drawings such as digits have too little detail to tell a copy by."""
+MOST_ALTERED = 20_000
+"""Images up to which altered copies are sought: two minutes for 20,000 photos on one core."""
 ALIGNED = 0.93
 """Correlation after registration, at least. Of 300 photos of flowers (128x128 pixels) rotated by 3 degrees, black
 corners included, the lowest has 0.95."""
@@ -29,46 +32,57 @@ CHANCE = 1e-3
 """Probability of so near a neighbour by chance, at most (`chance_of_nearness`)."""
 NEIGHBOURS = 16
 """Most similar images that a pair is judged by, half of them mirrored."""
+ROTATED, SCALED, SHIFTED = 0.75, 0.015, 0.004
+"""Degrees, change of scale, and fraction of a side from which an alteration is named."""
 _CANDIDATES = 3
 """Most similar images that each image is laid over, and again so many mirrored ones."""
 _COARSE = 0.75
 """Coarse correlation without registration that a candidate must have; of 99% of cropped photos it is above 0.85."""
-_ROWS = 1024
+_ROWS = 256
 
 
-def find_altered_copies(
-    images: NDArray[np.uint8], progress: Progress | None = None
-) -> list[tuple[int, int, float, bool]]:
+@dataclass(frozen=True)
+class AlteredCopy:
+    """Two images that are one picture."""
+
+    later: int
+    earlier: int
+    correlation: float  # once one is laid over the other
+    alteration: str  # by what the two differ, such as "mirrored" or "rotated, cropped"; "changed" where it is none
+
+
+def find_altered_copies(parts: Sequence[NDArray[np.uint8]], progress: Progress | None = None) -> list[AlteredCopy]:
     """Find pairs of images that are one picture, shifted, rotated, scaled, cropped or mirrored a little.
 
-    Clusters of more than 8 copies of one picture stand out from nothing, and are not reported here.
+    More than 8 copies of one picture stand out from nothing, and are not reported here; nor is anything of images that
+    are smaller than `SMALLEST` or so few that nothing could stand out from them.
 
     Parameters
     ----------
-    images : ndarray of uint8, shape (N, H, W, C)
+    parts : sequence of ndarray of uint8, shape (N, H, W, C)
+        Images of one size; they are counted across the parts.
     progress : callable, optional
         Called with (images compared, images).
 
     Returns
     -------
-    list of tuple
-        (later image, earlier image, correlation after registration, whether one is mirrored), by later image.
+    list of AlteredCopy
+        By later image.
     """
-    n = len(images)
-    if n <= NEIGHBOURS or min(images.shape[1:3]) < SMALLEST:
+    n = sum(map(len, parts))
+    if n <= NEIGHBOURS or min(parts[0].shape[1:3]) < SMALLEST:
         return []
-    pictures = Registrable.from_images(images)
-    sides = (pictures, pictures.mirrored)
-    vectors = pictures.vectors()
-    close = [_neighbours(vectors, of.vectors()) for of in sides]  # (N, half) each
-    found = []
+    search = _Search.of(Registrable.from_images(parts))
+    best: dict[tuple[int, int], AlteredCopy] = {}
     for start in range(0, n, _ROWS):
         rows = np.arange(start, min(start + _ROWS, n))
-        found += _verified(rows, sides, close, vectors, progress and part_of(progress, start, n))
+        for copy in search.verified(rows):
+            pair = copy.later, copy.earlier
+            if pair not in best or best[pair].correlation < copy.correlation:
+                best[pair] = copy
         if progress:
             progress(int(rows[-1]) + 1, n)
-    best = {(later, earlier): pair for later, earlier, *pair in sorted(found, key=lambda pair: pair[2])}
-    return [(later, earlier, *pair) for (later, earlier), pair in sorted(best.items())]
+    return [best[pair] for pair in sorted(best)]
 
 
 def chance_of_nearness(distance: float, others: NDArray[np.floating], rank: int = 1) -> float:
@@ -91,39 +105,58 @@ def chance_of_nearness(distance: float, others: NDArray[np.floating], rank: int 
     return float(beta.cdf(min(1.0, (distance / others[-1]) ** power), rank, max(1, k - rank)))
 
 
-def _neighbours(vectors: NDArray[np.float32], of: NDArray[np.float32]) -> Rows:
-    search = NearestNeighbors(n_neighbors=NEIGHBOURS // 2 + 1, algorithm="brute").fit(vectors)
-    return np.asarray(search.kneighbors(of, return_distance=False), np.intp)
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """Pictures as they are and mirrored, and which of those as they are look most like each."""
+
+    sides: tuple[Registrable, Registrable]
+    vectors: tuple[NDArray[np.float32], NDArray[np.float32]]
+    close: tuple[Rows, Rows]  # (N, half) each
+
+    @classmethod
+    def of(cls, pictures: Registrable) -> _Search:
+        sides = (pictures, pictures.mirrored)
+        vectors = (sides[0].vectors(), sides[1].vectors())
+        nearest = NearestNeighbors(n_neighbors=NEIGHBOURS // 2 + 1, algorithm="brute").fit(vectors[0])
+        plain, mirrored = (np.asarray(nearest.kneighbors(of, return_distance=False), np.intp) for of in vectors)
+        return cls(sides, vectors, (plain, mirrored))
+
+    def verified(self, rows: Rows) -> list[AlteredCopy]:
+        """Return the copies among these images and those that look most like them."""
+        found = []
+        for mirrored, moving in enumerate(self.sides):
+            a = np.repeat(rows, _CANDIDATES + 1)
+            b = self.close[mirrored][rows, : _CANDIDATES + 1].ravel()
+            near = (a != b) & (np.einsum("pd,pd->p", self.vectors[mirrored][a], self.vectors[0][b]) >= _COARSE)
+            a, b = a[near], b[near]
+            laid = register(self.sides[0], b, moving, a, ALIGNED)
+            for i in np.flatnonzero((laid.whole >= ALIGNED) & (laid.details >= ALIKE_IN_DETAIL)):
+                others = np.sort(self._distances(int(a[i])))
+                distance = max(1e-6, 1 - float(laid.details[i]))
+                rank = 1 + int((others < distance).sum())
+                if rank <= NEIGHBOURS // 2 and chance_of_nearness(distance, others, rank) <= CHANCE:
+                    later, earlier = int(max(a[i], b[i])), int(min(a[i], b[i]))
+                    alteration = _alteration(laid, int(i), bool(mirrored))
+                    found.append(AlteredCopy(later, earlier, float(laid.whole[i]), alteration))
+        return found
+
+    def _distances(self, row: int) -> NDArray[np.float32]:
+        """Return the squared distances of an image to those that look most like it, each laid over it."""
+        distances = []
+        for moving, near in zip(self.sides, self.close, strict=True):
+            others = near[row][near[row] != row][: NEIGHBOURS // 2]
+            laid = register(self.sides[0], others, moving, np.full(len(others), row))
+            distances.append(np.maximum(1e-6, 1 - laid.details))
+        return np.concatenate(distances)
 
 
-def _verified(
-    rows: Rows,
-    sides: tuple[Registrable, Registrable],
-    close: list[Rows],
-    vectors: NDArray[np.float32],
-    progress: Progress | None,
-) -> list[tuple[int, int, float, bool]]:
-    found = []
-    for mirrored, moving in enumerate(sides):
-        a = np.repeat(rows, _CANDIDATES + 1)
-        b = close[mirrored][rows, : _CANDIDATES + 1].ravel()
-        near = (a != b) & (np.einsum("pd,pd->p", moving.vectors()[a], vectors[b]) >= _COARSE)
-        a, b = a[near], b[near]
-        whole, details = register(sides[0], b, moving, a, ALIGNED)
-        for i in np.flatnonzero((whole >= ALIGNED) & (details >= ALIKE_IN_DETAIL)):
-            others = np.sort(_distances(int(a[i]), sides, close))
-            distance = max(1e-6, 1 - float(details[i]))
-            rank = 1 + int((others < distance).sum())
-            if rank <= NEIGHBOURS // 2 and chance_of_nearness(distance, others, rank) <= CHANCE:
-                later, earlier = max(a[i], b[i]), min(a[i], b[i])
-                found.append((int(later), int(earlier), float(whole[i]), bool(mirrored)))
-    return found
-
-
-def _distances(row: int, sides: tuple[Registrable, Registrable], close: list[Rows]) -> NDArray[np.float32]:
-    distances = []
-    for moving, near in zip(sides, close, strict=True):
-        others = near[row][near[row] != row][: NEIGHBOURS // 2]
-        _, details = register(sides[0], others, moving, np.full(len(others), row))
-        distances.append(np.maximum(1e-6, 1 - details))
-    return np.concatenate(distances)
+def _alteration(laid: Registration, pair: int, mirrored: bool) -> str:
+    """Return by what the two pictures of a pair differ."""
+    turn, shift = laid.turn[pair], laid.shift[pair]
+    named = {
+        "mirrored": mirrored,
+        "rotated": abs(np.angle(turn, deg=True)) >= ROTATED,
+        "cropped": abs(abs(turn) - 1) >= SCALED,
+        "shifted": abs(shift) >= SHIFTED,
+    }
+    return ", ".join(name for name, is_so in named.items() if is_so) or "changed"

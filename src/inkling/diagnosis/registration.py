@@ -7,6 +7,7 @@ unifying framework", International Journal of Computer Vision 56:221-255). Many 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,14 +47,22 @@ class Registrable:
     levels: tuple[Pixels, ...]  # (N, side, side)
 
     @classmethod
-    def from_images(cls, images: NDArray[np.uint8]) -> Registrable:
-        """Make pictures ready, uint8 of shape (N, H, W, C), in any size and number of colours."""
-        last = _DETAILS if min(images.shape[1:3]) >= _DETAILS * 3 // 4 else FINE
-        squares = {side: _squares(images, side) for side in {COARSE, FINE, last}}
-        blurred = {side: gaussian_filter(square, (0, _BLUR, _BLUR), mode="nearest") for side, square in squares.items()}
-        wide = _DETAIL * last
-        details = blurred[last] - gaussian_filter(squares[last], (0, wide, wide), mode="nearest")
-        return cls((blurred[COARSE], blurred[FINE], details))
+    def from_images(cls, parts: Sequence[NDArray[np.uint8]]) -> Registrable:
+        """Make pictures ready, uint8 of shape (N, H, W, C) in each part, of one size, with any number of colours."""
+        n, (height, width) = sum(map(len, parts)), parts[0].shape[1:3]
+        sides = (COARSE, FINE, _DETAILS if min(height, width) >= _DETAILS * 3 // 4 else FINE)
+        levels = tuple(np.empty((n, side, side), np.float32) for side in sides)
+        place = 0
+        for part in parts:
+            for start in range(0, len(part), _PAIRS):
+                grey = np.asarray(part[start : start + _PAIRS]).mean(axis=3, dtype=np.float32)
+                for level, side in zip(levels, sides, strict=True):
+                    square = _averages(height, side) @ grey @ _averages(width, side).T
+                    level[place : place + len(grey)] = gaussian_filter(square, (0, _BLUR, _BLUR), mode="nearest")
+                wide = _DETAIL * sides[2]
+                levels[2][place : place + len(grey)] -= gaussian_filter(square, (0, wide, wide), mode="nearest")
+                place += len(grey)
+        return cls(levels)
 
     @property
     def mirrored(self) -> Registrable:
@@ -68,9 +77,29 @@ class Registrable:
         return vectors
 
 
+@dataclass(frozen=True, eq=False)
+class Registration:
+    """How the second picture of each of P pairs lies over the first, and how alike the two are then.
+
+    Attributes
+    ----------
+    whole, details : ndarray of float32, shape (P,)
+        The correlation of the whole pictures and that of their details (of structures narrower than 5% of a side), each
+        -1..1 and weighted by `window`; 0 where a picture has no contrast, and -1 for details that were not compared.
+    turn, shift : ndarray of complex64, shape (P,)
+        A place z of the first picture, a complex number from the middle in fractions of a side, lies at
+        turn * z + shift of the second.
+    """
+
+    whole: Pixels
+    details: Pixels
+    turn: NDArray[np.complex64]
+    shift: NDArray[np.complex64]
+
+
 def register(
     fixed: Registrable, fixed_rows: Rows, moving: Registrable, moving_rows: Rows, least: float = -1.0
-) -> tuple[Pixels, Pixels]:
+) -> Registration:
     """Lay the second picture of each pair over the first, and correlate the two.
 
     Parameters
@@ -80,14 +109,9 @@ def register(
         The two pictures of each pair.
     least : float
         Details are compared of pairs with this correlation or more.
-
-    Returns
-    -------
-    tuple of two ndarrays of float32, shape (P,)
-        The correlation of the whole pictures and that of their details (of structures narrower than 5% of a side), each
-        -1..1 and weighted by `window`; 0 where a picture has no contrast, and -1 for details that were not compared.
     """
     whole, details = np.empty(len(fixed_rows), np.float32), np.full(len(fixed_rows), -1, np.float32)
+    turns, shifts = np.ones(len(fixed_rows), np.complex64), np.zeros(len(fixed_rows), np.complex64)
     for start in range(0, len(fixed_rows), _PAIRS):
         part = np.arange(start, min(start + _PAIRS, len(fixed_rows)))
         turn, shift = np.ones(len(part), np.complex64), np.zeros(len(part), np.complex64)
@@ -97,15 +121,15 @@ def register(
         near = whole[part] >= least
         part = part[near]
         still, other = fixed.levels[2][fixed_rows[part]], moving.levels[2][moving_rows[part]]
-        details[part], _, _ = _fit(still, other, turn[near], shift[near], _STEPS[2])
-    return whole, details
+        details[part], turns[part], shifts[part] = _fit(still, other, turn[near], shift[near], _STEPS[2])
+    return Registration(whole, details, turns, shifts)
 
 
 def window(side: int) -> Pixels:
     """Return the weights of a square's pixels, float32 of shape (side * side,): of sum 1, falling to 0 at the edges."""
     edge = np.clip((1 - np.abs(_places(side)) / (side / 2)) / _EDGE, 0, 1)
     weights = np.outer(edge, edge).ravel()
-    return (weights / weights.sum()).astype(np.float32)
+    return np.asarray(weights / weights.sum(), np.float32)
 
 
 def _fit(
@@ -113,8 +137,7 @@ def _fit(
 ) -> tuple[Pixels, NDArray[np.complex64], NDArray[np.complex64]]:
     """Return the best correlation of each pair (P,) on the way, and the turn and shift that gave it.
 
-    A place z of the first picture, a complex number from the middle, lies at turn * z + shift of the second; shifts are
-    given and returned as fractions of a side.
+    Shifts are given and returned as fractions of a side, as in `Registration`.
     """
     side = still.shape[1]
     weights = window(side)
@@ -188,25 +211,15 @@ def _normalised(pixels: Pixels, weights: Pixels) -> Pixels:
     return normalised
 
 
-def _squares(images: NDArray[np.uint8], side: int) -> Pixels:
-    """Return pictures in grey, averaged to squares (N, side, side)."""
-    down, across = (_averages(length, side) for length in images.shape[1:3])
-    squares = np.empty((len(images), side, side), np.float32)
-    for start in range(0, len(images), _PAIRS):
-        grey = np.asarray(images[start : start + _PAIRS]).mean(axis=3, dtype=np.float32)
-        squares[start : start + _PAIRS] = down @ grey @ across.T
-    return squares
-
-
 def _averages(length: int, side: int) -> Pixels:
     """Return the matrix (side, length) of means over equal stretches of a line of pixels."""
     edges, pixels = np.linspace(0, length, side + 1), np.arange(length)
     covered = np.minimum(edges[1:, np.newaxis], pixels + 1) - np.maximum(edges[:-1, np.newaxis], pixels)
     covered = np.clip(covered, 0, None)
-    return (covered / covered.sum(axis=1, keepdims=True)).astype(np.float32)
+    averages: Pixels = (covered / covered.sum(axis=1, keepdims=True)).astype(np.float32)
+    return averages
 
 
 def _places(side: int) -> NDArray[np.float64]:
     """Return the places of pixels along a side, from its middle."""
-    places: NDArray[np.float64] = np.arange(side) - (side - 1) / 2
-    return places
+    return np.linspace((1 - side) / 2, (side - 1) / 2, side)
