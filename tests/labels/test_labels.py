@@ -19,9 +19,9 @@ from command_line import TRAIN_DIGITS, assert_refused, inkling, last_json
 from inkling.diagnosis.label_errors import diagnose_labels, find_label_errors
 from inkling.errors import DataError, RunError, SettingsError, TrainingError
 from inkling.images.dataset import ImageDataset, Splits
-from inkling.images.sampling import stratified_order
 from inkling.images.sources.digits import load_digits
 from inkling.images.sources.registry import load_images
+from inkling.images.splitting import stratified_folds
 from inkling.labels import out_of_fold as folding
 from inkling.labels.out_of_fold import out_of_fold, train_to_the_end
 from inkling.labels.review import RatedLabels, write_review
@@ -184,7 +184,7 @@ def test_every_image_is_judged_by_a_network_that_has_not_seen_it(tiny_splits: Sp
 
 def out_of_fold_on_the_same_folds(splits: Splits, like: Splits) -> np.ndarray:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(folding, "stratified_order", lambda labels, seed: stratified_order(like.train.labels, seed))
+        patch.setattr(folding, "stratified_folds", lambda _, *how: stratified_folds(like.train.labels, *how))
         return out_of_fold(splits, "perceptron", SETTINGS, folds=3)
 
 

@@ -95,7 +95,10 @@ def labels(
                 images = f"{progress.stage} {progress.done:,}/{progress.total:,} images"
                 meter.update(trained * settings.epochs + epochs_done(progress), f"epoch {epoch}/{total}, {images}")
 
-            rated = rate_by_training(splits, chosen.name, settings, split, train_size, folds, device, show)
+            def search(done: int, total: int) -> None:
+                meter.update(0, f"looking for copies, {done:,}/{total:,} images")
+
+            rated = rate_by_training(splits, chosen.name, settings, split, train_size, folds, device, show, search)
         output.note(*unsaid)
     command = shlex.join(["inkling", *sys.argv[1:]])
     files = dict(splits.items())[split].files

@@ -12,16 +12,13 @@ from numpy.typing import NDArray
 
 from inkling.data_check.picture_files import PictureFiles, measure_files, why_unreadable
 from inkling.diagnosis.class_balance import UNEQUAL, ClassBalance
-from inkling.diagnosis.duplicates import NEAR, Duplicate, Duplicates, find_duplicates
+from inkling.diagnosis.duplicates import MOST_COMPARED, NEAR, Duplicate, Duplicates, find_duplicates
 from inkling.diagnosis.picture_measures import measure_pictures
 from inkling.diagnosis.picture_quality import PictureQuality, judge_quality
 from inkling.diagnosis.picture_sizes import PictureSizes, judge_sizes
 from inkling.diagnosis.shortcuts import Shortcuts, find_shortcuts
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.sources.protocol import LoadObserver, stage
-
-MOST_COMPARED = 100_000
-"""Images up to which near duplicates are sought: the time grows with the square of their number."""
 
 _WORDS = {"train": "training"}
 

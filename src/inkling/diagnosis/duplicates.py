@@ -24,6 +24,8 @@ levels 0.989, 0.992; JPEG of quality 90 0.999, of quality 50 0.983, 0.989; one p
 twofold and shrunk 0.982, 0.988. One shifted by a pixel has 0.38 to 0.8, as other images of its class have, and is not
 found on such drawings; photographs change less when they are shifted.
 """
+MOST_COMPARED = 100_000
+"""Images up to which near duplicates are sought unasked: the time grows with the square of their number."""
 SIDE = 32
 """Larger images are averaged down to about so many pixels a side before they are compared."""
 _COMPONENTS = 64
@@ -138,7 +140,7 @@ def find_duplicates(
         report(place + 1, total)
     exact = set(partners)
     if near is not None:
-        for later, earlier, correlations in _near_pairs(list(images.values()), near, part_of(report, n, total)):
+        for later, earlier, correlations in near_pairs(list(images.values()), near, part_of(report, n, total)):
             for partner, correlation in zip(earlier, correlations, strict=True):
                 key = (later, int(split_of[partner]))
                 if key not in exact and (key not in partners or correlation > partners[key][0]):
@@ -165,10 +167,10 @@ def find_duplicates(
     return Duplicates({split: len(part) for split, part in images.items()}, pairs, near)
 
 
-def _near_pairs(
-    images: list[NDArray[np.uint8]], near: float, progress: Progress | None
+def near_pairs(
+    images: list[NDArray[np.uint8]], near: float, progress: Progress | None = None
 ) -> Iterator[tuple[int, NDArray[np.intp], NDArray[np.float32]]]:
-    """Yield (image, earlier images, correlations) of all that correlate with `near` at least."""
+    """Yield (image, earlier images, correlations) of all that correlate with `near` at least; counted across parts."""
     n = sum(map(len, images))
     vectors = np.concatenate([_vectors(part) for part in images])  # (N, D), mean 0
     lengths = np.linalg.norm(vectors, axis=1)

@@ -40,6 +40,9 @@ class ImageDataset:
     files : sequence of str, length N or 0
         The picture file of each image, relative to the source with `/` between folders ("cat/1.png"), '' for an
         image that has none; empty where no image comes from a file of its own. Not part of the fingerprint.
+    groups : sequence of str, length N or 0
+        What each image belongs to (a patient, a burst of photos); empty where nothing is known. Not part of the
+        fingerprint.
 
     Raises
     ------
@@ -51,6 +54,7 @@ class ImageDataset:
     labels: NDArray[np.int64]
     class_names: tuple[str, ...]
     files: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         images, labels = _array(self.images, "images"), np.asarray(_array(self.labels, "labels"))
@@ -82,10 +86,14 @@ class ImageDataset:
         files = tuple(_finite(self.files, "files"))
         if files and len(files) != len(images):
             raise DataError(f"{len(images)} images but {len(files)} files: name one file per image, or none")
+        groups = tuple(_finite(self.groups, "groups"))
+        if groups and len(groups) != len(images):
+            raise DataError(f"{len(images)} images but {len(groups)} groups: give one for each image")
         object.__setattr__(self, "images", _read_only(images, self.images))
         object.__setattr__(self, "labels", _read_only(labels.astype(np.int64), None))
         object.__setattr__(self, "class_names", names)
         object.__setattr__(self, "files", files)
+        object.__setattr__(self, "groups", groups)
 
     @classmethod
     def from_arrays(cls, images: Any, labels: Any, class_names: Sequence[str] | None = None) -> ImageDataset:
@@ -193,10 +201,12 @@ class ImageDataset:
 
     def subset(self, indices: Any) -> ImageDataset:
         """Return the images at `indices` (integers or a boolean mask), in that order."""
-        files = tuple(self.files[i] for i in np.arange(len(self))[indices]) if self.files else ()
+        places = np.arange(len(self))[indices] if self.files or self.groups else ()
+        files = tuple(self.files[i] for i in places) if self.files else ()
+        groups = tuple(self.groups[i] for i in places) if self.groups else ()
         images = self.images[indices]
         images.flags.writeable = False  # nobody else has it: the new data set needs no copy of its own
-        return ImageDataset(images, self.labels[indices], self.class_names, files)
+        return ImageDataset(images, self.labels[indices], self.class_names, files, groups)
 
     def check_size(self, size: int) -> None:
         """Raise DataError unless a subset of `size` images can hold every class."""
@@ -290,7 +300,8 @@ class Splits:
             "train", "validation" or "test" of each image; validation or test, where no image has it, is a sixth of the
             training images. None: 70% training, 15% validation and 15% test images. What is cut is stratified by class.
         groups : sequence of str, length N, optional
-            Images of one group (a patient, a burst of photos) are never in two splits.
+            Images of one group (a patient, a burst of photos) are never in two splits. By default those of the data
+            set, if it has any.
 
         Raises
         ------
@@ -300,7 +311,9 @@ class Splits:
         for what, words in (("splits", splits), ("groups", groups)):
             if words is not None and len(words) != len(dataset):
                 raise DataError(f"{len(dataset)} images but {len(words)} {what}: give one for each image")
-        parts = split_indices(dataset.labels, name, splits, groups)
+        if groups is not None:
+            dataset = replace(dataset, groups=tuple(groups))
+        parts = split_indices(dataset.labels, name, splits, dataset.groups or None)
         train, validation, test = (dataset.subset(parts[split]) for split in SPLITS)
         return cls(train, validation, test, name)
 

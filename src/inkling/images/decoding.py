@@ -139,6 +139,7 @@ def load_pictures(
     """
     check_two(pictures.class_names, pictures.where)
     options, groups = _groups(pictures, options)
+    pictures = replace(pictures, groups=groups)
     parts = split_indices(pictures.labels, pictures.where, pictures.splits, groups)
     notes = list(pictures.notes)
     measured, options, stored = _load(pictures, [parts[split] for split in SPLITS], options, observer, notes)
@@ -391,7 +392,8 @@ def _datasets(pictures: Pictures, parts: Mapping[str, NDArray[np.intp]], stored:
 
 def _dataset(pictures: Pictures, places: list[int], images: NDArray[np.uint8]) -> ImageDataset:
     files = tuple(pictures.files[place].name for place in places)
-    return ImageDataset(images, pictures.labels[places], pictures.class_names, files)
+    groups = () if pictures.groups is None else tuple(pictures.groups[place] for place in places)
+    return ImageDataset(images, pictures.labels[places], pictures.class_names, files, groups)
 
 
 def _check_classes(pictures: Pictures, datasets: Mapping[str, ImageDataset], notes: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Which images are for training, validation and test: stratified by class, groups kept together, always the same."""
+"""Which images are for training, validation and test, and folds: stratified by class, groups kept together."""
 
 from __future__ import annotations
 
@@ -116,7 +116,36 @@ def _cut(
     return [indices[part_of == part] for part in range(len(sizes))]
 
 
-def grouped_parts(labels: NDArray[np.int64], groups: NDArray[np.intp], sizes: Sequence[int]) -> NDArray[np.intp]:
+def stratified_folds(
+    labels: NDArray[np.int64], folds: int, seed: int, groups: NDArray[np.intp] | None = None
+) -> NDArray[np.intp]:
+    """Return the fold of each image, 0..folds - 1: of about equal sizes, with classes in proportion.
+
+    Parameters
+    ----------
+    labels : ndarray of int64, shape (N,)
+    folds : int
+        At most as many as there are images and groups.
+    seed : int
+    groups : ndarray of intp, shape (N,), optional
+        Numbers 0..G-1: images of one group are in one fold.
+
+    Returns
+    -------
+    ndarray of intp, shape (N,)
+    """
+    sizes = [len(part) for part in np.array_split(labels, folds)]
+    if groups is not None and groups.max(initial=0) + 1 < len(labels):
+        return grouped_parts(labels, groups, sizes, seed)
+    fold_of = np.empty(len(labels), np.intp)
+    # A slice of this order holds the classes in proportion.
+    fold_of[stratified_order(labels, seed)] = np.repeat(np.arange(folds), sizes)
+    return fold_of
+
+
+def grouped_parts(
+    labels: NDArray[np.int64], groups: NDArray[np.intp], sizes: Sequence[int], seed: int = 0
+) -> NDArray[np.intp]:
     """Return the part that each image belongs to, groups undivided, classes in proportion as well as that can be.
 
     The largest group is placed first, each where the squared distance to the numbers that are wanted, of every class
@@ -130,6 +159,8 @@ def grouped_parts(labels: NDArray[np.int64], groups: NDArray[np.intp], sizes: Se
         0..G-1, G at least the number of parts.
     sizes : sequence of int
         Images wanted in each part; they sum to N.
+    seed : int
+        Decides which of several groups of one size comes first.
 
     Returns
     -------
@@ -144,7 +175,7 @@ def grouped_parts(labels: NDArray[np.int64], groups: NDArray[np.intp], sizes: Se
     weights = 1 / np.append(class_counts, len(labels)).astype(float) ** 2
     group_sizes = np.bincount(groups)
     members = np.split(np.argsort(groups, kind="stable"), np.cumsum(group_sizes)[:-1])
-    shuffled = np.random.default_rng(0).permutation(len(group_sizes))
+    shuffled = np.random.default_rng(seed).permutation(len(group_sizes))
     order = shuffled[np.argsort(-group_sizes[shuffled], kind="stable")]
     part_of_group = np.empty(len(group_sizes), np.intp)
     empty = set(range(len(sizes)))

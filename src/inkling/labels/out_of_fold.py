@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.errors import DataError, SettingsError, TrainingError
-from inkling.images.dataset import Splits
-from inkling.images.sampling import stratified_order
+from inkling.images.dataset import ImageDataset, Splits
+from inkling.images.progress import Progress
+from inkling.images.splitting import stratified_folds
+from inkling.labels.kept_together import kept_together
 from inkling.networks.catalogue import build_network
 from inkling.networks.protocols import Network
 from inkling.training.loop import train
@@ -30,11 +32,13 @@ def out_of_fold(
     folds: int = 5,
     device: str = "auto",
     progress: FoldProgress | None = None,
+    searching: Progress | None = None,
 ) -> NDArray[np.float32]:
     """Return the probabilities of the training images, each from a network that was trained without it.
 
-    The images are cut into stratified folds, drawn with the settings' seed. For every fold a network is trained on the
-    others and keeps its last epoch, so that no label has a say in what is kept.
+    The images are cut into stratified folds, drawn with the settings' seed; copies of one image are in one fold, so
+    that none vouches for the label of another, and so are images of one group (`kept_together`). For every fold a
+    network is trained on the others and keeps its last epoch, so that no label has a say in what is kept.
 
     Parameters
     ----------
@@ -48,6 +52,8 @@ def out_of_fold(
     device : str
         Where a PyTorch network computes: "auto", "cpu" or "cuda".
     progress : callable, optional
+    searching : callable, optional
+        Called with (images compared, images) while copies are sought.
 
     Returns
     -------
@@ -58,24 +64,37 @@ def out_of_fold(
     SettingsError
         If there cannot be so many folds, or settings are out of range.
     DataError
-        If a class has a single image: no other can teach it.
+        If a class has a single image, or a single group: no other can teach it.
     NetworkError, TrainingError
     """
     training = splits.train
-    if not 2 <= folds <= len(training):
-        raise SettingsError([f"folds must lie in 2..{len(training):,}, the number of images, found {folds}"])
-    single = [name for name, count in training.class_counts.items() if count == 1]
-    if single:
-        raise DataError(f"class '{single[0]}' has one image among those to rate: it needs two at least")
+    fold_of = _folds(training, folds, settings.seed, searching)
     probabilities = np.empty((len(training), training.n_classes), np.float32)
-    # A slice of this order holds the classes in proportion.
-    for fold, held_out in enumerate(np.array_split(stratified_order(training.labels, settings.seed), folds)):
-        others = np.delete(np.arange(len(training)), held_out)
+    for fold in range(folds):
+        held_out = fold_of == fold
         network_of_fold = train_to_the_end(
-            replace(splits, train=training.subset(others)), network, settings, device, fold, progress
+            replace(splits, train=training.subset(~held_out)), network, settings, device, fold, progress
         )
         probabilities[held_out] = network_of_fold.predict_proba(training.images[held_out])
     return probabilities
+
+
+def _folds(training: ImageDataset, folds: int, seed: int, searching: Progress | None) -> NDArray[np.intp]:
+    """Return the fold of each image (N,), and refuse folds that cannot be."""
+    units, what = (len(set(training.groups)), "groups") if training.groups else (len(training), "images")
+    if not 2 <= folds <= units:
+        raise SettingsError([f"folds must lie in 2..{units:,}, the number of {what}, found {folds}"])
+    single = [name for name, count in training.class_counts.items() if count == 1]
+    if single:
+        raise DataError(f"class '{single[0]}' has one image among those to rate: it needs two at least")
+    fold_of = stratified_folds(training.labels, folds, seed, kept_together(training, folds, searching))
+    for label, name in enumerate(training.class_names):
+        if len(set(fold_of[training.labels == label])) == 1:
+            raise DataError(
+                f"all images of class '{name}' are in one fold, because groups are kept together: it needs images of "
+                "two groups at least"
+            )
+    return fold_of
 
 
 def train_to_the_end(

@@ -36,6 +36,7 @@ def rate_by_training(
     folds: int = 5,
     device: str = "auto",
     progress: FoldProgress | None = None,
+    searching: Progress | None = None,
 ) -> RatedLabels:
     """Train networks, and return their probabilities for images that they were not trained on.
 
@@ -56,6 +57,8 @@ def rate_by_training(
         Where a PyTorch network computes.
     progress : callable, optional
         Called with (networks trained so far, how far the epoch of the next one is).
+    searching : callable, optional
+        Called with (images compared, images) while copies are sought among training images, to be in one fold.
 
     Raises
     ------
@@ -69,7 +72,7 @@ def rate_by_training(
     smaller = splits.with_train_size(size, settings.seed)
     how = f"{network}, recipe {settings.recipe}, {settings.epochs} epochs, seed {settings.seed}"
     if split == "train":
-        probabilities = out_of_fold(smaller, network, settings, folds, device, progress)
+        probabilities = out_of_fold(smaller, network, settings, folds, device, progress, searching)
         indices = splits.train.stratified_indices(size, settings.seed)
         return RatedLabels(split, indices, probabilities, f"{how}, trained on the other {folds - 1} of {folds} folds")
     trained = train_to_the_end(smaller, network, settings, device, progress=progress)
