@@ -44,7 +44,7 @@ Groups = Annotated[
     str | None,
     typer.Option(
         help="Keep images of a group in one split: a CSV file with the columns file and group, a regular expression "
-        "with one pair of parentheses for the file names, or a column of a table."
+        "with one pair of parentheses for the file names, a column of a table, or an array of an .npz file."
     ),
 ]
 Flip = Annotated[

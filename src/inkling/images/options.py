@@ -30,7 +30,7 @@ class LoadOptions:
     groups : str, optional
         Which images belong together, so that no group is in two splits: a CSV file with the columns `file` and
         `group`; a regular expression with one pair of parentheses, matched against each file's name; or, of a table,
-        the name of a column.
+        the name of a column; or, of an .npz file, that of an array.
 
     Raises
     ------

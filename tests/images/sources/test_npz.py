@@ -68,6 +68,37 @@ def test_a_whole_set_is_split(tmp_path: Path, images: str, labels: str) -> None:
     assert splits.train.class_names == ("cat", "dog")
 
 
+def test_an_array_says_which_images_belong_together(tmp_path: Path) -> None:
+    groups, labels = np.arange(60) // 3, np.arange(60) % 2
+    images = np.broadcast_to(groups[:, None, None], (60, 4, 4)).astype(np.uint8)
+    path = save(tmp_path / "a.npz", images=images, labels=labels, who=groups.astype(str))
+    splits = load_images(path, options=LoadOptions(groups="who"))
+    assert splits.options.groups == "who"
+    within = [set(part.images[:, 0, 0, 0].tolist()) for _, part in splits.items()]
+    assert sum(map(len, within)) == 20
+    assert load_images(path, options=splits.options).fingerprint == splits.fingerprint
+    run = tmp_path / "run"
+    words = ("--groups", "who", "--network", "perceptron", "--epochs", 1, "--out", run)
+    assert inkling("train", path, *words).returncode == 0
+    assert last_json(inkling("evaluate", run, "--split", "train", "--json"))["n"] == len(splits.train)
+
+
+def test_groups_of_splits(tmp_path: Path) -> None:
+    named = {"x_train": pictures(40), "y_train": np.arange(40) % 2, "x_test": pictures(8), "y_test": np.arange(8) % 2}
+    apart = save(tmp_path / "a.npz", **named, train_who=np.arange(40) // 4, who_test=np.arange(8) // 4 + 100)
+    assert len(load_npz(apart, options=LoadOptions(groups="who")).validation) in (4, 8)
+    torn = save(tmp_path / "b.npz", **named, train_who=np.arange(40) // 4, who_test=np.arange(8) // 4)
+    with pytest.raises(DataError, match=r"2 groups are in two splits: 0 \(in train and test\), 1"):
+        load_npz(torn, options=LoadOptions(groups="who"))
+    lacking = save(tmp_path / "c.npz", **named, train_who=np.arange(40) // 4)
+    with pytest.raises(DataError, match=r"no array is called 'who_test'.*: --groups names the array"):
+        load_npz(lacking, options=LoadOptions(groups="who"))
+    for wrong in (np.arange(39), np.arange(40) / 2, np.arange(40)[:, None]):
+        path = save(tmp_path / "d.npz", x=pictures(40), y=np.arange(40) % 2, who=wrong)
+        with pytest.raises(DataError, match=r"who must hold integers or words of shape \(40,\), one for each of x"):
+            load_npz(path, options=LoadOptions(groups="who"))
+
+
 def test_arrays_without_names(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", pictures(40), np.arange(40) % 4)
     assert len(load_npz(tmp_path / "a.npz").train) == 28

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from inkling.errors import DataError
+from inkling.errors import DataError, did_you_mean
 from inkling.images.classes import label_vector
 from inkling.images.dataset import Splits
 from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions
@@ -43,7 +43,7 @@ class NpzFile:
 
     names = ()
     description = "an .npz file of images and labels"
-    takes = ()
+    takes = ("groups",)
 
     def matches(self, source: str) -> bool:
         """Whether it is a file that is called so."""
@@ -53,13 +53,13 @@ class NpzFile:
         self,
         source: str,
         observer: LoadObserver | None = None,
-        options: LoadOptions = AS_THE_SOURCE_HAS_IT,  # noqa: ARG002 - the protocol's
+        options: LoadOptions = AS_THE_SOURCE_HAS_IT,
     ) -> Splits:
         """Return what `load_npz` does."""
-        return load_npz(Path(source).expanduser(), observer)
+        return load_npz(Path(source).expanduser(), observer, options)
 
 
-def load_npz(path: Path, observer: LoadObserver | None = None) -> Splits:
+def load_npz(path: Path, observer: LoadObserver | None = None, options: LoadOptions = AS_THE_SOURCE_HAS_IT) -> Splits:
     """Load an .npz file: two arrays of one set, or of a training and other splits.
 
     The arrays are called x_train and y_train (and so for test and for validation, valid or val), train_images and
@@ -73,6 +73,9 @@ def load_npz(path: Path, observer: LoadObserver | None = None) -> Splits:
         Images of shape (N, H, W) or (N, H, W, C); pixels as `to_bytes` takes them, labels as `number_labels` does.
     observer : callable, optional
         Told how many bytes are read.
+    options : LoadOptions
+        `groups` names an array of integers or words, one for each image: ``groups``; or one for every split,
+        ``groups_train`` or ``train_groups`` (and so for the others that there are).
 
     Raises
     ------
@@ -82,7 +85,8 @@ def load_npz(path: Path, observer: LoadObserver | None = None) -> Splits:
     with _opened(path) as archive:
         headers = _headers(archive, path)
         pairs = _find_pairs(headers, path)
-        names = [name for pair in pairs.values() for name in pair]
+        groups = _find_groups(headers, pairs, options.groups, path) if options.groups is not None else []
+        names = [*(name for pair in pairs.values() for name in pair), *groups]
         for (images, labels), header in ((pair, headers[pair[0]]) for pair in pairs.values()):
             check_layout(header.shape, f"{path}: {images}")
             if header.shape[0] != (n_labels := (headers[labels].shape or (0,))[0]):
@@ -101,6 +105,8 @@ def load_npz(path: Path, observer: LoadObserver | None = None) -> Splits:
         path,
         class_names=_words(arrays[class_names], path) if class_names else None,
         splits=None if "" in pairs else [split for split, part in zip(pairs, pixels, strict=True) for _ in part],
+        groups=[str(group) for name in groups for group in arrays[name].tolist()] or None,
+        options=options,
     )
 
 
@@ -194,6 +200,35 @@ def _find_pairs(headers: Mapping[str, _Header], path: Path) -> dict[str, tuple[s
             return {"": (lower[images], lower[labels])}
     arrays = ", ".join(headers)[:200] or "none"
     raise DataError(f"{path}: expected arrays called {_EXPECTED}, found {arrays}: save them under these names")
+
+
+def _find_groups(
+    headers: Mapping[str, _Header], pairs: Mapping[str, tuple[str, str]], groups: str, path: Path
+) -> list[str]:
+    """Return the name of the array that holds the groups of each split."""
+    found = []
+    for split, (images, _) in pairs.items():
+        words = [word for word, means in SPLIT_WORDS.items() if means == split]
+        wanted = (
+            {groups.lower()}
+            if not split
+            else {name.lower() for word in words for name in (f"{groups}_{word}", f"{word}_{groups}")}
+        )
+        name = next((name for name in headers if name.lower() in wanted), None)
+        if name is None:
+            expected = f"{groups}_{split}" if split else groups
+            raise DataError(
+                f"{path}: no array is called '{expected}'{did_you_mean(expected, headers)}: --groups names the array "
+                "that says which images belong together"
+            )
+        n, header = headers[images].shape[0], headers[name]
+        if header.shape != (n,) or header.dtype.kind not in "iuU":
+            raise DataError(
+                f"{path}: {name} must hold integers or words of shape ({n:,},), one for each of {images}, found "
+                f"{header.dtype} of shape {header.shape}"
+            )
+        found.append(name)
+    return found
 
 
 def _joined(images: list[NDArray[np.uint8]], path: Path) -> NDArray[np.uint8]:
