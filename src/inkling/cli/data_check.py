@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from inkling.data_check.check import DataCheck
     from inkling.images.dataset import Splits
+    from inkling.images.splitting import TornGroups
 
 
 def check(
@@ -35,13 +36,15 @@ def check(
     """Look for what is wrong with the images before training on them.
 
     Unreadable files, copies within and across splits, pictures that are blank, dark, bright or blurred, odd sizes,
-    classes with few images, and shortcuts: whether file size, shape, brightness or border alone tell the class.
+    classes with few images, shortcuts (whether file size, shape, brightness or border alone tell the class), and with
+    --groups, groups that lie in two splits.
     """
     from inkling.cli.downloads import load_with_progress
     from inkling.data_check.page import write_data_page
     from inkling.errors import SettingsError
     from inkling.images.options import LoadOptions
     from inkling.images.sources.registry import only_taken
+    from inkling.images.splitting import TornGroupsError
 
     output = Output(quiet, json)
     if out and (out.is_dir() or out.suffix.lower() != ".html"):
@@ -49,8 +52,13 @@ def check(
     chosen = choices.load_options(image_size, fit, False, groups)
     # Files that cannot be read are a finding here, where the source has files.
     skipping = only_taken(LoadOptions(skip_unreadable=True), source).skip_unreadable
-    splits = load_with_progress(source, output, options=replace(chosen, skip_unreadable=skipping))
-    found = check_with_progress(splits, source, output)
+    chosen, torn = replace(chosen, skip_unreadable=skipping), None
+    try:
+        splits = load_with_progress(source, output, options=chosen)
+    except TornGroupsError as error:  # here a finding
+        torn = error.torn
+        splits = load_with_progress(source, output, options=replace(chosen, groups=None))
+    found = check_with_progress(splits, source, output, torn=torn)
     out = out or Path("data-check") / f"{splits.name}.html"
     write_data_page(found, splits, out, shlex.join(["inkling", *sys.argv[1:]]))
     output.result(
@@ -64,7 +72,9 @@ def check(
     )
 
 
-def check_with_progress(splits: Splits, source: str, output: Output, near: bool = True) -> DataCheck:
+def check_with_progress(
+    splits: Splits, source: str, output: Output, near: bool = True, torn: TornGroups | None = None
+) -> DataCheck:
     """Return the check of a source that was loaded, with a meter for each stage of it."""
     from inkling.cli.downloads import load_meters
     from inkling.data_check.check import check_data
@@ -74,7 +84,7 @@ def check_with_progress(splits: Splits, source: str, output: Output, near: bool 
     # A table names files relative to its own folder.
     folder = path if path.is_dir() else path.parent if path.is_file() else None
     with ExitStack() as stack:
-        return check_data(splits, folder, near, load_meters(output, stack))
+        return check_data(splits, folder, near, load_meters(output, stack), torn)
 
 
 def summary(check: DataCheck) -> Table:

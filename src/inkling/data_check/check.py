@@ -18,7 +18,10 @@ from inkling.diagnosis.picture_quality import PictureQuality, judge_quality
 from inkling.diagnosis.picture_sizes import PictureSizes, judge_sizes
 from inkling.diagnosis.shortcuts import Shortcuts, find_shortcuts
 from inkling.images.dataset import ImageDataset, Splits
+from inkling.images.naming import some
 from inkling.images.sources.protocol import LoadObserver, stage
+from inkling.images.splitting import TornGroups
+from inkling.metrics.formatting import and_list
 
 _WORDS = {"train": "training"}
 
@@ -57,6 +60,8 @@ class DataCheck:
     balance: ClassBalance
     shortcuts: Shortcuts
     not_checked: tuple[str, ...]  # sentences
+    grouped: bool = False  # whether it was said which images belong together
+    torn: TornGroups | None = None  # groups that lie in two splits; None where there are none
 
     @property
     def leaks(self) -> tuple[Duplicate, ...]:
@@ -72,8 +77,8 @@ class DataCheck:
     def findings(self) -> tuple[Finding, ...]:
         """Every part of the check that was made, in order of what it does to an evaluation."""
         found = (
-            self._unreadable(), self._leaks(), self._conflicts(), self._repeats(), self._quality(), self._detail(),
-            self._sizes(), self._balance(), self._shortcuts(),
+            self._unreadable(), self._groups(), self._leaks(), self._conflicts(), self._repeats(), self._quality(),
+            self._detail(), self._sizes(), self._balance(), self._shortcuts(),
         )  # fmt: skip
         return tuple(finding for finding in found if finding)
 
@@ -100,6 +105,7 @@ class DataCheck:
             "sizes": self.sizes and self.sizes.to_dict(),
             "class_balance": self.balance.to_dict(),
             "shortcuts": self.shortcuts.to_dict(),
+            "groups": self.torn and asdict(self.torn),
         }
 
     def _unreadable(self) -> Finding | None:
@@ -113,6 +119,21 @@ class DataCheck:
             "read.",
             "Replace or remove them; --skip-unreadable goes on without them." if count else "",
         )  # fmt: skip
+
+    def _groups(self) -> Finding | None:
+        topic = "Groups across splits"
+        if self.torn is None:
+            return Finding("groups", topic, 0, "No group lies in two splits.", "") if self.grouped else None
+        torn, count = self.torn, len(self.torn.groups)
+        names = some([f"{group} in {and_list(within)}" for group, within in torn.groups.items()])
+        parts = [f"{torn.trained[split]:,} {split} images" for split in ("test", "validation") if torn.trained[split]]
+        verdict = f"{_of(count, torn.of, 'groups')} {'lies' if count == 1 else 'lie'} in two splits ({names})"
+        verdict += f": those of {and_list(parts)} have training images." if parts else "."
+        advice = (
+            "Put all pictures of a group into one split: accuracy on groups that a network was trained on does not "
+            "measure performance on new ones. How much higher it is, 'inkling evaluate RUN --slices' measures."
+        )
+        return Finding("groups", topic, count, verdict, advice)
 
     def _leaks(self) -> Finding:
         count = _images(self.leaks)
@@ -205,7 +226,11 @@ class DataCheck:
 
 
 def check_data(
-    splits: Splits, folder: Path | str | None = None, near: bool = True, observer: LoadObserver | None = None
+    splits: Splits,
+    folder: Path | str | None = None,
+    near: bool = True,
+    observer: LoadObserver | None = None,
+    torn: TornGroups | None = None,
 ) -> DataCheck:
     """Look for what is wrong with a data set, before anything is trained on it.
 
@@ -224,6 +249,8 @@ def check_data(
         Also look for near duplicates, among 100,000 images at most: 20 seconds for MNIST's 70,000.
     observer : callable, optional
         Told how far each stage is.
+    torn : TornGroups, optional
+        Groups that lie in two splits, from the `TornGroupsError` with which the splits could not be loaded.
     """
     folder = None if folder is None else Path(folder)
     near = near and sum(len(dataset) for _, dataset in splits.items()) <= MOST_COMPARED
@@ -253,6 +280,8 @@ def check_data(
         balance=ClassBalance({split: dataset.class_counts for split, dataset in splits.items()}),
         shortcuts=_shortcuts(splits.train, quantities, duplicates, observer),
         not_checked=_not_checked(splits, sizes, near),
+        grouped=torn is not None or splits.options.groups is not None,
+        torn=torn,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,32 @@ _HELD_OUT = 0.15
 
 _CUT = 6
 """A split that is missing beside others is one of so many parts of the training images, as MNIST's users have it."""
+
+
+@dataclass(frozen=True)
+class TornGroups:
+    """Groups that lie in two of the splits that a source has."""
+
+    groups: Mapping[str, tuple[str, ...]]  # group -> its splits, in order of names
+    of: int  # groups in all
+    trained: Mapping[str, int]  # "validation" and "test" -> images there whose group has training images
+
+
+class TornGroupsError(DataError):
+    """Groups were to be kept in one split each, and the source has some in two.
+
+    Parameters
+    ----------
+    message : str
+    torn : TornGroups
+    """
+
+    def __init__(self, message: str, torn: TornGroups) -> None:
+        super().__init__(message, torn)
+        self.torn = torn
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 def split_indices(
@@ -49,7 +76,7 @@ def split_indices(
     ------
     DataError
         If a given split is none of these, none is for training, there are too few images or groups, or a group is in
-        two of the splits that are given.
+        two of the splits that are given (`TornGroupsError`).
     """
     if given is None:
         held_out = max(1, round(_HELD_OUT * len(labels)))
@@ -80,17 +107,25 @@ def _given(given: Sequence[str], where: str) -> dict[str, NDArray[np.intp]]:
 
 
 def _check_groups(parts: Mapping[str, NDArray[np.intp]], groups: Sequence[str] | None, where: str) -> None:
-    """Raise DataError if a group is in two of the splits that are given."""
-    first: dict[str, str] = {}
-    torn = {}
-    for split, part in parts.items() if groups is not None else ():
-        for group in {groups[i] for i in part}:  # type: ignore[index]
-            if first.setdefault(group, split) != split:
-                torn[group] = f"{group} (in {first[group]} and {split})"
-    if torn:
-        raise DataError(
-            f"{where}: {len(torn):,} group{'s are' if len(torn) > 1 else ' is'} in two splits: "
-            f"{some([torn[group] for group in sorted(torn)])}: put all pictures of a group into one split"
+    """Raise TornGroupsError if a group is in two of the splits that are given."""
+    if groups is None:
+        return
+    of_part = {split: [groups[i] for i in part] for split, part in parts.items()}
+    splits_of: dict[str, list[str]] = {group: [] for group in sorted(set(groups))}
+    for split, names in of_part.items():
+        for group in set(names):
+            splits_of[group].append(split)
+    splits = {group: tuple(within) for group, within in splits_of.items() if len(within) > 1}
+    if splits:
+        trained = set(of_part[TRAIN])
+        torn = TornGroups(
+            splits, len(splits_of), {split: sum(group in trained for group in of_part[split]) for split in SPLITS[1:]}
+        )
+        listed = some([f"{group} (in {' and '.join(within)})" for group, within in splits.items()])
+        raise TornGroupsError(
+            f"{where}: {len(splits):,} group{'s are' if len(splits) > 1 else ' is'} in two splits: {listed}: put all "
+            "pictures of a group into one split",
+            torn,
         )
 
 
