@@ -12,6 +12,7 @@ from .diagnosis.comparison import compare_predictions as compare_predictions
 from .diagnosis.data_size import fit_learning_curve as fit_learning_curve
 from .diagnosis.deletion import deletion_test as deletion_test
 from .diagnosis.duplicates import find_duplicates as find_duplicates
+from .diagnosis.group_leak import measure_group_leak as measure_group_leak
 from .diagnosis.label_errors import diagnose_labels as diagnose_labels
 from .diagnosis.label_errors import find_label_errors as find_label_errors
 from .diagnosis.overfitting import diagnose_overfitting as diagnose_overfitting
@@ -24,6 +25,7 @@ from .diagnosis.run_evaluation import evaluate_runs as evaluate_runs
 from .diagnosis.shift import learn_familiarity as learn_familiarity
 from .diagnosis.shift import plain_features as plain_features
 from .diagnosis.shift import two_sample_test as two_sample_test
+from .diagnosis.slices import measure_slices as measure_slices
 from .errors import DataError as DataError
 from .errors import DownloadError as DownloadError
 from .errors import InklingError as InklingError

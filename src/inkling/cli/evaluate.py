@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from inkling.diagnosis.accuracy import Evaluation
     from inkling.diagnosis.calibration import CalibrationDiagnosis
+    from inkling.diagnosis.run_slices import RunSlices
     from inkling.metrics.intervals import Interval
 
 
@@ -24,6 +25,13 @@ def evaluate(
     runs: Annotated[list[Path], typer.Argument(help="Run folder, or several to average.", metavar="RUN")],
     data: Annotated[str | None, typer.Option(help="Source of other images than the run's own.")] = None,
     split: Annotated[str, typer.Option(help="Split: train, validation or test.")] = "test",
+    slices: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV file of attributes of the images, such as camera and light, for the accuracy by each: a column "
+            "'file' or 'index', the others attributes; one called 'group' says which images belong together."
+        ),
+    ] = None,
     tta: choices.Tta = False,
     device: choices.Device = "auto",
     quiet: Quiet = False,
@@ -43,7 +51,7 @@ def evaluate(
     opened = [Run(folder) for folder in runs]
     with ExitStack() as stack, output.watch(f"predicting {split} images") as predicting:
         loading = load_meters(output, stack)
-        measured = evaluate_runs(opened, split, data, tta, device, predicting, loading)
+        measured = evaluate_runs(opened, split, data, tta, device, predicting, loading, slices)
     evaluation = measured.evaluation
     accuracy = f"{evaluation} with test-time augmentation" if tta else str(evaluation)
     if measured.overfitting is None:
@@ -63,6 +71,7 @@ def evaluate(
         _scores_of_classes(evaluation),
         _scores(measured.calibration),
         measured.calibration.verdict,
+        *(_slices(measured.slices) if measured.slices else []),
         *last,
     )
 
@@ -86,6 +95,29 @@ def _errors_per_class(evaluation: Evaluation) -> Table:
         )
     rows.add_row("all", f"{evaluation.n:,}", f"{evaluation.n - evaluation.correct:,}", "", "", "")
     return rows
+
+
+def _slices(found: RunSlices) -> list[str | Table]:
+    """The accuracy by each attribute, and what is shown of it."""
+    from inkling.diagnosis.slices import FEWEST
+    from inkling.metrics.formatting import p_words
+
+    lines: list[str | Table] = [""]
+    if found.slices is not None:
+        rows = table("column", "slice", "images", "accuracy and interval", "p")
+        rows.columns[1].justify = "left"
+        for column in found.slices.columns:
+            p = "" if column.p_equal is None else p_words(column.p_equal)
+            for place, each in enumerate(column.slices):
+                n = f"{each.n:,} (rare)" if each.rare else f"{each.n:,}"
+                accuracy = _with_interval(each.accuracy, each.interval, each.n)
+                rows.add_row("" if place else column.name, each.value, n, accuracy, "" if place else p)
+        lines += [rows, found.slices.verdict]
+        lines.append(
+            "The 95% intervals hold for all slices at once; p is of equal accuracy in all slices of a column. A slice "
+            f"of fewer than {FEWEST} images is rare, and never called the worst."
+        )
+    return [*lines, *([found.leak_verdict] if found.leak_verdict else []), ""]
 
 
 def _with_interval(value: float | None, interval: Interval | None, n: int) -> str:

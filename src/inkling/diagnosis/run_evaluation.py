@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ from inkling.diagnosis.accuracy import Evaluation, evaluate_predictions
 from inkling.diagnosis.calibration import CalibrationDiagnosis, diagnose_calibration
 from inkling.diagnosis.overfitting import Overfitting, diagnose_overfitting
 from inkling.diagnosis.run_shift import compare_with_test
+from inkling.diagnosis.run_slices import RunSlices, slice_run
 from inkling.diagnosis.shift import TwoSampleTest, plain_features
 from inkling.errors import DataError, RunError, did_you_mean
 from inkling.images.dataset import ImageDataset
+from inkling.images.metadata import read_metadata
 from inkling.images.progress import Progress
 from inkling.images.sources.protocol import LoadObserver
 from inkling.networks.prediction import predict_in_parts
@@ -37,6 +40,7 @@ class RunEvaluation:
     overfitting: Overfitting | None  # None for an ensemble
     shift: TwoSampleTest | None = None  # of images of another source, against the run's own test images
     unlike: tuple[str, ...] = ()  # names of those that are most unlike, where a difference is shown
+    slices: RunSlices | None = None  # where attributes of the images were given
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -48,6 +52,7 @@ class RunEvaluation:
             "tta": self.tta,
             "predictions": "stored" if self.stored else "computed",
             "shift": None if self.shift is None else {**self.shift.to_dict(), "unlike": list(self.unlike)},
+            **({} if self.slices is None else self.slices.to_dict()),
         }
         return values if self.overfitting is None else {**values, "overfitting": self.overfitting.to_dict()}
 
@@ -60,6 +65,7 @@ def evaluate_runs(
     device: str = "auto",
     progress: Progress | None = None,
     load_progress: LoadObserver | None = None,
+    slices: Path | None = None,
 ) -> RunEvaluation:
     """Evaluate a run, or the mean of the probabilities of several.
 
@@ -82,6 +88,8 @@ def evaluate_runs(
         Called with (images done, images in all) while predictions are computed.
     load_progress : callable, optional
         Called with a `LoadProgress` while images are loaded.
+    slices : Path, optional
+        A CSV file of attributes of the images (`images.metadata.read_metadata`), for the accuracy by each of them.
 
     Raises
     ------
@@ -93,6 +101,7 @@ def evaluate_runs(
     if split not in SPLITS:
         raise DataError(f"no split is called '{split}'{did_you_mean(split, SPLITS)}: use train, validation or test")
     classifier, first = classifier_of(runs, device, tta), runs[0]
+    metadata = None if slices is None else read_metadata(slices, split)  # what is wrong with it is said before work
     stored = None if data or tta or device != "auto" else _stored_predictions(runs, split)
     shift: TwoSampleTest | None = None
     unlike: tuple[str, ...] = ()
@@ -109,6 +118,9 @@ def evaluate_runs(
     overfitting = None
     if len(runs) == 1:
         overfitting = diagnose_overfitting(first.history(), first.data.train, first.data.validation)
+    sliced: RunSlices | None = None
+    if metadata is not None:
+        sliced = slice_run(first, metadata, probabilities.argmax(axis=1) == labels, split, data, load_progress)
     return RunEvaluation(
         runs=tuple(runs),
         tta=tta,
@@ -118,6 +130,7 @@ def evaluate_runs(
         overfitting=overfitting,
         shift=shift,
         unlike=unlike,
+        slices=sliced,
     )
 
 

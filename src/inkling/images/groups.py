@@ -40,7 +40,7 @@ def read_groups(groups: str, names: Sequence[str], where: str) -> list[str]:
     if is_file_of_groups(groups):
         path = Path(groups).expanduser()
         of_file = _read_csv(path)
-        found = [of_file.get(_normal(name)) for name in names]
+        found = [of_file.get(as_listed(name)) for name in names]
         reason = f"are not in {path}: add a row for each, named as here"
     else:
         pattern = _compiled(groups)
@@ -75,7 +75,7 @@ def _read_csv(path: Path) -> dict[str, str]:
                 raise DataError(f"{path}: expected a CSV file with the columns file and group, found {columns[:200]}")
             of_file: dict[str, str] = {}
             for row in reader:
-                name, group = _normal(row["file"].replace("\\", "/")), row["group"].strip()
+                name, group = as_listed(row["file"]), row["group"].strip()
                 if of_file.setdefault(name, group) != group:
                     raise DataError(
                         f"{path}, line {reader.line_num}: {row['file']} is in group {of_file[name]} already: "
@@ -87,6 +87,9 @@ def _read_csv(path: Path) -> dict[str, str]:
         raise DataError(f"{path}: groups cannot be read ({reason}): expected a CSV file in UTF-8") from None
 
 
-def _normal(name: str) -> str:
-    """One form of a name: macOS writes é as two characters, others as one."""
-    return unicodedata.normalize("NFC", name.removeprefix("./"))
+def as_listed(name: str) -> str:
+    """Return one form of a picture's name in files that list pictures.
+
+    Windows writes backslashes between folders, and macOS é as two characters.
+    """
+    return unicodedata.normalize("NFC", name.replace("\\", "/").removeprefix("./"))
