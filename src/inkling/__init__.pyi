@@ -6,6 +6,7 @@ from .diagnosis.accuracy import Evaluation as Evaluation
 from .diagnosis.accuracy import evaluate as evaluate
 from .diagnosis.accuracy import evaluate_predictions as evaluate_predictions
 from .diagnosis.attribution.maps import attribute as attribute
+from .diagnosis.best_of_runs import best_of_runs as best_of_runs
 from .diagnosis.calibration import diagnose_calibration as diagnose_calibration
 from .diagnosis.comparison import compare_over_seeds as compare_over_seeds
 from .diagnosis.comparison import compare_predictions as compare_predictions
@@ -61,6 +62,7 @@ from .runs.pictures import predict_pictures as predict_pictures
 from .runs.run import Run as Run
 from .studies.ablation import ablate_study as ablate_study
 from .studies.comparison import compare_networks as compare_networks
+from .studies.ledger import use_of_test_set as use_of_test_set
 from .studies.plan import StudyPlan as StudyPlan
 from .studies.study import run_study as run_study
 from .studies.summary import Study as Study

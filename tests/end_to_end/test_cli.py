@@ -84,7 +84,7 @@ def test_run_folder_holds_what_is_promised(run_folder: Path) -> None:
     names = {path.name for path in run_folder.iterdir()}
     assert names == {
         "run.json", "history.jsonl", "weights.safetensors", "checkpoint.safetensors", "checkpoint.json",
-        "predictions.safetensors",
+        "predictions.safetensors", "test_ledger.jsonl",
     }  # fmt: skip
     info = json.loads((run_folder / "run.json").read_text())
     assert info["versions"]["numpy"] == np.__version__
@@ -210,7 +210,7 @@ def test_study_is_resumable_and_does_only_what_is_missing(tmp_path: Path) -> Non
     first = last_json(inkling(*words, "--seeds", "0,1", "--json"))
     assert [(cell["train_size"], cell["test_accuracy"]["n"]) for cell in first["cells"]] == [(50, 2), (100, 2)]
     written = {path: path.stat().st_mtime_ns for path in out.glob("runs/*/*")}
-    assert len(written) == 4 * 6
+    assert len(written) == 4 * 7
     more = last_json(inkling(*words, "--seeds", "0,1,2", "--jobs", "2", "--json"))
     assert [cell["seeds"] for cell in more["cells"]] == [[0, 1, 2], [0, 1, 2]]
     assert {path: path.stat().st_mtime_ns for path in written} == written

@@ -132,7 +132,7 @@ def test_every_verdict_is_in_the_page_and_the_answer_comes_first(study: Path, pa
     order = ["Learning curves", "Overfitting", "Data size", "Calibration", "Prediction sets", "Confusion matrix",
              "Errors per class", "Misclassified images", "Labels and duplicates", "Training and test images",
              "Attribution", "First-layer weights", "Architecture",
-             "All runs", "How to reproduce it", "Glossary"]  # fmt: skip
+             "All runs", "Use of the test images", "How to reproduce it", "Glossary"]  # fmt: skip
     topics = re.findall(r'<p class="topic">([^<]*)</p>', page)
     assert topics == order
 

@@ -41,6 +41,7 @@ def compare(
 
 
 def _compare_runs(a: Path, b: Path | None, margin: float, output: Output) -> None:
+    from inkling.cli.looks import looked_at_test
     from inkling.diagnosis.run_comparison import compare_runs
     from inkling.errors import RunError
     from inkling.runs.run import Run
@@ -48,7 +49,9 @@ def _compare_runs(a: Path, b: Path | None, margin: float, output: Output) -> Non
     first = Run(a)
     if b is None:
         raise RunError(f"{a}: expected a second run to compare this one with, found none: inkling compare RUN RUN")
-    compared = compare_runs(first, Run(b), margin)
+    second = Run(b)
+    compared = compare_runs(first, second, margin)
+    use = looked_at_test(output, "compare", [first, second])
     accuracy = compared.accuracy
     rows = table("test images", "count")
     for what, count in (
@@ -59,20 +62,19 @@ def _compare_runs(a: Path, b: Path | None, margin: float, output: Output) -> Non
     ):
         rows.add_row(what, f"{count:,}")
     further = (compared.equivalence.verdict, accuracy.power.verdict, compared.overfitting.verdict)
-    output.result(compared.to_dict(), accuracy.verdict, rows, *further)
+    output.result({**compared.to_dict(), "test_ledger": use.to_dict()}, accuracy.verdict, rows, *further)
 
 
 def _compare_study(folder: Path, margin: float, output: Output) -> None:
+    from inkling.cli.looks import looked_at_test
     from inkling.metrics.formatting import p_words, percent, points, points_interval
     from inkling.studies.ablation import ablate_study
     from inkling.studies.comparison import compare_networks, compare_networks_of
     from inkling.studies.folder import StudyFolder
 
-    ablation = ablate_study(folder)
-    if ablation:  # which may be of one network
-        comparisons = compare_networks_of(StudyFolder(folder).finished_runs(), margin)
-    else:
-        comparisons = compare_networks(folder, margin)
+    ablation, runs = ablate_study(folder), StudyFolder(folder).finished_runs()
+    # Settings may be those of one network.
+    comparisons = compare_networks_of(runs, margin) if ablation else compare_networks(folder, margin)
     rows = table(
         "networks",
         "training images",
@@ -101,6 +103,7 @@ def _compare_study(folder: Path, margin: float, output: Output) -> None:
         )
     verdicts = [f"{compared.train_size:,} training images: {' '.join(compared.sentences)}" for compared in comparisons]
     values: dict[str, Any] = {"study": str(folder), "comparisons": [compared.to_dict() for compared in comparisons]}
+    values["test_ledger"] = looked_at_test(output, "compare", runs, folder).to_dict()
     if ablation:
         values["ablation"] = ablation.to_dict()
         verdicts += [ablation.verdict, *(effect.verdict for effect in ablation.effects)]

@@ -25,14 +25,17 @@ def demo(
     Two networks (perceptron, reference-cnn), two training sizes, three seeds.
     """
     from inkling.cli.downloads import load_with_progress
+    from inkling.cli.looks import looked_at_test
     from inkling.report.page import write_report
     from inkling.studies.demo import demo_plan
+    from inkling.studies.folder import load_runs
 
     output, plan = Output(quiet, json), demo_plan()
     splits = load_with_progress(plan.source, output)
     done = carry_out(plan, splits, out, 1, output, shlex.join(["inkling", *sys.argv[1:]]))
     with output.steps("report") as progress:
         report = write_report(out, progress=progress)
+    looked_at_test(output, "report", load_runs(out), out)
     output.result(
         {**done.to_dict(), "report": str(report)},
         study_table(done),

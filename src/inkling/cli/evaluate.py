@@ -44,6 +44,7 @@ def evaluate(
     used; --data, --tta or --device cpu recomputes them.
     """
     from inkling.cli.downloads import load_meters
+    from inkling.cli.looks import looked_at_test
     from inkling.diagnosis.run_evaluation import evaluate_runs
     from inkling.runs.run import Run
 
@@ -64,8 +65,14 @@ def evaluate(
         last.insert(0, measured.shift.verdict(f"{split} images of {data}", "the run's own test images"))
         if measured.unlike:
             last.insert(1, f"Most unlike: {', '.join(measured.unlike)}")
+    values = measured.to_dict()
+    if split == "test" and data is None:
+        use = looked_at_test(output, "evaluate", opened)
+        values["test_ledger"] = use.to_dict()
+        if use.best:
+            last.insert(-1, use.best.verdict)
     output.result(
-        measured.to_dict(),
+        values,
         first,
         _errors_per_class(evaluation),
         _scores_of_classes(evaluation),

@@ -52,6 +52,7 @@ def labels(
     give it to 'inkling train' as --corrections. For 10,000 MNIST images ten epochs are enough: about 80 seconds.
     """
     from inkling.cli.downloads import load_with_progress
+    from inkling.cli.looks import looked_at_test
     from inkling.diagnosis.label_errors import check_cleanlab
     from inkling.errors import SettingsError
     from inkling.labels.rating import check_review, rate_by_run, rate_by_training
@@ -77,6 +78,8 @@ def labels(
     if run:
         with output.watch(f"predicting {split} images") as progress:
             rated = rate_by_run(Run(run), splits, split, device, progress)
+        if split == "test":
+            looked_at_test(output, "labels", [Run(run)])
     else:
         size = train_size or len(splits.train)
         chosen = choices.chosen_network(network, recipe or "reference", splits, size, preferred="small-cnn")

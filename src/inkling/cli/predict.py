@@ -44,6 +44,7 @@ def predict(
     """
     import numpy as np
 
+    from inkling.cli.looks import looked_at_test
     from inkling.diagnosis.run_sets import run_sets
     from inkling.diagnosis.run_shift import unlike_pictures
     from inkling.diagnosis.shift import LEVEL
@@ -58,6 +59,8 @@ def predict(
     threshold = None if sets is None else run_sets(runs, sets, temperature, tta)
     with output.watch("reading pictures") as progress:
         predictions = predict_pictures(runs, files, invert, tta, temperature, device, progress)
+    if threshold is not None:
+        looked_at_test(output, "predict --sets", runs)
     p_values = unlike_pictures(runs, files, invert, tta, device) if unlike else None
     headers = ["file", "label", "probability", "next"]
     headers += [] if threshold is None else [f"set at {threshold.level:g}"]

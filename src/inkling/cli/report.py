@@ -18,14 +18,22 @@ def report(
     json: Json = False,
 ) -> None:
     """Write the report: one HTML file that needs nothing else."""
+    from inkling.cli.looks import looked_at_test
     from inkling.report.page import write_report
+    from inkling.studies.folder import load_runs
 
     output = Output(quiet, json)
     with output.steps("report") as progress:
         path = write_report(folder, out, figures, progress)
     size = path.stat().st_size
+    use = looked_at_test(output, "report", load_runs(folder), folder)
     output.result(
-        {"report": str(path), "bytes": size, "figures": None if figures is None else str(figures)},
+        {
+            "report": str(path),
+            "bytes": size,
+            "figures": None if figures is None else str(figures),
+            "test_ledger": use.to_dict(),
+        },
         f"{path}  ({size / 1e6:.1f} MB)",
         *([] if figures is None else [f"{figures}: every figure, as PNG and SVG"]),
     )

@@ -178,7 +178,9 @@ def carry_out(
     notes: Sequence[str] = (),
     observer: Observer | None = None,
 ) -> Study:
-    """Do the missing runs with their progress on screen, and return the study."""
+    """Do the missing runs with their progress on screen, and return the study, whose test accuracies are then seen."""
+    from inkling.cli.looks import looked_at_test
+    from inkling.studies.folder import load_runs
     from inkling.studies.study import study_progress
     from inkling.studies.summary import read_study
 
@@ -193,7 +195,9 @@ def carry_out(
                     shown.after(state)
     except KeyboardInterrupt:
         raise StoppedError(f"; every finished epoch is saved. Go on with:\n  {command}") from None
-    return read_study(out)
+    done = read_study(out)
+    looked_at_test(output, "study", load_runs(out), out)
+    return done
 
 
 class _StudyMeter:

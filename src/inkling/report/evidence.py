@@ -16,6 +16,7 @@ from inkling.metrics.intervals import Interval
 from inkling.metrics.spread import Spread, spread
 from inkling.networks.protocols import Layer, Network
 from inkling.runs.run import Run
+from inkling.studies.ledger import UseOfTestSet
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ class Evidence:
     study_command: str = ""  # empty for a single run
     unfinished: tuple[str, ...] = ()  # runs that the study asks for and that are not in the report
     failed: Mapping[str, str] = field(default_factory=dict)  # of those, runs that failed, and why
+    use_of_test_set: UseOfTestSet | None = None  # how often the test images were looked at before this report
     others: tuple[Cell, ...] = ()  # variants of a study of many: only the section on ablations shows them
 
     @property

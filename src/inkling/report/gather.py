@@ -19,6 +19,7 @@ from inkling.report.evidence import Accuracy, Cell, Evidence, RunEvidence, Timin
 from inkling.report.sections import sections
 from inkling.runs.run import Run
 from inkling.studies.folder import StudyFolder, load_runs
+from inkling.studies.ledger import use_of_test_set
 
 ReportProgress = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""
@@ -108,6 +109,7 @@ def load_evidence(folder: Path) -> Evidence:
         study_command="" if study is None else str(study.info.get("command", "")),
         unfinished=() if study is None else _unfinished(study, failed),
         failed=failed,
+        use_of_test_set=use_of_test_set(folder, runs),
         others=tuple(cell for cell in every if cell.network not in shown),
     )
 

@@ -24,6 +24,7 @@ from inkling.networks.catalogue import build_network
 from inkling.networks.prediction import predict_in_parts
 from inkling.networks.protocols import Network
 from inkling.runs.environment import machine, versions
+from inkling.runs.ledger import record_training
 from inkling.runs.lock import folder_lock
 from inkling.runs.run import Predictions, Run
 from inkling.runs.schema import DataInfo
@@ -234,6 +235,7 @@ def _finish(run: Run, state: TrainingState, network: Network, splits: Splits, me
             predictions[split] = Predictions(dataset.labels, predict_in_parts(network, dataset.images, told))
             before += len(dataset)
     run.save_predictions(predictions)
+    record_training(run)
     history = run.history()
     best = history[state.best_epoch - 1]
     run.finish(

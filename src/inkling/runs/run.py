@@ -6,6 +6,7 @@ weights.safetensors         the best epoch; class names, image shape and network
 checkpoint.safetensors      the last epoch, to resume from; checkpoint.json says the same in words
 predictions.safetensors     labels and probabilities on validation and test, of the best epoch
 corrections.csv             the corrections of labels it was trained with, if any
+test_ledger.jsonl           a line for each look at its test predictions (runs/ledger.py)
 """
 
 from __future__ import annotations

@@ -1,12 +1,18 @@
-"""Writing a file so that it is either the old one or the new one, whole, whatever happens in between."""
+"""Writing a file so that it is either the old one or the new one, whole, whatever happens in between.
+
+A file that only grows, and that several processes may add to, is added to line by line.
+"""
 
 from __future__ import annotations
 
 import os
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from errno import ENOSPC
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from inkling.errors import RunError
 
@@ -46,6 +52,45 @@ def write_atomically(path: Path, content: str | bytes | Iterable[Buffer]) -> Non
         raise cannot_write(path, error) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+LOCK_SECONDS = 10.0
+"""To wait at most for another process that adds a line, which takes milliseconds."""
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a file, which is made where it is missing; it is on disk when this returns.
+
+    Processes that do it at the same time do it one after the other. What a killed process has left of a line is ended
+    first, so that it damages no other line.
+
+    Parameters
+    ----------
+    path : Path
+    line : str
+        Without its end.
+
+    Raises
+    ------
+    RunError
+        If it cannot be written (read-only folder, full disk).
+    """
+    beside = path.with_name(f".{path.name}.lock")
+    try:
+        with FileLock(beside, timeout=LOCK_SECONDS):
+            with open(path, "ab+") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - 1))
+                whole = size == 0 or file.read(1) == b"\n"
+                file.write((line if whole else f"\n{line}").encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(OSError):  # Windows removes no file that is open
+                beside.unlink(missing_ok=True)
+    except Timeout:
+        raise RunError(f"{path}: another process keeps it: try again") from None
+    except OSError as error:
+        raise cannot_write(path, error) from None
 
 
 def _sync_folder(folder: Path) -> None:

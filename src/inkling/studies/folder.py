@@ -2,6 +2,7 @@
 
 study.json                                  source; network, training size, settings and what is varied of each cell;
                                             seeds; command; runs that diverged
+test_ledger.jsonl                           a line for each look at the test predictions of its runs (runs/ledger.py)
 runs/NETWORK-TRAINSIZE-seedS/               one run each
 runs/NETWORK-TRAINSIZE-NAME=VALUE-seedS/    one run each, where settings are varied
 
