@@ -81,6 +81,27 @@ def test_a_file_that_does_not_fit_the_run(trained: tuple[Path, Path, list[str]],
     assert_refused(inkling("evaluate", run, "--slices", tmp_path / "none.csv"), "none.csv", "No such file")
 
 
+def test_groups_alone_other_splits_and_other_pictures(trained: tuple[Path, Path, list[str]], tmp_path: Path) -> None:
+    photos, run, names = trained
+    csv = written(tmp_path / "metadata.csv", [f"{name},{name[-6:-4]}" for name in names], "file,Group")
+    values = last_json(inkling("evaluate", run, "--slices", csv, "--split", "validation", "--json"))
+    assert values["slices"] is None
+    assert values["group_leak"]["split"] == "validation"
+    assert last_json(inkling("evaluate", run, "--slices", csv, "--split", "train", "--json"))["group_leak"] is None
+    assert values["group_leak"]["verdict"] in inkling("evaluate", run, "--slices", csv, "--split", "validation").stdout
+    printed = inkling("evaluate", run, "--slices", csv, "--data", photos).stdout
+    assert f"Whether groups of {photos} were trained on is not known: its names are its own." in printed
+    other = tmp_path / "other"
+    words = ("--network", "perceptron", "--epochs", 1, "--train-size", 50, "--seed", 1, "--out", other)
+    assert inkling("train", photos, *words).returncode == 0
+    shared = [
+        set(last_json(inkling("evaluate", *each, "--slices", csv, "--json"))["group_leak"]["shared"])
+        for each in ([run], [other], [run, other])
+    ]
+    assert shared[0] | shared[1] == shared[2]
+    assert shared[0] != shared[1]
+
+
 def test_groups_in_two_splits_are_a_finding_of_the_check_and_refused_in_training(
     trained: tuple[Path, Path, list[str]], tmp_path: Path
 ) -> None:

@@ -109,8 +109,8 @@ def test_what_stands_out_is_named_and_a_rare_slice_never_is() -> None:
     assert worst.value == "night"
     assert found.columns[0].slices[1].rare
     assert found.verdict == (
-        "On 409 test images, of light, night is worst (75.0% of 200 images correct, less than every other of 10 images "
-        "or more, p < 0.001), p adjusted for 2 columns."
+        "On 409 test images, of light, night is worst (75.0% of 200 images correct, less than in every other slice "
+        "of 10 images or more, p < 0.001), p adjusted for 2 columns."
     )
     correct[:] = light != "dusk"
     found = measure_slices(correct, {"light": light})

@@ -14,7 +14,7 @@ from inkling.diagnosis.accuracy import Evaluation, evaluate_predictions
 from inkling.diagnosis.calibration import CalibrationDiagnosis, diagnose_calibration
 from inkling.diagnosis.overfitting import Overfitting, diagnose_overfitting
 from inkling.diagnosis.run_shift import compare_with_test
-from inkling.diagnosis.run_slices import RunSlices, slice_run
+from inkling.diagnosis.run_slices import RunSlices, slice_runs
 from inkling.diagnosis.shift import TwoSampleTest, plain_features
 from inkling.errors import DataError, RunError, did_you_mean
 from inkling.images.dataset import ImageDataset
@@ -120,7 +120,7 @@ def evaluate_runs(
         overfitting = diagnose_overfitting(first.history(), first.data.train, first.data.validation)
     sliced: RunSlices | None = None
     if metadata is not None:
-        sliced = slice_run(first, metadata, probabilities.argmax(axis=1) == labels, split, data, load_progress)
+        sliced = slice_runs(runs, metadata, probabilities.argmax(axis=1) == labels, split, data, load_progress)
     return RunEvaluation(
         runs=tuple(runs),
         tta=tta,

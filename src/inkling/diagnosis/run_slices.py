@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,8 +43,8 @@ class RunSlices:
         }
 
 
-def slice_run(
-    run: Run,
+def slice_runs(
+    runs: Sequence[Run],
     metadata: Metadata,
     correct: NDArray[np.bool_],
     split: str,
@@ -54,8 +55,8 @@ def slice_run(
 
     Parameters
     ----------
-    run : Run
-        Its source must be there still: it says how pictures are called.
+    runs : sequence of Run
+        One or more. The source of the first must be there still: it says how pictures are called.
     metadata : Metadata
         A row for each image of the split, and of no image that the source has not. For groups, for each training image
         as well.
@@ -73,6 +74,7 @@ def slice_run(
     DataError
         If images have no row, or rows are of no image.
     """
+    run = runs[0]
     splits, where = run.load_images(load_progress, data), data or run.data.source
     if not metadata.by_index and not any(dataset.files for _, dataset in splits.items()):
         raise DataError(
@@ -83,18 +85,21 @@ def slice_run(
     metadata.check_known([*(name for of_split in names.values() for name in of_split), *splits.skipped], where)
     if data is None:
         run.subset(splits)  # refuses a source that holds other images now
-        if run.train_size < len(splits.train):
-            places = splits.train.stratified_indices(run.train_size, run.settings.seed)
-            names["train"] = [names["train"][place] for place in places]
+        if split == "train":
+            names["train"] = _trained_on(run, splits, names["train"])
     columns = metadata.attributes(names[split], f"{split} images of {where}")
-    groups = columns.pop(GROUP_COLUMN, None)
+    group = next((name for name in columns if name.lower() == GROUP_COLUMN), None)
+    groups = None if group is None else columns.pop(group)
     slices = measure_slices(correct, columns, split) if columns else None
-    if groups is None or split == "train":
+    if group is None or groups is None or split == "train":
         return RunSlices(slices, None)
     if data is not None:
         return RunSlices(slices, None, f"Whether groups of {data} were trained on is not known: its names are its own.")
-    trained = metadata.column(GROUP_COLUMN, names["train"])
-    lacking = [name for name, group in zip(names["train"], trained, strict=True) if is_missing(group)]
+    if any(other.data.source != run.data.source for other in runs):
+        return RunSlices(slices, None, "Whether groups were trained on is not known: the runs are of several sources.")
+    images = list(dict.fromkeys(name for each in runs for name in _trained_on(each, splits, names["train"])))
+    trained = metadata.column(group, images)
+    lacking = [name for name, of_image in zip(images, trained, strict=True) if is_missing(of_image)]
     if lacking:
         return RunSlices(
             slices,
@@ -103,6 +108,13 @@ def slice_run(
             f"no group in {metadata.path}: {some(lacking)}.",
         )
     return RunSlices(slices, measure_group_leak(correct, groups, trained, split))
+
+
+def _trained_on(run: Run, splits: Splits, names: list[str]) -> list[str]:
+    """Return, of the names of a source's training images, those that a run was trained on."""
+    if run.train_size >= len(splits.train):
+        return names
+    return [names[place] for place in splits.train.stratified_indices(run.train_size, run.settings.seed)]
 
 
 def _names(splits: Splits, split: str, by_index: bool) -> list[str]:

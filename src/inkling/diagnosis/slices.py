@@ -266,8 +266,8 @@ def _finding(column: SlicedColumn) -> str:
     worst = column.worst
     if worst is None:
         return f"accuracy differs between slices of {column.name} ({p_words(column.p_equal or 0.0)})"
-    than = f"every other of {FEWEST} images or more" if len(column.slices) > 2 else "the other"
+    than = f"every other slice of {FEWEST} images or more" if len(column.slices) > 2 else "the other"
     return (
         f"of {column.name}, {worst.value} is worst ({percent(worst.accuracy, worst.n)} of {worst.n:,} images correct, "
-        f"less than {than}, {p_words(column.p_worst or 0.0)})"
+        f"less than in {than}, {p_words(column.p_worst or 0.0)})"
     )

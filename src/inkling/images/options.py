@@ -72,7 +72,8 @@ def check_takes(options: LoadOptions, takes: Iterable[str], source: str) -> None
     """Raise DataError unless every option that was chosen is one that a source takes."""
     refused = [name for name in options.changed() if name not in set(takes)]
     if refused:
+        groups = refused[0] == "groups"
         raise DataError(
-            f"{source}: --{refused[0].replace('_', '-')} is for sources that hold picture files, which this is not: "
-            "leave it out"
+            f"{source}: --{refused[0].replace('_', '-')} is for sources that hold picture files"
+            f"{', tables and .npz files' if groups else ''}, which this is not: leave it out"
         )
