@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import product
+from typing import TypeAlias
+
 import numpy as np
+from numpy.typing import NDArray
 
 from evidence.claim import Claim, Effort, Measured, rate
 from inkling.diagnosis.class_misses import ClassMisses, hardest_class
 from inkling.diagnosis.class_scores import score_classes
+from inkling.metrics.f1 import macro_f1_interval
 from inkling.metrics.homogeneity import LEVEL, most_frequent_p
-from inkling.metrics.intervals import mean_of_proportions_interval, simultaneous_intervals
+from inkling.metrics.intervals import Interval, mean_of_proportions_interval, simultaneous_intervals
+
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
 
 
 def hardest_said(effort: Effort, rates: list[float], images: list[int]) -> Measured:
@@ -64,6 +73,61 @@ def _balanced(effort: Effort) -> Measured:
     return rate(sum(each.low <= _TRUTH.mean() <= each.high for each in intervals), times, low=0.94)
 
 
+def _confused(
+    rng: np.random.Generator, shape: tuple[int, int], mix: Floats, recalls: Floats, kind: str
+) -> tuple[Ints, float]:
+    """Confusion matrices of so many sets of n images drawn at random, and the macro-F1 of all images there are."""
+    k = len(mix)
+    if kind == "spread":  # over all other classes
+        cells = np.repeat(((1 - recalls) / (k - 1))[:, np.newaxis], k, axis=1)
+    else:  # to the neighbour, or all to the most frequent class
+        wrong = (np.arange(k) + 1) % k if kind == "neighbour" else np.where(np.arange(k) == 0, 1, 0)
+        cells = np.zeros((k, k))
+        cells[np.arange(k), wrong] = 1 - recalls
+    np.fill_diagonal(cells, recalls)
+    cells *= (mix / mix.sum())[:, np.newaxis]
+    truth = 2 * np.diag(cells) / (cells.sum(axis=1) + cells.sum(axis=0))
+    times, n = shape
+    drawn: Ints = rng.multinomial(n, (cells / cells.sum()).ravel(), times).reshape(times, k, k)
+    return drawn, float(truth.mean())
+
+
+def _unequal(effort: Effort, n: int, macro: bool) -> Measured:
+    """Intervals in the worst of all settings; one that is not shown misses nothing."""
+    rng, times = np.random.default_rng(n), effort.times(1000)
+    worst, shown, tried = (1.0, ""), 0, 0
+    for k, kind, accuracy in product((2, 4, 10), ("spread", "neighbour", "majority"), (0.7, 0.9, 0.99, 0.999)):
+        for mix, of in (
+            (np.ones(k), "equal"),
+            (np.r_[np.ones(k - 1), 0.01], "one rare"),
+            (100.0 ** (-np.arange(k) / (k - 1)), "100:1"),
+        ):
+            # Rare classes are found less often.
+            recalls = np.maximum(0.3, 1 - (1 - accuracy) * (mix.max() / mix) ** 0.25)
+            matrices, truth = _confused(rng, (times, n), mix, recalls, kind)
+            whole = matrices[(matrices.sum(axis=2) > 0).all(axis=1)]  # of others less than all classes is known
+            truth = truth if macro else float(recalls.mean())
+            found = [
+                each for each in map(macro_f1_interval if macro else _balanced_accuracy, whole) if each is not None
+            ]
+            missed = sum(not each.low <= truth <= each.high for each in found)
+            shown, tried = shown + len(found), tried + times
+            worst = min(worst, (1 - missed / times, f"{k} classes, {of}, mistakes {kind}, accuracy {accuracy}"))
+    measured = rate(round(worst[0] * times), times, low=0.93)
+    return Measured(f"at least {measured.shown} ({worst[1]}), shown in {shown / tried:.0%}", measured.reached)
+
+
+def _balanced_accuracy(matrix: Ints) -> Interval | None:
+    return mean_of_proportions_interval(np.diag(matrix), matrix.sum(axis=1))
+
+
+def _worst(n: int, macro: bool) -> Callable[[Effort], Measured]:
+    def measure(effort: Effort) -> Measured:
+        return _unequal(effort, n, macro)
+
+    return measure
+
+
 def _noise(effort: Effort) -> Measured:
     """Answers drawn without a look at the image, at the rates of the labels or less rarely the rare class."""
     rng, times = np.random.default_rng(4), effort.times(2000)
@@ -82,5 +146,14 @@ CLAIMS = (
     Claim("X predicted as Y is the most frequent confusion: two equally frequent", "at most 5%", _confusion),
     Claim("recalls of four classes, 1,000 to 10 images, all in their 95% intervals", "at least 95%", _simultaneous),
     Claim("the 95% interval of a balanced accuracy holds it, 1,000 to 10 images", "at least 94%", _balanced),
+    *(
+        Claim(
+            f"the 95% interval of {score} is right or not shown, worst of 108 settings, n = {n:,}",
+            "93%",
+            _worst(n, score == "macro-F1"),
+        )
+        for score in ("balanced accuracy", "macro-F1")
+        for n in (100, 300, 1000)
+    ),
     Claim("better than the majority baseline: pure noise, 1,000 to 30 images", "at most 5%", _noise),
 )

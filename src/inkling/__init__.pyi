@@ -16,8 +16,10 @@ from .diagnosis.duplicates import find_duplicates as find_duplicates
 from .diagnosis.group_leak import measure_group_leak as measure_group_leak
 from .diagnosis.label_errors import diagnose_labels as diagnose_labels
 from .diagnosis.label_errors import find_label_errors as find_label_errors
+from .diagnosis.labelling_order import labelling_order as labelling_order
 from .diagnosis.overfitting import diagnose_overfitting as diagnose_overfitting
 from .diagnosis.picture_explanation import explain_picture as explain_picture
+from .diagnosis.pictures_to_label import pictures_to_label as pictures_to_label
 from .diagnosis.prediction_sets import calibrate_sets as calibrate_sets
 from .diagnosis.prediction_sets import measure_sets as measure_sets
 from .diagnosis.risk_coverage import risk_coverage as risk_coverage

@@ -30,6 +30,7 @@ from inkling.report.head import accuracy_sentence, headline
 from inkling.report.sections import comparison
 from inkling.report.sections.attribution import attribution_title
 from inkling.report.sections.calibration import calibration_title
+from inkling.report.sections.class_scores import class_scores_title
 from inkling.report.sections.comparison import NetworkComparison, best_network, better_title, decisive
 from inkling.report.sections.confusions import confusion_title, most_confused
 from inkling.report.sections.curves import curves_title
@@ -394,3 +395,28 @@ def test_the_title_does_not_praise_a_network_that_answers_the_frequent_class(evi
     some = evaluated(evidence.chosen, labels, predicted, ("common", "rare"))
     assert headline(replace(evidence, chosen=some)).startswith("66.7% balanced accuracy, ")
     assert "macro-F1" in accuracy_sentence(replace(evidence, chosen=some))
+
+
+@pytest.mark.parametrize(
+    ("images", "wrong", "title"),
+    [
+        (
+            (50, 50),
+            (2, 4),
+            "Classes have similar numbers of images: balanced accuracy of the mlp 94.0% (95% interval 8",
+        ),
+        ((900, 100), (1, 20), "With every class counted equally the accuracy of the mlp is 89.9% (95% interval "),
+        (
+            (990, 10),
+            (0, 10),
+            "The mlp is not shown to be more accurate than always answering a (99.0%); balanced accuracy 50.0",
+        ),
+    ],
+)
+def test_the_title_says_what_is_left_where_every_class_counts_equally(
+    images: tuple[int, int], wrong: tuple[int, int], title: str
+) -> None:
+    labels = np.repeat([0, 1], images)
+    predicted = labels.copy()
+    predicted[: wrong[0]], predicted[len(labels) - wrong[1] :] = 1, 0
+    assert class_scores_title("mlp", evaluate_predictions(labels, np.eye(2)[predicted], ("a", "b"))).startswith(title)

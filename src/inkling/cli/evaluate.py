@@ -134,9 +134,13 @@ def _with_interval(value: float | None, interval: Interval | None, n: int) -> st
 
 
 def _scores_of_classes(evaluation: Evaluation) -> str:
-    from inkling.metrics.formatting import percent
+    from inkling.metrics.formatting import percent, percent_interval
 
-    top = "".join(f" Top-{k} accuracy {percent(value, evaluation.n)}." for k, value in evaluation.top_k.items())
+    top = "".join(
+        f" Top-{k} accuracy {percent(value, evaluation.n)} "
+        f"(95% interval {percent_interval(evaluation.top_k_intervals[k], evaluation.n)})."
+        for k, value in evaluation.top_k.items()
+    )
     intervals = "The 95% intervals of recall, and those of precision, hold for all classes at once."
     return f"{evaluation.scores.verdict}{top} {intervals}"
 

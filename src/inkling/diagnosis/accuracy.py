@@ -64,6 +64,11 @@ class Evaluation:
     scores: ClassScores
     top_k: dict[int, float]
 
+    @property
+    def top_k_intervals(self) -> dict[int, Interval]:
+        """Wilson interval of each of `top_k`."""
+        return {k: wilson_interval(round(value * self.n), self.n) for k, value in self.top_k.items()}
+
     def __str__(self) -> str:
         low, high = (percent(end, self.n, "") for end in (self.accuracy_interval.low, self.accuracy_interval.high))
         baseline = percent(self.scores.baseline, self.n)
@@ -78,6 +83,7 @@ class Evaluation:
         values["accuracy_interval"] = [self.accuracy_interval.low, self.accuracy_interval.high]
         values["scores"] = self.scores.to_dict()
         values["top_k"] = {str(k): value for k, value in self.top_k.items()}
+        values["top_k_intervals"] = {str(k): [each.low, each.high] for k, each in self.top_k_intervals.items()}
         return values
 
 

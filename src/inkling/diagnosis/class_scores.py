@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from inkling.diagnosis.class_balance import UNEQUAL
+from inkling.metrics.f1 import FEWEST_IMAGES, class_f1, macro_f1, macro_f1_interval
 from inkling.metrics.formatting import percent, percent_interval
 from inkling.metrics.homogeneity import LEVEL
 from inkling.metrics.intervals import Interval, mean_of_proportions_interval, simultaneous_intervals
@@ -24,6 +25,7 @@ class ClassScore:
     images: int
     predicted: int  # images that are predicted as it
     correct: int
+    f1: float  # harmonic mean of recall and precision; 0 where nothing is correct
     recall_interval: Interval | None  # simultaneous over the classes; None without an image
     precision_interval: Interval | None  # likewise; None where nothing is predicted as it
 
@@ -36,11 +38,6 @@ class ClassScore:
     def precision(self) -> float | None:
         """Fraction of the images predicted as it that are of it."""
         return self.correct / self.predicted if self.predicted else None
-
-    @property
-    def f1(self) -> float:
-        """Harmonic mean of recall and precision; 0 where nothing is correct."""
-        return 2 * self.correct / (self.images + self.predicted) if self.correct else 0.0
 
 
 @dataclass(frozen=True)
@@ -63,6 +60,8 @@ class ClassScores:
     balanced_interval : Interval
     macro_f1 : float
         Mean F1 of the classes that have images.
+    macro_f1_interval : Interval or None
+        None where one of these classes has fewer images than `metrics.f1.FEWEST_IMAGES`.
     """
 
     split: str
@@ -75,6 +74,7 @@ class ClassScores:
     balanced_accuracy: float
     balanced_interval: Interval
     macro_f1: float
+    macro_f1_interval: Interval | None = None
 
     @property
     def beats_baseline(self) -> bool:
@@ -97,16 +97,24 @@ class ClassScores:
             f"On {self.n:,} {self.split} images it is {against}; balanced accuracy "
             f"{percent(self.balanced_accuracy, self.n)} "
             f"(95% interval {percent_interval(self.balanced_interval, self.n)}), "
-            f"macro-F1 {self.macro_f1:.3f}."
+            f"macro-F1 {self.macro_f1:.3f} ({self.macro_f1_reach})."
         )
+
+    @property
+    def macro_f1_reach(self) -> str:
+        """The interval of macro-F1 in words, or why there is none."""
+        if self.macro_f1_interval is None:
+            return f"no interval: a class has fewer than {FEWEST_IMAGES} images"
+        return f"95% interval {self.macro_f1_interval.low:.3f}–{self.macro_f1_interval.high:.3f}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values, the verdict included; intervals as [low, high]."""
         values = {**asdict(self), "verdict": self.verdict, "beats_baseline": self.beats_baseline}
         values["balanced_interval"] = _pair(self.balanced_interval)
+        values["macro_f1_interval"] = _pair(self.macro_f1_interval)
         values["classes"] = [
             {
-                **asdict(each), "recall": each.recall, "precision": each.precision, "f1": each.f1,
+                **asdict(each), "recall": each.recall, "precision": each.precision,
                 "recall_interval": _pair(each.recall_interval), "precision_interval": _pair(each.precision_interval),
             }
             for each in self.classes
@@ -118,8 +126,8 @@ def score_classes(matrix: NDArray[np.int64], class_names: Sequence[str], split: 
     """Score a confusion matrix with every class counted equally.
 
     Recalls, and precisions, have exact intervals (Clopper and Pearson, 1934, Biometrika 26:404) at Bonferroni's level:
-    all of them hold together with 95% or more. The interval of the balanced accuracy is put together from Wilson's of
-    the classes (Zou, Huang and Zhang, 2009, CSDA 53:1080).
+    all of them hold together with 95% or more. The interval of the balanced accuracy is put together from exact ones
+    of the classes (Zou, Huang and Zhang, 2009, CSDA 53:1080), that of macro-F1 by `metrics.f1.macro_f1_interval`.
 
     Parameters
     ----------
@@ -135,9 +143,9 @@ def score_classes(matrix: NDArray[np.int64], class_names: Sequence[str], split: 
     only_baseline = int(images[majority] - right[majority])
     discordant = only_network + only_baseline
     classes = tuple(
-        ClassScore(str(name), int(of), int(called), int(hits), recall, precision)
-        for name, of, called, hits, recall, precision in zip(
-            class_names, images, predicted, right,
+        ClassScore(str(name), int(of), int(called), int(hits), float(f1), recall, precision)
+        for name, of, called, hits, f1, recall, precision in zip(
+            class_names, images, predicted, right, class_f1(matrix),
             simultaneous_intervals(right, images), simultaneous_intervals(right, predicted), strict=True,
         )
     )  # fmt: skip
@@ -152,7 +160,8 @@ def score_classes(matrix: NDArray[np.int64], class_names: Sequence[str], split: 
         p_baseline=float(binomtest(only_network, discordant).pvalue) if discordant else 1.0,
         balanced_accuracy=float((right[present] / images[present]).mean()),
         balanced_interval=mean_of_proportions_interval(right[present], images[present]),
-        macro_f1=float(np.mean([each.f1 for each in classes if each.images])),
+        macro_f1=macro_f1(matrix),
+        macro_f1_interval=macro_f1_interval(matrix),
     )
 
 

@@ -53,6 +53,13 @@ TERMS = (
         also=("attribution maps",),
     ),
     Term(
+        "balanced-accuracy",
+        "balanced accuracy",
+        "The mean of the recalls of all classes, so that each counts equally, however few images it has. Always "
+        "answering one of K classes has a balanced accuracy of 1 / K.",
+        "balanced accuracy = (1/K) Σₖ recallₖ",
+    ),
+    Term(
         "behrens-fisher",
         "Behrens–Fisher test",
         "A t test of two means whose variances differ and are both known from few values, here the accuracies over "
@@ -195,6 +202,21 @@ TERMS = (
         "pₖ = exp(zₖ) / Σⱼ exp(zⱼ)",
     ),
     Term(
+        "macro-f1",
+        "macro-F1",
+        "The mean of the F1 of all classes, each the harmonic mean of the class's recall and precision. A class that "
+        "is rarely found, or that other images are often predicted as, lowers it as much as any other.",
+        "macro-F1 = (1/K) Σₖ 2 correctₖ / (imagesₖ + predictedₖ)",
+        "Takahashi, K. et al. (2022). Confidence interval for micro-averaged F1 and macro-averaged F1 scores. Applied "
+        "Intelligence 52.",
+    ),
+    Term(
+        "majority-baseline",
+        "majority baseline",
+        "The accuracy of always answering the most frequent class. A network that is not better has shown nothing.",
+        "majority baseline = images of the most frequent class / n",
+    ),
+    Term(
         "mcnemar",
         "McNemar test",
         "A test of whether two classifiers differ on the same images, from the images that exactly one of them "
@@ -259,10 +281,22 @@ TERMS = (
         also=("power law",),
     ),
     Term(
+        "precision",
+        "precision (of a class)",
+        "The fraction of the images predicted as a class that are of it. It depends on how frequent the classes are.",
+        "precisionₖ = correctₖ / predictedₖ",
+    ),
+    Term(
         "prediction-interval",
         "prediction interval",
         "The range in which a new measurement is expected with a probability of 95%. It is wider than a confidence "
         "interval for the mean, because a single measurement also varies.",
+    ),
+    Term(
+        "recall",
+        "recall (of a class)",
+        "The fraction of the images of a class that are predicted as it. It is the accuracy on this class alone.",
+        "recallₖ = correctₖ / imagesₖ",
     ),
     Term(
         "reliability-diagram",
