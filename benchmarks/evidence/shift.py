@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import rotate
 
 from evidence.claim import Claim, Effort, Measured, rate
+from images import mnist_images
+from inkling.diagnosis.network_features import network_features
 from inkling.diagnosis.shift import learn_familiarity, plain_features, two_sample_test
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.sources.registry import load_images
+from inkling.networks.catalogue import build_network
 from inkling.networks.numpy.perceptron import Perceptron
+from inkling.networks.protocols import Network
 from inkling.training.loop import train
 from inkling.training.recipes.registry import recipe
 
@@ -83,6 +88,50 @@ def _dimmed(effort: Effort) -> Measured:
     return Measured(measured.shown, effort.quick or measured.reached)
 
 
+def _seen(effort: Effort) -> tuple[Network, NDArray[np.uint8]]:
+    """A convolutional network, and images that are new to it."""
+    splits = mnist_images(effort.quick)
+    part = splits.with_train_size(200 if effort.quick else 1000, 0)
+    network = build_network("small-cnn", part.train.image_shape, part.train.n_classes, seed=0)
+    for _ in train(network, part, recipe("reference", "small-cnn", epochs=1 if effort.quick else 5, seed=0)):
+        pass
+    order = np.random.default_rng(3).permutation(len(splits.test))
+    return network, splits.test.images[order[: 240 if effort.quick else 2000]]
+
+
+def _alarms_of_features(effort: Effort) -> Measured:
+    network, images = _seen(effort)
+    features, rng, times = network_features(network, images), np.random.default_rng(4), effort.times(1000)
+    alarms = 0
+    for seed in range(times):
+        order = rng.permutation(len(features))
+        test = two_sample_test(features[order[:100]], features[order[100:200]], seed)
+        alarms += test is not None and test.shown
+    return rate(alarms, times, high=0.05)
+
+
+def _turned(effort: Effort) -> Measured:
+    """100 pictures turned by 8 degrees against 100 others as they are."""
+    network, images = _seen(effort)
+    degrees = rotate(images.astype(float), 8, axes=(1, 2), reshape=False, order=1)
+    turned = np.clip(np.rint(degrees), 0, 255).astype(np.uint8)
+    of_old, of_new = network_features(network, images), network_features(network, turned)
+    plain_old, plain_new = (plain_features(each, network.predict_proba(each)) for each in (images, turned))
+    rng, times = np.random.default_rng(5), effort.times(100)
+    found = plain = 0
+    for seed in range(times):
+        order = rng.permutation(len(images))[:200]
+        tests = (
+            two_sample_test(old[order[:100]], new[order[100:]], seed)
+            for old, new in ((of_old, of_new), (plain_old, plain_new))
+        )
+        by_network, by_pixels = (test is not None and test.shown for test in tests)
+        found, plain = found + by_network, plain + by_pixels
+    measured = rate(found, times, low=0.8)
+    shown = f"{measured.shown}; by pixels and answers alone {plain / times:.1%}"
+    return Measured(shown, effort.quick or measured.reached)
+
+
 def _single(effort: Effort) -> Measured:
     """New pictures called unlike, for networks trained again, whose epoch was chosen on the validation images.
 
@@ -123,6 +172,15 @@ CLAIMS = (
     Claim("new pictures of the same source called different, 180 each", "at most 5%", _alarms_180, trains=True),
     Claim("training and test images of one pool called different, 200 each", "at most 5%", _train_and_test),
     Claim("100 pictures dimmed to 0.8 called different", "at least 80%", _dimmed, trains=True),
+    Claim(
+        "new pictures of the same source called different by a CNN's features, 100 each",
+        "at most 5%",
+        _alarms_of_features,
+        trains=True,
+    ),
+    Claim(
+        "100 pictures turned by 8 degrees called different by a CNN's features", "at least 80%", _turned, trains=True
+    ),
     Claim("a new picture called unlike at 5%, networks trained again", "at most 5%", _single, trains=True),
     Claim("an inverted picture called unlike", "at least 95%", _foreign, trains=True),
 )

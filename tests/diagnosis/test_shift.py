@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,14 @@ import pytest
 from PIL import Image
 
 from command_line import inkling, last_json
+from inkling.diagnosis.network_features import network_features, sees_features
 from inkling.diagnosis.shift import learn_familiarity, plain_features, two_sample_test
 from inkling.errors import DataError
 from inkling.images.sources.digits import load_digits
+from inkling.networks.catalogue import build_network
+from inkling.networks.ensemble import Ensemble
 from inkling.runs.execute import RunPlan, train_run
+from inkling.training.loop import train
 from inkling.training.recipes.registry import recipe
 
 
@@ -99,3 +104,48 @@ def test_commands_say_what_is_unlike(tmp_path: Path) -> None:
     assert (like["unlike"], unlike["unlike"]) == (False, True)
     assert unlike["familiarity_p_value"] < 0.01
     assert "5% of validation images" in inkling(*words, "--unlike").stdout
+
+
+def test_a_network_that_sees_more_than_pixels_finds_more() -> None:
+    pytest.importorskip("torch")
+    splits = load_digits().with_train_size(300, 0)
+    network = build_network("small-cnn", splits.train.image_shape, splits.train.n_classes, seed=0)
+    for _ in train(network, splits, recipe("reference", "small-cnn", epochs=3)):
+        pass
+    images = splits.test.images[:200]
+    old, new = images[:100], np.rint(images[100:] * 0.9).astype(np.uint8)
+    of_old, of_new = (network_features(network, each) for each in (old, new))
+    plain = plain_features(old, network.predict_proba(old))
+    assert sees_features(network)
+    assert np.array_equal(of_old[:, : plain.shape[1]], plain)
+    assert of_old.shape[1] > plain.shape[1]
+    by_network = two_sample_test(of_old, of_new)
+    by_pixels = two_sample_test(plain, plain_features(new, network.predict_proba(new)))
+    assert by_network.p_value < by_pixels.p_value
+    assert by_network.shown
+    said = replace(by_network, by_network=True)
+    assert "a classifier of the network's features tells them apart" in said.verdict()
+    assert said.to_dict()["by_network"] is True
+
+
+def test_of_a_perceptron_and_an_ensemble_only_the_answers_are_used() -> None:
+    images = load_digits().test.images[:30]
+    perceptron = build_network("perceptron", images.shape[1:], 10)
+    for network in (perceptron, Ensemble([perceptron, perceptron])):
+        assert not sees_features(network)
+        assert network_features(network, images).shape == (30, 64 + 10)
+
+
+def test_the_features_of_a_backbone_are_used() -> None:
+    class Backbone:
+        image_shape, n_classes = (4, 4, 1), 2
+
+        def predict_proba(self, images: np.ndarray) -> np.ndarray:
+            return np.full((len(images), 2), 0.5, np.float32)
+
+        def features(self, images: np.ndarray, progress: object = None) -> np.ndarray:
+            return images.reshape(len(images), -1)[:, :3].astype(np.float32)
+
+    images = np.arange(2 * 16, dtype=np.uint8).reshape(2, 4, 4, 1)
+    assert sees_features(Backbone())
+    assert network_features(Backbone(), images)[:, -3:].tolist() == [[0, 1, 2], [16, 17, 18]]

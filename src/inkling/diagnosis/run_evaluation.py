@@ -15,7 +15,7 @@ from inkling.diagnosis.calibration import CalibrationDiagnosis, diagnose_calibra
 from inkling.diagnosis.overfitting import Overfitting, diagnose_overfitting
 from inkling.diagnosis.run_shift import compare_with_test
 from inkling.diagnosis.run_slices import RunSlices, slice_runs
-from inkling.diagnosis.shift import TwoSampleTest, plain_features
+from inkling.diagnosis.shift import TwoSampleTest
 from inkling.errors import DataError, RunError, did_you_mean
 from inkling.images.dataset import ImageDataset
 from inkling.images.metadata import read_metadata
@@ -111,7 +111,7 @@ def evaluate_runs(
         dataset = _dataset(runs, split, data, load_progress)
         labels, probabilities = dataset.labels, predict_in_parts(classifier, dataset.images, progress)
         if data:
-            shift = compare_with_test(first, classifier, plain_features(dataset.images, probabilities))
+            shift = compare_with_test(first, classifier, dataset.images)
             unlike = () if shift is None else tuple(dataset.image_name(place, split) for place in shift.unlike)
     # The temperature was fitted to answers without test-time augmentation, and corrects only those.
     temperature = temperature_of(runs) if not tta and all(run.finished for run in runs) else None

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inkling.diagnosis.network_features import network_features, sees_features
 from inkling.diagnosis.shift import (
     LARGEST,
+    LEAST,
+    WITH_FEATURES,
     TwoSampleTest,
     learn_familiarity,
     plain_features,
@@ -23,28 +27,38 @@ from inkling.runs.pictures import prepared_picture
 from inkling.runs.run import Run
 
 
-def compare_with_test(run: Run, network: Classifier, new: NDArray[np.float64]) -> TwoSampleTest | None:
+def compare_with_test(run: Run, network: Classifier, new: NDArray[np.uint8]) -> TwoSampleTest | None:
     """Test whether images differ from the run's own test images, which are as new to its network.
+
+    The test is given plain features, the network's answers, and its own features where it has them
+    (`diagnosis.network_features`).
 
     Parameters
     ----------
     run : Run
     network : Classifier
         Of the run, or of an ensemble that it belongs to.
-    new : ndarray of float64, shape (N, D)
-        What `diagnosis.shift.plain_features` makes of the new images and what the network says of them.
+    new : ndarray of uint8, shape (N, H, W, C)
 
     Returns
     -------
     TwoSampleTest or None
         None where there are too few images, or the run's own can no longer be loaded.
     """
+    if len(new) < LEAST:
+        return None
     try:
         test = run.subset(run.load_images()).test
     except InklingError:  # the source may be gone: the evaluation of the new images does not need it
         return None
-    images = test.images[np.random.default_rng(0).permutation(len(test))[:LARGEST]]
-    return two_sample_test(plain_features(images, predict_in_parts(network, images)), new)
+    by_network, rng = sees_features(network), np.random.default_rng(0)
+    most = WITH_FEATURES if by_network else LARGEST
+    old_places, new_places = (rng.permutation(len(part))[:most] for part in (test, new))
+    old, drawn = (network_features(network, part) for part in (test.images[old_places], new[new_places]))
+    found = two_sample_test(old, drawn)
+    if found is None:
+        return None
+    return replace(found, by_network=by_network, unlike=tuple(int(new_places[place]) for place in found.unlike))
 
 
 def unlike_pictures(

@@ -19,6 +19,8 @@ from inkling.metrics.scores import check_probabilities
 
 LEVEL = 0.05
 """False alarms, at most, where both sets come from one source."""
+WITH_FEATURES = 500
+"""Images of each set at most where a network's features are used, which take time and memory."""
 LEAST = 20
 """Images of each set, below which nothing is tested."""
 LARGEST = 2000
@@ -37,6 +39,7 @@ class TwoSampleTest:
     accuracy: float  # 0.5 by chance
     p_value: float
     unlike: tuple[int, ...]  # places of new images, the most unlike the old first; empty where no difference is shown
+    by_network: bool = False  # whether the classifier was given what a network sees in the images, its features
 
     @property
     def shown(self) -> bool:
@@ -46,8 +49,9 @@ class TwoSampleTest:
     def verdict(self, new: str = "new images", old: str = "the old") -> str:
         """Return one sentence, with the names of the sets."""
         p = "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.3f}"
+        classifier = "a classifier of the network's features" if self.by_network else "a classifier"
         figures = (
-            f"a classifier tells them apart with accuracy {percent(self.accuracy, self.n)} "
+            f"{classifier} tells them apart with accuracy {percent(self.accuracy, self.n)} "
             f"(50% by chance, n = {self.n:,} each, {p})"
         )
         if self.shown:
@@ -56,7 +60,13 @@ class TwoSampleTest:
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
-        return {"shown": self.shown, "n": self.n, "accuracy": self.accuracy, "p_value": self.p_value}
+        return {
+            "shown": self.shown,
+            "n": self.n,
+            "accuracy": self.accuracy,
+            "p_value": self.p_value,
+            "by_network": self.by_network,
+        }
 
 
 @dataclass(frozen=True, eq=False)

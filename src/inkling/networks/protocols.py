@@ -1,10 +1,11 @@
 """What a network can do, as protocols: every other package asks for an ability and never for a class.
 
-    Classifier          predicts
-    ├── Trainable       learns in steps, and its arrays are saved and loaded
-    ├── Differentiable  says how its logits move with the pixels
-    ├── Inspectable     shows its layers, first weights, feature maps and hidden units
-    └── Preparable      makes itself ready for its training images before the first epoch
+    Classifier            predicts
+    ├── Trainable         learns in steps, and its arrays are saved and loaded
+    ├── Differentiable    says how its logits move with the pixels
+    ├── Inspectable       shows its layers, first weights, feature maps and hidden units
+    ├── FeatureExtractor  makes features of images that are kept
+    └── Preparable        makes itself ready for its training images before the first epoch
 
 A `Network`, which is what the catalogue builds, has all of these abilities.
 """
@@ -174,6 +175,15 @@ class Inspectable(Classifier, Protocol):
 
     def hidden_layer(self, images: NDArray[np.uint8]) -> HiddenLayer | None:
         """Return the one hidden layer behind the logits for images (N, H, W, C), N from 0; None for deeper networks."""
+        ...
+
+
+@runtime_checkable
+class FeatureExtractor(Classifier, Protocol):
+    """A classifier whose first part, a backbone, makes features of images, computed once an image."""
+
+    def features(self, images: NDArray[np.uint8], progress: Progress | None = None) -> NDArray[np.float32]:
+        """Return features (N, D) of images (N, H, W, C); `progress` is called with (images done, to compute)."""
         ...
 
 
