@@ -7,15 +7,17 @@ import gzip
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
+from PIL import Image
 
 from inkling.errors import DataError
+from inkling.images import pictures
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.sources.downloads import NAMED_SETS, data_folder, find
 from inkling.images.sources.idx import load_idx_folder
@@ -47,6 +49,22 @@ def tiny_splits() -> Splits:
         return ImageDataset(images, labels, ("top", "upper", "lower"))
 
     return Splits(part(60), part(30), part(30), "tiny")
+
+
+@pytest.fixture
+def without_heif(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Pictures are read as where the plugin for HEIC is not installed."""
+
+    def forget() -> None:
+        pictures._formats.cache_clear()
+        pictures.readable_suffixes.cache_clear()
+
+    monkeypatch.setattr(pictures, "find_spec", lambda _: None)
+    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
+    forget()
+    yield
+    monkeypatch.undo()
+    forget()
 
 
 @pytest.fixture

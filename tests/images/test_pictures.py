@@ -252,6 +252,13 @@ def test_bombs_are_refused_by_their_header_and_phone_photos_are_not(tmp_path: Pa
             read_header(png(*size))
 
 
+@pytest.mark.usefixtures("without_heif")
+def test_a_heic_file_says_what_reads_it() -> None:
+    beginning = b"\0\0\0\x18ftypheic"
+    with pytest.raises(UnreadablePictureError, match="pip install pillow-heif"):
+        read_header(io.BytesIO(beginning + bytes(99)))
+
+
 def test_modern_formats_are_read_where_pillow_can() -> None:
     assert (".avif" in readable_suffixes()) == features.check("avif")
     assert {".jfif", ".jpg", ".png", ".webp", ".tif", ".gif", ".bmp"} <= set(readable_suffixes())

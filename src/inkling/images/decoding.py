@@ -15,6 +15,7 @@ from math import prod
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from inkling.errors import DataError, InklingError
@@ -121,7 +122,7 @@ def load_pictures(
     ----------
     pictures : Pictures
     options : LoadOptions
-        All four are heeded: a source that calls this has them all in its `takes`.
+        All are heeded: a source that calls this has them all in its `takes`.
     observer : callable, optional
         Told how many pictures are measured and read.
 
@@ -182,6 +183,8 @@ def _load(
     """Return what the headers say, the options that make the same images again, and the images part by part."""
     with quiet():
         measured, lasting, key = _measure(pictures, observer, notes)
+        if measured.bits_used is not None and options.bits_used is not None:
+            measured = structs.replace(measured, bits_used=options.bits_used)
         options, size = _size(measured, pictures, options, notes)
         work = _Work(pictures, np.concatenate(parts), size, options, measured, lasting)
         return measured, options, _decode(work, key, parts, observer, notes)
@@ -251,7 +254,8 @@ def _size(
         raise DataError(f"{pictures.where}: {_listed(pictures, measured.unreadable)}: replace them")
     if measured.bits_used is not None and measured.bits_used < 16:
         notes.append(
-            f"Pictures of 16 bits a pixel use {measured.bits_used} of them, by the brightest pixel of all: "
+            f"Pictures of 16 bits a pixel use {measured.bits_used} of them, "
+            f"{'by the brightest pixel of all' if options.bits_used is None else 'as was said'}: "
             "it is this range that becomes 0..255."
         )
     # A run without recorded options had pictures of one size up to 1024x1024 in that size: where the rule now gives
@@ -279,6 +283,7 @@ def _decode(
     key = cache.digest(
         key, work.size, fit, pictures.class_names, [len(part) for part in parts],
         hashlib.sha256(work.order.tobytes() + pictures.labels.tobytes()).hexdigest(),
+        *([] if work.options.bits_used is None else [work.options.bits_used]),
     )  # fmt: skip
     n, about = len(work.order), f"{len(work.order):,} pictures, {width}x{height}: {pictures.where}"
     try:

@@ -11,6 +11,9 @@ PAD, CROP, STRETCH = "pad", "crop", "stretch"
 FITS = (PAD, CROP, STRETCH)
 """How a picture of another shape is made to fit: borders are added, what stands over is cut off, or it is distorted."""
 
+DEPTHS = (8, 10, 12, 14, 16)
+"""Bits of a 16-bit pixel that may be in use: the depths that cameras and scanners have."""
+
 LARGEST_SIDE = 1024
 """Pixels that `image_size` may ask for: a network would have gigabytes of weights for more."""
 
@@ -31,6 +34,9 @@ class LoadOptions:
         Which images belong together, so that no group is in two splits: a CSV file with the columns `file` and
         `group`; a regular expression with one pair of parentheses, matched against each file's name; or, of a table,
         the name of a column; or, of an .npz file, that of an array.
+    bits_used : int, optional
+        Of pictures of 16 bits a pixel: 8, 10, 12, 14 or 16, of which the range becomes 0..255. None: found from the
+        brightest pixel of all. From Python, for new pictures of the same camera; a run gives its own.
 
     Raises
     ------
@@ -42,6 +48,7 @@ class LoadOptions:
     fit: str = PAD
     skip_unreadable: bool = False
     groups: str | None = None
+    bits_used: int | None = None
 
     def __post_init__(self) -> None:
         if self.image_size is not None and not 1 <= self.image_size <= LARGEST_SIDE:
@@ -50,15 +57,19 @@ class LoadOptions:
             raise DataError(
                 f"no way to fit pictures is called '{self.fit}'{did_you_mean(self.fit, FITS)}: use {', '.join(FITS)}"
             )
+        if self.bits_used is not None and self.bits_used not in DEPTHS:
+            raise DataError(f"bits used must be one of {', '.join(map(str, DEPTHS))}, found {self.bits_used}")
 
     def changed(self) -> tuple[str, ...]:
         """Return the names of the options that are not as they are by default."""
         return tuple(field.name for field in fields(self) if getattr(self, field.name) != field.default)
 
     def words(self) -> list[str]:
-        """Return the words of a command line that choose these options."""
+        """Return the words of a command line that choose these options, as far as it has them."""
         words: list[str] = []
         for name in self.changed():
+            if name == "bits_used":
+                continue
             value = getattr(self, name)
             words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
         return words

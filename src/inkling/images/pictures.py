@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError, features
 
 from inkling.errors import DataError
-from inkling.images.options import CROP, PAD, STRETCH
+from inkling.images.options import CROP, DEPTHS, PAD, STRETCH
 
 MAX_PIXELS = 64 * 10**6
 """Largest picture that is read: photos of phones have 50 megapixels, a few bytes can announce any number."""
@@ -58,6 +58,14 @@ _SUFFIXES = {
     "AVIF": (".avif",),
     "HEIF": (".heic", ".heif"),
 }
+
+
+TO_READ = {
+    ".heic": "pip install pillow-heif",
+    ".heif": "pip install pillow-heif",
+    ".avif": "pip install 'pillow>=11.3'",
+}
+"""What reads formats that are not read everywhere."""
 
 
 class UnreadablePictureError(DataError):
@@ -205,8 +213,8 @@ def brightest(file: BinaryIO) -> int:
 
 
 def bits_that_hold(sample: int) -> int:
-    """Return the fewest of 8, 10, 12, 14 and 16 bits that hold a sample: the depths that cameras and scanners have."""
-    return next(bits for bits in (8, 10, 12, 14, 16) if sample < 1 << bits)
+    """Return the fewest of `options.DEPTHS` bits that hold a sample."""
+    return next(bits for bits in DEPTHS if sample < 1 << bits)
 
 
 @cache
@@ -253,12 +261,22 @@ def _opened(file: BinaryIO) -> Iterator[Image.Image]:
         raise
     except UnidentifiedImageError:
         file.seek(0)
-        found = "something else" if file.read(1) else "an empty file"
-        raise UnreadablePictureError(f"expected a picture (PNG, JPEG, …), found {found}") from None
+        raise UnreadablePictureError(f"expected a picture (PNG, JPEG, …), found {_kind(file.read(12))}") from None
     except Exception as error:  # of damaged files, Pillow raises whatever its readers stumble over
         reason = " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
         lasting = getattr(error, "errno", None) is None
         raise UnreadablePictureError(f"expected a picture, which cannot be read ({reason})", lasting) from None
+
+
+def _kind(beginning: bytes) -> str:
+    """What a file holds that is no picture here, by its first 12 bytes."""
+    if not beginning:
+        return "an empty file"
+    if beginning[4:8] == b"ftyp":  # ISO base media files name their kind behind it (ISO/IEC 23008-12)
+        for suffix, brands in ((".avif", (b"avif", b"avis")), (".heic", (b"heic", b"heix", b"hevc", b"mif1", b"msf1"))):
+            if beginning[8:] in brands and suffix not in readable_suffixes():
+                return f"a {suffix} picture, which is not read here ({TO_READ[suffix]})"
+    return "something else"
 
 
 def _turned_size(picture: Image.Image) -> tuple[int, int]:

@@ -145,7 +145,8 @@ class Run:
         if source is None:
             return load_images(self.data.source, progress, self.corrections, self.data.options)
         height, width, _ = self.data.image_shape
-        wanted = LoadOptions(height if height == width else None, self.data.options.fit)
+        side = height if height == width else None
+        wanted = LoadOptions(side, self.data.options.fit, bits_used=self.data.bits_used)
         return load_images(source, progress, options=only_taken(wanted, source))
 
     def subset(self, splits: Splits) -> Splits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -356,6 +357,7 @@ def test_links_hidden_files_and_odd_names_do_no_harm(tmp_path: Path, fill: Fill)
     assert len(files) == 9 + 9 + 5 + len(names)
 
 
+@pytest.mark.usefixtures("without_heif")
 def test_files_that_are_passed_over_are_counted_by_their_endings(tmp_path: Path, fill: Fill) -> None:
     fill(tmp_path, {"a": 9, "b": 9})
     (tmp_path / "readme.txt").write_text("not counted: it is in no class")
@@ -367,19 +369,33 @@ def test_files_that_are_passed_over_are_counted_by_their_endings(tmp_path: Path,
     assert "a/old.JFIF" in {file for _, part in splits.items() for file in part.files}
     beside, passed = splits.notes
     assert beside == "Left out: 1 picture beside the class folders, without a class."
-    if ".heic" not in readable_suffixes():
-        assert passed.startswith(
-            "Passed over: 4 files (2 .heic (pip install pillow-heif), 1 without an ending, 1 .cr2); pictures end in"
-        )
+    assert passed.startswith(
+        "Passed over: 4 files (2 .heic (pip install pillow-heif), 1 without an ending, 1 .cr2); pictures end in"
+    )
 
 
-def test_a_class_of_heic_says_what_to_install(tmp_path: Path, fill: Fill) -> None:
-    if ".heic" in readable_suffixes():
-        pytest.skip("they can be read here")
+@pytest.mark.usefixtures("without_heif")
+def test_a_class_of_heic_says_what_to_install(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "1.heic").write_bytes(b"x")
     assert_refused(inkling("data", "show", tmp_path), "no pictures that can be read", "pip install pillow-heif")
+
+
+def test_heic_photos_are_pictures_where_the_plugin_is_there(tmp_path: Path) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.register_heif_opener()
+    for place, name in enumerate(("a", "b")):
+        (tmp_path / name).mkdir()
+        for number in range(8):
+            picture = Image.new("RGB", (64, 48), (200 * place, 20 * number, 0))
+            picture.save(tmp_path / name / f"{number}.heic", quality=95)
+    splits = load_images(tmp_path)
+    assert splits.train.image_shape == (48, 64, 3)
+    reds = splits.train.images[..., 0].mean(axis=(1, 2))
+    assert np.allclose(reds, 200 * splits.train.labels, atol=6)
+    (tmp_path / "a" / "bad.heic").write_bytes((tmp_path / "a" / "0.heic").read_bytes()[:200])
+    assert_refused(inkling("data", "show", tmp_path), "a/bad.heic", "cannot be read")
 
 
 def test_a_picture_that_is_replaced_by_one_of_its_size_and_time_is_noticed(tmp_path: Path) -> None:
@@ -453,6 +469,11 @@ def test_deep_pictures_share_one_range_that_predict_takes_as_well(tmp_path: Path
     assert done.returncode == 0, done.stderr
     for file, image in zip(splits.train.files, splits.train.images, strict=True):
         assert np.array_equal(prepared_picture(Run(run), source / file), image)
+    shutil.rmtree(source / "bright")
+    shutil.copytree(source / "dark", source / "bright")
+    darker = Run(run).load_images(source=str(source))
+    assert darker.train.images.max() <= 900 >> 4, "new pictures have the range of the run, not one of their own"
+    assert load_images(source).train.images.max() > 900 >> 4, "which is not what the cache then holds for others"
 
 
 def test_classes_that_cannot_be_judged_are_said_and_claim_nothing(tmp_path: Path, fill: Fill) -> None:

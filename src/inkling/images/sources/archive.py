@@ -57,7 +57,7 @@ class Archive:
 
     names = ()
     description = "a .zip, .tar or .tar.gz of class folders"
-    takes = ("image_size", "fit", "skip_unreadable", "groups")
+    takes = ("image_size", "fit", "skip_unreadable", "groups", "bits_used")
 
     def matches(self, source: str) -> bool:
         """Whether it is a file that is called so."""

@@ -28,7 +28,7 @@ class ClassFolders:
 
     names = ()
     description = "a folder of class folders with pictures in them"
-    takes = ("image_size", "fit", "skip_unreadable", "groups")
+    takes = ("image_size", "fit", "skip_unreadable", "groups", "bits_used")
 
     def matches(self, source: str) -> bool:
         """Whether the folder holds a folder with a picture in it, at any depth."""

@@ -47,7 +47,7 @@ class ParquetFiles:
 
     names = ()
     description = "a .parquet file of pictures and labels or a folder of them"
-    takes = ("image_size", "fit", "skip_unreadable", "groups")
+    takes = ("image_size", "fit", "skip_unreadable", "groups", "bits_used")
 
     def matches(self, source: str) -> bool:
         """Whether it is a file that is called so, or a folder with one in it."""

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from inkling.images.naming import shown, some
-from inkling.images.pictures import readable_suffixes
+from inkling.images.pictures import TO_READ, readable_suffixes
 
 _JUNK = frozenset({"__macosx", "desktop.ini", "thumbs.db", "ehthumbs.db", "@eadir", "$recycle.bin"})
 """What systems leave in folders."""
@@ -15,12 +15,6 @@ PICTURE_SUFFIXES = frozenset(
     {".arw", ".avif", ".cr2", ".cr3", ".dng", ".heic", ".heif", ".jp2", ".jxl", ".nef", ".psd", ".svg", ".tga"}
 )
 """Endings of pictures that cannot be read here, or not everywhere."""
-
-_ADVICE = {
-    ".heic": "pip install pillow-heif",
-    ".heif": "pip install pillow-heif",
-    ".avif": "pip install 'pillow>=11.3'",
-}
 
 
 def is_hidden(name: str) -> bool:
@@ -46,7 +40,7 @@ class PassedOver:
         notes = []
         if self.suffixes:
             kinds = [
-                f"{n:,} {shown(ending) or 'without an ending'}" + (f" ({_ADVICE[ending]})" if ending in _ADVICE else "")
+                f"{n:,} {shown(ending) or 'without an ending'}" + (f" ({TO_READ[ending]})" if ending in TO_READ else "")
                 for ending, n in sorted(self.suffixes.items(), key=lambda item: (-item[1], item[0]))
             ]
             n = sum(self.suffixes.values())

@@ -31,7 +31,7 @@ class PictureList:
 
     names = ()
     description = "a .csv file of paths and labels"
-    takes = ("image_size", "fit", "skip_unreadable", "groups")
+    takes = ("image_size", "fit", "skip_unreadable", "groups", "bits_used")
 
     def matches(self, source: str) -> bool:
         """Whether it is a CSV file with a column of paths."""

@@ -31,7 +31,7 @@ class SavedDataset:
 
     names = ()
     description = "a folder saved by Hugging Face's datasets"
-    takes = ("image_size", "fit", "skip_unreadable", "groups")
+    takes = ("image_size", "fit", "skip_unreadable", "groups", "bits_used")
 
     def matches(self, source: str) -> bool:
         """Whether the files that say what is in it are there."""
