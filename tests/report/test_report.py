@@ -130,6 +130,7 @@ def test_every_verdict_is_in_the_page_and_the_answer_comes_first(study: Path, pa
     assert "From 100 to 400 training images" in lede
     assert "test images are misclassified, most often" in lede
     order = ["Learning curves", "Overfitting", "Data size", "Calibration", "Prediction sets", "Confusion matrix",
+             "Every class counted equally",
              "Errors per class", "Misclassified images", "Labels and duplicates", "Training and test images",
              "Attribution", "First-layer weights", "Architecture",
              "All runs", "Use of the test images", "How to reproduce it", "Glossary"]  # fmt: skip
