@@ -48,7 +48,11 @@ def show(
         Path | None, typer.Option("--out", "--contact-sheet", help="Also write a contact sheet, to this .png file.")
     ] = None,
     near: Annotated[
-        bool, typer.Option("--near", help="Also search for near duplicates: 20 seconds for MNIST's 70,000 images.")
+        bool,
+        typer.Option(
+            "--near",
+            help="Also search for near and altered duplicates: 20 seconds for MNIST, a minute for 10,000 photos.",
+        ),
     ] = False,
     image_size: choices.ImageSize = None,
     fit: choices.Fit = None,
@@ -112,6 +116,7 @@ def _duplicates_table(duplicates: Duplicates) -> list[str | Table]:
     rows.columns[1].justify = "left"
     for pair in duplicates.pairs[:PAIRS_SHOWN]:
         correlation = "every pixel" if pair.exact else f"{pair.correlation:.4f}"
+        correlation += f" ({pair.alteration})" * bool(pair.alteration)
         rows.add_row(pair.name, pair.earlier_name, correlation)
     more = len(duplicates.pairs) - PAIRS_SHOWN
     return [duplicates.verdict, rows, *([f"and {more:,} more: --json lists them"] if more > 0 else []), ""]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.data_check.picture_files import PictureFiles, measure_files, why_unreadable
+from inkling.diagnosis.altered_copies import why_not_sought
 from inkling.diagnosis.class_balance import UNEQUAL, ClassBalance
 from inkling.diagnosis.duplicates import MOST_COMPARED, NEAR, Duplicate, Duplicates, find_duplicates
 from inkling.diagnosis.picture_measures import measure_pictures
@@ -152,6 +153,8 @@ class DataCheck:
             "Remove the copies from one of the splits, or name what belongs together by --groups: accuracy on pictures "
             "that a network was trained on does not measure performance on new ones."
         )
+        if any(not pair.exact for pair in self.leaks):
+            advice = f"Look at those that are not exact: they may be other pictures of one scene. {advice}"
         return Finding("leaks", "Copies across splits", count, verdict, advice if count else "")
 
     def _conflicts(self) -> Finding:
@@ -177,6 +180,8 @@ class DataCheck:
 
     @property
     def _or_near(self) -> str:
+        if self.duplicates.altered_sought:
+            return "or near or altered copy of one "
         return "" if self.duplicates.near is None else "or near copy of one "
 
     def _quality(self) -> Finding:
@@ -246,7 +251,8 @@ def check_data(
         Where the picture files lie that the splits name (`ImageDataset.files`): the source, or the folder that a table
         is in. Without it, and where there are no such files, their sizes are not looked at, which the check says.
     near : bool
-        Also look for near duplicates, among 100,000 images at most: 20 seconds for MNIST's 70,000.
+        Also look for near duplicates, among 100,000 images at most: 20 seconds for MNIST's 70,000; and for altered
+        copies, among 10,000 images at most: a minute, or up to four where all show one scene.
     observer : callable, optional
         Told how far each stage is.
     torn : TornGroups, optional
@@ -330,6 +336,8 @@ def _not_checked(splits: Splits, sizes: PictureSizes | None, near: bool) -> tupl
         sentences.append("unreadable files, file sizes and aspect ratios (the images are not made of picture files).")
     elif sizes.n < n:
         sentences.append(f"sizes of {n - sizes.n:,} pictures (their files could not be opened again).")
+    if near and (why := why_not_sought(splits.train.image_shape, n)):
+        sentences.append(f"shifted, rotated, cropped and mirrored copies ({why}).")
     if not near:
         sentences.append(
             f"near duplicates (of {n:,} images it would take long)." if n > MOST_COMPARED else "near duplicates."
@@ -343,10 +351,17 @@ def _images(pairs: tuple[Duplicate, ...]) -> int:
 
 
 def _how(pairs: tuple[Duplicate, ...]) -> str:
-    count, exact = _images(pairs), _images(tuple(pair for pair in pairs if pair.exact))
-    if exact in (0, count):
-        return "exactly" if exact else "nearly the same"
-    return f"{exact:,} exactly, the other{'s' if count - exact > 1 else ''} nearly"
+    """Return in which ways the images of these pairs are copies: "1 exactly, the other nearly"."""
+    exact = {(pair.split, pair.index) for pair in pairs if pair.exact}
+    near = {(pair.split, pair.index) for pair in pairs if not pair.exact and not pair.alteration} - exact
+    altered = {(pair.split, pair.index) for pair in pairs} - exact - near
+    ways = [(len(exact), "exactly"), (len(near), "nearly the same"), (len(altered), "altered")]
+    ways = [(count, way) for count, way in ways if count]
+    if len(ways) == 1:
+        return ways[0][1]
+    if not altered:
+        return f"{len(exact):,} exactly, the other{'s' if len(near) > 1 else ''} nearly"
+    return ", ".join(f"{count:,} {way}" for count, way in ways)
 
 
 def _of(count: int, total: int, what: str) -> str:

@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inkling.data_check.check import DataCheck
-from inkling.diagnosis import class_balance, duplicates, picture_measures, picture_quality, picture_sizes, shortcuts
+from inkling.diagnosis import (
+    altered_copies,
+    class_balance,
+    duplicates,
+    picture_measures,
+    picture_quality,
+    picture_sizes,
+    shortcuts,
+)
 from inkling.diagnosis.duplicates import Duplicate
 from inkling.diagnosis.picture_quality import KINDS
 from inkling.diagnosis.shortcuts import Shortcut
@@ -118,6 +126,7 @@ def render_data_page(check: DataCheck, splits: Splits, command: str = "") -> str
         balance=class_balance,
         tests=shortcuts,
         near=duplicates.NEAR,
+        altered=altered_copies,
         most_named=MOST_NAMED,
         command=command,
         light=variables(dark=False),
@@ -156,7 +165,7 @@ def _copies(finding: str, pairs: Sequence[Duplicate], datasets: dict[str, ImageD
         Copy(
             _picture(datasets, pair.split, pair.index),
             _picture(datasets, pair.of_split, pair.of_index),
-            "every pixel is equal" if pair.exact else f"correlation {pair.correlation:.3f}",
+            pair.alike,
         )
         for pair in pairs[:SHOWN]
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta
+from scipy.special import binom
 from sklearn.neighbors import NearestNeighbors
 
 from inkling.diagnosis.registration import Registrable, Registration, Rows, register
@@ -20,8 +20,9 @@ from inkling.images.progress import Progress
 
 SMALLEST = 48
 """Pictures with a shorter side are not compared: drawings such as digits have too little detail to tell a copy by."""
-MOST_ALTERED = 20_000
-"""Images up to which altered copies are sought: two minutes for 20,000 photos on one core."""
+MOST_ALTERED = 10_000
+"""Images up to which altered copies are sought. On one core 10,000 different photos take about a minute, and as many of
+one scene, which all look like copies at first, four."""
 ALIGNED = 0.93
 """Correlation after registration, at least. Of 300 photos of flowers (128x128 pixels) rotated by 3 degrees, black
 corners included, the lowest has 0.95."""
@@ -32,12 +33,15 @@ CHANCE = 1e-3
 """Probability of so near a neighbour by chance, at most (`chance_of_nearness`)."""
 NEIGHBOURS = 16
 """Most similar images that a pair is judged by, half of them mirrored."""
+MOST_COPIES = 4
+"""Copies of one picture that can stand out from its neighbours. Of a fixed scene all 8 that are not mirrored do."""
 ROTATED, SCALED, SHIFTED = 0.75, 0.015, 0.004
 """Degrees, change of scale, and fraction of a side from which an alteration is named."""
 _CANDIDATES = 3
 """Most similar images that each image is laid over, and again so many mirrored ones."""
 _COARSE = 0.75
 """Coarse correlation without registration that a candidate must have; of 99% of cropped photos it is above 0.85."""
+_LEAST_DISTANCE = 1e-6
 _ROWS = 256
 
 
@@ -51,16 +55,24 @@ class AlteredCopy:
     alteration: str  # by what the two differ, such as "mirrored" or "rotated, cropped"; "changed" where it is none
 
 
+def why_not_sought(image_shape: Sequence[int], n: int) -> str:
+    """Return why no altered copies are sought among n images of this shape, (H, W, C); empty where they are."""
+    if min(image_shape[:2]) < SMALLEST:
+        return f"images of {SMALLEST} pixels a side or more are needed"
+    if n > MOST_ALTERED:
+        return f"among {n:,} images it would take long"
+    return f"more than {NEIGHBOURS} images are needed" if n <= NEIGHBOURS else ""
+
+
 def find_altered_copies(parts: Sequence[NDArray[np.uint8]], progress: Progress | None = None) -> list[AlteredCopy]:
     """Find pairs of images that are one picture, shifted, rotated, scaled, cropped or mirrored a little.
 
-    More than 8 copies of one picture stand out from nothing, and are not reported here; nor is anything of images that
-    are smaller than `SMALLEST` or so few that nothing could stand out from them.
+    More than `MOST_COPIES` copies of one picture stand out from nothing, and are not reported here.
 
     Parameters
     ----------
     parts : sequence of ndarray of uint8, shape (N, H, W, C)
-        Images of one size; they are counted across the parts.
+        Images of one size, among which they can be sought (`why_not_sought`); they are counted across the parts.
     progress : callable, optional
         Called with (images compared, images).
 
@@ -70,8 +82,6 @@ def find_altered_copies(parts: Sequence[NDArray[np.uint8]], progress: Progress |
         By later image.
     """
     n = sum(map(len, parts))
-    if n <= NEIGHBOURS or min(parts[0].shape[1:3]) < SMALLEST:
-        return []
     search = _Search.of(Registrable.from_images(parts))
     best: dict[tuple[int, int], AlteredCopy] = {}
     for start in range(0, n, _ROWS):
@@ -85,24 +95,38 @@ def find_altered_copies(parts: Sequence[NDArray[np.uint8]], progress: Progress |
     return [best[pair] for pair in sorted(best)]
 
 
-def chance_of_nearness(distance: float, others: NDArray[np.floating], rank: int = 1) -> float:
-    """Return how probable it is that a neighbour is so near by chance, given how far the others are.
+def chance_of_nearness(distances: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return how probable it is that neighbours are so near by chance, given how far the next ones are.
 
-    Volumes of balls through the neighbours of a point are uniform where points are spread evenly (Levina and Bickel,
-    2004, "Maximum likelihood estimation of intrinsic dimension"); the dimension follows from the middle neighbour.
+    Where points are spread evenly, the logarithms of the furthest distance over those of the nearer neighbours are
+    exponentially distributed, at a rate that is the dimension (Levina and Bickel, 2004, "Maximum likelihood estimation
+    of intrinsic dimension"). Whether the largest of them is too large for the others is tested by Fisher's exact test
+    (1929, "Tests of significance in harmonic analysis", Proc. R. Soc. A 125:54), which needs no dimension; those that
+    are nearer still are left out, which makes the probability too large rather than too small. Where one neighbour
+    stands out, so do all nearer ones: several copies of one picture.
 
     Parameters
     ----------
-    distance : float
-        Squared, above 0.
-    others : ndarray of float, shape (K,)
-        Squared distances of the K nearest neighbours, rising.
-    rank : int
-        1 for the nearest.
+    distances : ndarray of float, shape (P, K)
+        Of the K nearest neighbours, above 0, rising; squared or not.
+
+    Returns
+    -------
+    ndarray of float64, shape (P, MOST_COPIES)
+        Of the nearest ones, 0..1, rising.
     """
-    k, half = len(others), len(others) // 2
-    power = np.log(half / k) / min(np.log(others[half - 1] / others[-1]), -1e-3)
-    return float(beta.cdf(min(1.0, (distance / others[-1]) ** power), rank, max(1, k - rank)))
+    k = distances.shape[1]
+    nearness = np.log(distances[:, -1:] / distances)
+    chances = np.empty((len(distances), MOST_COPIES))
+    for place in range(MOST_COPIES):
+        compared = k - 1 - place
+        share = nearness[:, place] / np.maximum(nearness[:, place:].sum(axis=1), 1e-12)
+        terms = np.arange(1, compared + 1)
+        signed = (-1.0) ** (terms - 1) * binom(compared, terms)
+        chances[:, place] = np.maximum(0, 1 - share[:, np.newaxis] * terms) ** (compared - 1) @ signed
+    # Where all are equally near, nothing stands out.
+    chances[nearness[:, :MOST_COPIES] <= 0] = 1
+    return np.minimum.accumulate(np.clip(chances, 0, 1)[:, ::-1], axis=1)[:, ::-1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,43 +135,53 @@ class _Search:
 
     sides: tuple[Registrable, Registrable]
     vectors: tuple[NDArray[np.float32], NDArray[np.float32]]
-    close: tuple[Rows, Rows]  # (N, half) each
+    close: tuple[Rows, Rows]  # (N, NEIGHBOURS / 2) each, without the picture itself, the most similar first
 
     @classmethod
     def of(cls, pictures: Registrable) -> _Search:
         sides = (pictures, pictures.mirrored)
         vectors = (sides[0].vectors(), sides[1].vectors())
         nearest = NearestNeighbors(n_neighbors=NEIGHBOURS // 2 + 1, algorithm="brute").fit(vectors[0])
-        plain, mirrored = (np.asarray(nearest.kneighbors(of, return_distance=False), np.intp) for of in vectors)
+        plain, mirrored = (_without_itself(nearest.kneighbors(of, return_distance=False)) for of in vectors)
         return cls(sides, vectors, (plain, mirrored))
 
     def verified(self, rows: Rows) -> list[AlteredCopy]:
         """Return the copies among these images and those that look most like them."""
         found = []
         for mirrored, moving in enumerate(self.sides):
-            a = np.repeat(rows, _CANDIDATES + 1)
-            b = self.close[mirrored][rows, : _CANDIDATES + 1].ravel()
-            near = (a != b) & (np.einsum("pd,pd->p", self.vectors[mirrored][a], self.vectors[0][b]) >= _COARSE)
+            a, b = np.repeat(rows, _CANDIDATES), self.close[mirrored][rows, :_CANDIDATES].ravel()
+            near = np.einsum("pd,pd->p", self.vectors[mirrored][a], self.vectors[0][b]) >= _COARSE
             a, b = a[near], b[near]
             laid = register(self.sides[0], b, moving, a, ALIGNED)
-            for i in np.flatnonzero((laid.whole >= ALIGNED) & (laid.details >= ALIKE_IN_DETAIL)):
-                others = np.sort(self._distances(int(a[i])))
-                distance = max(1e-6, 1 - float(laid.details[i]))
-                rank = 1 + int((others < distance).sum())
-                if rank <= NEIGHBOURS // 2 and chance_of_nearness(distance, others, rank) <= CHANCE:
-                    later, earlier = int(max(a[i], b[i])), int(min(a[i], b[i]))
-                    alteration = _alteration(laid, int(i), bool(mirrored))
-                    found.append(AlteredCopy(later, earlier, float(laid.whole[i]), alteration))
+            alike = np.flatnonzero((laid.whole >= ALIGNED) & (laid.details >= ALIKE_IN_DETAIL))
+            others = self._distances(a[alike])
+            distance = np.maximum(_LEAST_DISTANCE, 1 - laid.details[alike])
+            # The distance is among the others, but for rounding.
+            nearer = (others < 0.999 * distance[:, np.newaxis]).sum(axis=1)
+            chances = chance_of_nearness(others)[np.arange(len(alike)), np.minimum(nearer, MOST_COPIES - 1)]
+            stands_out = (nearer < MOST_COPIES) & (chances <= CHANCE)
+            for i in alike[stands_out]:
+                later, earlier = int(max(a[i], b[i])), int(min(a[i], b[i]))
+                alteration = _alteration(laid, int(i), bool(mirrored))
+                found.append(AlteredCopy(later, earlier, min(1.0, float(laid.whole[i])), alteration))
         return found
 
-    def _distances(self, row: int) -> NDArray[np.float32]:
-        """Return the squared distances of an image to those that look most like it, each laid over it."""
+    def _distances(self, images: Rows) -> NDArray[np.float32]:
+        """Return the squared distances (P, NEIGHBOURS) of images to those that look most like each, laid over it."""
+        rows, place = np.unique(images, return_inverse=True)
         distances = []
-        for moving, near in zip(self.sides, self.close, strict=True):
-            others = near[row][near[row] != row][: NEIGHBOURS // 2]
-            laid = register(self.sides[0], others, moving, np.full(len(others), row))
-            distances.append(np.maximum(1e-6, 1 - laid.details))
-        return np.concatenate(distances)
+        for moving, close in zip(self.sides, self.close, strict=True):
+            others = close[rows]
+            laid = register(self.sides[0], others.ravel(), moving, np.repeat(rows, others.shape[1]))
+            distances.append(np.maximum(_LEAST_DISTANCE, 1 - laid.details).reshape(others.shape))
+        return np.sort(np.concatenate(distances, axis=1), axis=1)[place]
+
+
+def _without_itself(close: NDArray[np.integer]) -> Rows:
+    """Return neighbours (N, K) of (N, K + 1): without the picture itself, or without the last."""
+    others = close != np.arange(len(close))[:, np.newaxis]
+    others[others.all(axis=1), -1] = False
+    return np.asarray(close[others].reshape(len(close), -1), np.intp)
 
 
 def _alteration(laid: Registration, pair: int, mirrored: bool) -> str:
