@@ -8,6 +8,7 @@ from .diagnosis.accuracy import evaluate_predictions as evaluate_predictions
 from .diagnosis.attribution.maps import attribute as attribute
 from .diagnosis.best_of_runs import best_of_runs as best_of_runs
 from .diagnosis.calibration import diagnose_calibration as diagnose_calibration
+from .diagnosis.class_data_size import fit_class_curves as fit_class_curves
 from .diagnosis.comparison import compare_over_seeds as compare_over_seeds
 from .diagnosis.comparison import compare_predictions as compare_predictions
 from .diagnosis.data_size import fit_learning_curve as fit_learning_curve

@@ -66,6 +66,7 @@ class LearningCurve:
     misses_last: float  # error measured at the largest size over the fitted one, log, in standard deviations of noise
     _fits: NDArray[np.float64] = field(repr=False)  # (draws, 3): a, b, c
     _noise: NDArray[np.float64] = field(repr=False)  # (draws,): log of measured error over fitted error
+    _scatter: NDArray[np.float64] = field(repr=False)  # (draws,): the same, were it measured on endless test images
 
     @property
     def mean_errors(self) -> tuple[float, ...]:
@@ -76,11 +77,27 @@ class LearningCurve:
         """Return the error that the fit predicts for a number of training images."""
         return float(min(1.0, _error_at(np.array([[self.a, self.b, self.c]]), size)[0]))
 
-    def error_interval(self, size: float) -> Interval:
-        """Return the 95% prediction interval of the mean error of as many seeds on as many test images."""
+    def error_interval(self, size: float, confidence: float = 0.95) -> Interval:
+        """Return the prediction interval of the mean error of as many seeds on as many test images."""
         drawn = np.minimum(_error_at(self._fits, size) * np.exp(self._noise), 1.0)
-        low, high = np.quantile(drawn, (0.025, 0.975))
+        low, high = np.quantile(drawn, ((1 - confidence) / 2, (1 + confidence) / 2))
         return Interval(float(low), float(high))
+
+    @property
+    def laws(self) -> NDArray[np.float64]:
+        """The power laws of the bootstrap, shape (draws, 3): a, b, c of each."""
+        return self._fits
+
+    def measured_interval(self, size: float, confidence: float = 0.95) -> Interval:
+        """Return the same interval where few images are misclassified: their number is drawn, and may be 0."""
+        error = np.minimum(_error_at(self._fits, size) * np.exp(self._scatter), 1.0)
+        drawn = np.random.default_rng(0).binomial(self.n_test, error) / self.n_test
+        low, high = np.quantile(drawn, ((1 - confidence) / 2, (1 + confidence) / 2))
+        return Interval(float(low), float(high))
+
+    def drawn_errors(self, size: float) -> NDArray[np.float64]:
+        """Return the error that each of these laws gives for a number of training images, shape (draws,)."""
+        return np.minimum(_error_at(self._fits, size), 1.0)
 
     def at(self, size: int) -> Prediction:
         """Return the accuracy that the fit predicts for a training size."""
@@ -179,7 +196,9 @@ class LearningCurve:
         }
 
 
-def fit_learning_curve(errors: Mapping[int, Sequence[float]], n_test: int, seed: int = 0) -> LearningCurve:
+def fit_learning_curve(
+    errors: Mapping[int, Sequence[float]], n_test: int, seed: int = 0, draws: int = DRAWS
+) -> LearningCurve:
     """Fit error(n) = a n^-b + c to the errors at several training sizes, and say how far it can be trusted.
 
     Parameters
@@ -190,6 +209,8 @@ def fit_learning_curve(errors: Mapping[int, Sequence[float]], n_test: int, seed:
         Test images behind each error.
     seed : int
         Of the bootstrap.
+    draws : int
+        Of the bootstrap; more of them where an interval is wanted at a confidence far above 95%.
 
     Returns
     -------
@@ -234,20 +255,22 @@ def fit_learning_curve(errors: Mapping[int, Sequence[float]], n_test: int, seed:
     worse = fits[0][3] - fits[1][3] if len(sizes) > 3 else 0.0
     best = fits[1] if worse > 0 else fits[0]
     with_floor = float(np.clip(1 / (1 + np.exp(-worse / 2)), LEAST_SHARE, 1 - LEAST_SHARE))
-    draws_of_fits, scatter = [], []
+    draws_of_fits, scatter, noise_of_draws = [], [], []
     for (fit, residuals, used, _), floors, share in zip(
         fits, (_FLOORS[:1], _FLOORS), (1 - with_floor, with_floor), strict=True
     ):
-        draws = round(DRAWS * share)
+        drawn_here = round(draws * share)
         # Of departures: squares beyond the noise, and two more of the assumed size (scaled inverse chi-squared).
         free = len(sizes) - used + 2
         beyond = max(0.0, float((residuals**2 - noise).sum())) + 2 * DEPARTURE**2
-        departure = beyond / rng.chisquare(free, draws)  # (D,) variance of log error
+        departure = beyond / rng.chisquare(free, drawn_here)  # (D,) variance of log error
         spread = np.sqrt(noise + departure[:, np.newaxis])  # (D, K)
         fitted = np.log(_error_at(fit, np.exp(x)[:, np.newaxis])[:, 0])
         drawn = np.minimum(fitted + spread * rng.standard_normal(spread.shape), 0.0)
         draws_of_fits.append(_fit(x, drawn, noise + beyond / free, floors))
-        scatter.append(np.sqrt(noise[-1] + departure) * rng.standard_normal(draws))
+        normal = rng.standard_normal(drawn_here)
+        noise_of_draws.append(np.sqrt(noise[-1] + departure) * normal)
+        scatter.append(np.sqrt(seeds_variance / counts[-1] + departure) * normal)
     a, b, c = (float(value) for value in best[0][0])
     kept = tuple(tuple(float(error) for error in seeds) for seeds in measured)
     last_step = float((y[-2] - y[-1]) / max(noise[-2] + noise[-1], 1e-12) ** 0.5)
@@ -262,7 +285,8 @@ def fit_learning_curve(errors: Mapping[int, Sequence[float]], n_test: int, seed:
         last_step=last_step,
         misses_last=misses_last,
         _fits=np.concatenate(draws_of_fits),
-        _noise=np.concatenate(scatter),
+        _noise=np.concatenate(noise_of_draws),
+        _scatter=np.concatenate(scatter),
     )
 
 

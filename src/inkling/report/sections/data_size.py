@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+import numpy as np
+
+from inkling.diagnosis.class_data_size import ClassCurve, ClassDataSize, fit_class_curves
 from inkling.diagnosis.data_size import DataSizeEffect, LearningCurve, compare_sizes, fit_learning_curve
 from inkling.figures.data_size import LearningCurveBySizeDisplay
 from inkling.metrics.formatting import and_list, percent, training_images
@@ -17,6 +20,9 @@ from inkling.report.section import Answer, Section
 from inkling.runs.compatible import common_test_predictions
 from inkling.runs.run import Run
 
+MOST_CLASSES = 50
+"""Beyond, intervals that hold for all classes at once are too wide to say anything, and take minutes."""
+
 
 @dataclass(frozen=True, eq=False)
 class DataSize:
@@ -24,6 +30,7 @@ class DataSize:
 
     learning_curves: Mapping[str, LearningCurve]  # by network; only those of three sizes or more
     size_effects: Mapping[str, DataSizeEffect]  # by network; only those of two sizes
+    classes: ClassDataSize | None = None  # of the chosen network, where it has three sizes or more and images are there
 
 
 def data_size_title(content: DataSize) -> str:
@@ -114,7 +121,7 @@ def more_images(content: DataSize | None, network: str) -> str:
 
 
 def _gather(evidence: Evidence) -> DataSize | None:
-    content = DataSize(_learning_curves(evidence), _size_effects(evidence))
+    content = DataSize(_learning_curves(evidence), _size_effects(evidence), _classes(evidence))
     return content if content.learning_curves or content.size_effects else None
 
 
@@ -148,6 +155,22 @@ def _learning_curves(evidence: Evidence) -> dict[str, LearningCurve]:
     return curves
 
 
+def _classes(evidence: Evidence) -> ClassDataSize | None:
+    """Error of each class against its training images, of the chosen network."""
+    cells = evidence.cells_of(evidence.chosen.network)
+    if len(cells) < 3 or len(evidence.class_names) > MOST_CLASSES:
+        return None
+    train_counts, misses = [], []
+    for cell in cells:
+        splits = evidence.splits_of(cell.first)
+        if splits is None:
+            return None
+        train_counts.append(list(splits.train.class_counts.values()))
+        misses.append(np.array([list(run.evaluation.misses.values()) for run in cell.runs]))
+    test_counts = np.array([sum(row) for row in evidence.chosen.first.evaluation.confusion])
+    return fit_class_curves(np.array(train_counts), misses, test_counts, evidence.class_names)
+
+
 def _draw(content: DataSize, evidence: Evidence, drawing: Drawing) -> dict[str, Any]:
     curves = content.learning_curves
     figure = None
@@ -156,7 +179,12 @@ def _draw(content: DataSize, evidence: Evidence, drawing: Drawing) -> dict[str, 
         label = f"Test error against training images, measured and fitted: {', '.join(curves)}"
         figure = drawing.svg("data-size", display.plot(), label)
     effects = {name: size_effect(effect, name) for name, effect in content.size_effects.items()}
-    return {"title": data_size_title(content), "figure": figure, "effects": effects}
+    return {"title": data_size_title(content), "figure": figure, "effects": effects, "classes": _rows(content.classes)}
+
+
+def _rows(classes: ClassDataSize | None) -> list[ClassCurve]:
+    """The classes, those that gain most first, and last those without a forecast."""
+    return sorted(classes.classes, key=lambda each: (not each.forecasts, -each.gain)) if classes else []
 
 
 def _answer(content: DataSize | None, evidence: Evidence) -> Answer:
