@@ -21,7 +21,7 @@ PRINTS = {
     "epoch_speed": r"scikit-learn MLPClassifier +median \d+\.\d{3} s .* \d+\.\d\dx inkling's time",
     "evidence_soak": r"\| the 95% interval of an accuracy holds it, n = 100 \| 94% to 97% \| \d+\.\d% of 50 \|",
     "features_speed": r"ratio: \d+\.\d\d \[\d+\.\d\d, \d+\.\d\d\] over 1 pairs|onnxruntime is not installed",
-    "label_errors": r"\| 0 \| self_confidence \| [01]\.\d{3} \|",
+    "label_errors": r"\| 0 \| self_confidence \| 10 \| [01]\.\d{3} \|",
     "perceptron_accuracy": r"\| strong \| 300 \| [01]\.\d{4} ± 0\.\d{4} \|",
     "photo_cnn": r"photo-cnn, 150 images, --tta: test accuracy 0\.\d{4} ± 0\.\d{4}",
     "photo_cnn_speed": r"plain PyTorch loop +median \d+\.\d\d s .* \d+\.\d\dx inkling's time",

@@ -24,6 +24,7 @@ from inkling.images.sources.registry import load_images
 from inkling.images.splitting import stratified_folds
 from inkling.labels import out_of_fold as folding
 from inkling.labels.out_of_fold import out_of_fold, train_to_the_end
+from inkling.labels.rating import rate_by_training
 from inkling.labels.review import RatedLabels, write_review
 from inkling.networks.catalogue import build_network
 from inkling.training.loop import measure, train
@@ -124,7 +125,7 @@ def test_wrong_labels_are_shown_beyond_what_the_network_flags_by_itself() -> Non
     labels = truth.copy()
     labels[:100] = (truth[:100] + rng.integers(1, 4, 100)) % 4
     found = diagnose_labels(labels, noisy(truth, 1, 3.0))
-    assert 60 <= found.flagged <= 110
+    assert 60 <= found.flagged <= 100, "no more than are wrong"
     flagged = [error.index for error in found.errors if error.flagged]
     assert len(flagged) == found.flagged
     assert np.mean(np.array(flagged) < 100) > 0.8  # 0.85, as docs/methods.md says
@@ -292,6 +293,28 @@ def test_a_part_of_the_training_images_keeps_its_indices(tmp_path: Path) -> None
     assert [int(s["label"]) for s in values["suspects"]] == digits.train.labels[indices].tolist()
 
 
+def test_several_seeds_are_averaged_and_say_how_many_agree(tmp_path: Path) -> None:
+    words = ("labels", "digits", "--network", "perceptron", "--recipe", "reference", "--epochs", 5, "--folds", 2,
+             "--train-size", 100, "--limit", 10)  # fmt: skip
+    values = last_json(inkling(*words, "--seeds", "0,1,2", "--out", tmp_path / "three", "--json"))
+    assert "the mean of the seeds 0, 1 and 2" in values["rated_by"]
+    assert {suspect["networks"] for suspect in values["suspects"]} == {3}
+    for suspect in values["suspects"]:
+        assert 0 <= suspect["predicted_otherwise"] <= 3
+    page = (tmp_path / "three/labels.html").read_text(encoding="utf-8")
+    assert page.count("of 3 networks predict another class") == 10
+    alone = last_json(inkling(*words, "--out", tmp_path / "one", "--json"))
+    assert not {"networks", "predicted_otherwise"} & set(alone["suspects"][0])
+    digits = load_digits()
+    settings = recipe("reference", "perceptron", 50, epochs=5)
+    rated = rate_by_training(digits, "perceptron", settings, train_size=100, folds=2, seeds=(0, 1))
+    smaller = digits.with_train_size(100, 0)
+    each = [out_of_fold(smaller, "perceptron", replace(settings, seed=seed), 2) for seed in (0, 1)]
+    np.testing.assert_array_equal(rated.probabilities, np.mean(each, axis=0))
+    expected = sum((one.argmax(axis=1) != smaller.train.labels).astype(int) for one in each)
+    np.testing.assert_array_equal(rated.otherwise, expected)
+
+
 def test_test_images_are_judged_by_a_run(tmp_path: Path) -> None:
     run = tmp_path / "run"
     last_json(inkling(*TRAIN_DIGITS, "--train-size", 200, "--epochs", 30, "--out", run, "--json"))
@@ -315,6 +338,8 @@ def test_test_images_are_judged_by_a_run(tmp_path: Path) -> None:
     [
         (("--split", "tset"), "did you mean 'test'"),
         (("--limit", 0), "limit"),
+        (("--seeds", "1,1"), "each seed must be given once"),
+        (("--seeds", "1,2", "--split", "test", "--run", "somewhere"), "leave out one of them"),
         (("--network", "perceptron", "--recipe", "distil"), "teacher"),
         (("--network", "perceptron", "--recipe", "reference", "--folds", 1), "folds"),
     ],

@@ -40,6 +40,10 @@ def labels(
     groups: choices.Groups = None,
     device: choices.Device = "auto",
     seed: choices.Seed = 0,
+    seeds: Annotated[
+        str | None,
+        typer.Option(help="Train with each of these seeds, as 0,1,2, and average their probabilities: finds more."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the gallery and the file.  [default: labels/SOURCE-SPLIT]")
     ] = None,
@@ -67,6 +71,11 @@ def labels(
     check_review(split, by_run=run is not None)
     if limit < 1:
         raise SettingsError([f"limit must be 1 image or more, found {limit}"])
+    each_seed = choices.numbers(seeds, "--seeds") if seeds else (seed,)
+    if len(set(each_seed)) < len(each_seed):
+        raise SettingsError([f"each seed must be given once, found {seeds}"])
+    if seeds and run:
+        raise SettingsError(["--seeds trains networks, and --run is one that is trained: leave out one of them"])
     check_cleanlab()
     if out:
         check_folder(out)
@@ -85,8 +94,8 @@ def labels(
         chosen = choices.chosen_network(network, recipe or "reference", splits, size, preferred="small-cnn")
         recipe = recipe or ("strong" if "strong" in recipes_of(chosen.name) else "reference")
         per_network = size - -(-size // max(2, folds)) if split == "train" else size
-        settings, notes = plan_settings(recipe, chosen.name, per_network, epochs=epochs, seed=seed)
-        total = settings.epochs * (folds if split == "train" else 1)
+        settings, notes = plan_settings(recipe, chosen.name, per_network, epochs=epochs, seed=each_seed[0])
+        total = settings.epochs * (folds if split == "train" else 1) * len(each_seed)
         with output.progress(total, "training") as meter:
             unsaid = [*chosen.notes, *notes]
 
@@ -101,21 +110,30 @@ def labels(
             def search(done: int, total: int) -> None:
                 meter.update(0, f"looking for copies, {done:,}/{total:,} images")
 
-            rated = rate_by_training(splits, chosen.name, settings, split, train_size, folds, device, show, search)
+            rated = rate_by_training(
+                splits, chosen.name, settings, split, train_size, folds, device, show, search, each_seed
+            )
         output.note(*unsaid)
     command = shlex.join(["inkling", *sys.argv[1:]])
     files = dict(splits.items())[split].files
     review = write_review(splits, rated, out, limit, files, command)
-    rows = table("image", "label", "its probability", "suggested")
-    for suspect in review.suspects[:20]:
-        rows.add_row(suspect.file or str(suspect.index), suspect.label, f"{suspect.score:.5f}", suspect.suggested)
+    agreed = [{"networks": rated.networks, "predicted_otherwise": count} for count in review.otherwise]
+    agreed = agreed or [{}] * len(review.suspects)
+    rows = table(
+        "image", "label", "its probability", "suggested", *(["predicted otherwise"] if review.otherwise else [])
+    )
+    for suspect, by in list(zip(review.suspects, agreed, strict=True))[:20]:
+        said = [f"by {by['predicted_otherwise']} of {by['networks']}"] if by else []
+        rows.add_row(
+            suspect.file or str(suspect.index), suspect.label, f"{suspect.score:.5f}", suspect.suggested, *said
+        )
     shown = len(review.suspects)
     output.result(
         {
             "split": split, **review.diagnosis.to_dict(),
             "rated_by": rated.by, "judged_by": rated.by,  # its earlier name
             "corrections": str(review.corrections), "gallery": str(review.gallery),
-            "suspects": [suspect.__dict__ for suspect in review.suspects],
+            "suspects": [{**suspect.__dict__, **by} for suspect, by in zip(review.suspects, agreed, strict=True)],
             **(chosen.to_dict() if chosen else {}),
         },
         f"{review.diagnosis.verdict} The {shown:,} most suspect of split {split} are in {review.gallery}",

@@ -46,8 +46,8 @@ class LabelDiagnosis:
     errors: tuple[LabelError, ...]  # every image, most suspect first
     n: int
     singled_out: int  # by confident learning
-    by_itself: float  # of those, mean number if every label were right and the network as often wrong as it is
-    by_itself_high: int  # 95 in 100 such sets of labels have so many flagged, or fewer
+    by_itself: float  # of those, mean number of right labels, the network being as often wrong as it is
+    by_itself_high: int  # in 95 of 100 such sets of labels so many right ones are flagged, or fewer
 
     @property
     def flagged(self) -> int:
@@ -65,7 +65,7 @@ class LabelDiagnosis:
             return f"No wrong labels are shown: {found}, and a network this often wrong singles out about {itself}."
         return (
             f"{self.flagged:,} label{' looks' if self.flagged == 1 else 's look'} wrong: {found}, where a network this "
-            f"often wrong would single out about {itself}."
+            f"often wrong would single out about {itself} though they are right."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -81,10 +81,11 @@ class LabelDiagnosis:
 
 
 def diagnose_labels(labels: NDArray[np.int64], probabilities: NDArray[np.floating[Any]]) -> LabelDiagnosis:
-    """Say how many labels look wrong, and how many would if all were right.
+    """Say how many labels look wrong beyond those that the network singles out by its own mistakes.
 
-    A network singles out labels by its own mistakes as well. How many, is found by flagging labels that are right:
-    100 sets, drawn from the network's probabilities, calibrated on the given labels (`label_noise.without_noise`).
+    How many right labels it singles out is found by flagging 100 sets of labels of which it is known which are right:
+    drawn from the network's probabilities, calibrated on the given labels, and as often replaced by another class as
+    those seem to be (`label_noise.without_noise`), for among wrong labels more right ones are singled out.
     So many labels stay flagged, the most suspect ones, as are flagged beyond the 95th percentile of those.
 
     Parameters
@@ -101,11 +102,14 @@ def diagnose_labels(labels: NDArray[np.int64], probabilities: NDArray[np.floatin
     """
     errors = find_label_errors(labels, probabilities)
     rng = np.random.default_rng(0)
-    explained = without_noise(labels, probabilities)
+    explained, classes = without_noise(labels, probabilities), probabilities.shape[1]
     counts = []
     for _ in range(DRAWS):
-        drawn = draw_labels(explained, rng)
-        counts.append(int(_confident_learning(drawn, probabilities).sum()) if len(np.unique(drawn)) > 1 else 0)
+        right = draw_labels(explained.probabilities, rng)
+        replaced = rng.random(len(right)) < explained.replaced
+        drawn = np.where(replaced, (right + rng.integers(1, classes, len(right))) % classes, right)
+        flagged = _confident_learning(drawn, probabilities) if len(np.unique(drawn)) > 1 else np.zeros_like(replaced)
+        counts.append(int((flagged & ~replaced).sum()))
     high = int(np.quantile(counts, 0.95, method="higher"))
     found = LabelDiagnosis((), len(labels), sum(error.flagged for error in errors), float(np.mean(counts)), high)
     kept = {error.index for error in [error for error in errors if error.flagged][: found.flagged]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,15 @@ _LARGEST = 0.5
 """Of all labels that may be replaced."""
 
 
-def without_noise(labels: NDArray[np.int64], probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """Labels explained by a network that is calibrated, and by labels that are replaced."""
+
+    probabilities: NDArray[np.float64]  # (N, K), of the right label of each image
+    replaced: float  # part of the labels that is replaced by any other class, 0..0.5; 0 where none is shown
+
+
+def without_noise(labels: NDArray[np.int64], probabilities: NDArray[np.floating[Any]]) -> Explained:
     """Return calibrated probabilities of the right label of each image, estimated from labels of which some are wrong.
 
     The temperature T (Guo et al., 2017, ICML) and the part e of labels that are replaced by any other class, evenly,
@@ -32,7 +41,7 @@ def without_noise(labels: NDArray[np.int64], probabilities: NDArray[np.floating[
 
     Returns
     -------
-    ndarray of float64, shape (N, K)
+    Explained
     """
     check_predictions(labels, probabilities)
     rows, others = np.arange(len(labels)), max(1, probabilities.shape[1] - 1)
@@ -54,7 +63,8 @@ def without_noise(labels: NDArray[np.int64], probabilities: NDArray[np.floating[
     )
     shown = 2 * (float(alone.fun) - float(together.fun)) > chi2.ppf(0.9, 1)
     temperature = float(np.exp(np.clip(together.x[0], *bounds) if shown else start))
-    return at_temperature(probabilities, temperature).astype(np.float64)
+    replaced = _LARGEST * float(expit(together.x[1])) if shown else 0.0
+    return Explained(at_temperature(probabilities, temperature).astype(np.float64), replaced)
 
 
 def draw_labels(calibrated: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:

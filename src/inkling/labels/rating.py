@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
+from numpy.typing import NDArray
 
 from inkling.errors import DataError, SettingsError, did_you_mean
 from inkling.images.corrections import correct
@@ -10,6 +14,7 @@ from inkling.images.dataset import Splits
 from inkling.images.progress import Progress
 from inkling.labels.out_of_fold import FoldProgress, out_of_fold, train_to_the_end
 from inkling.labels.review import RatedLabels
+from inkling.metrics.formatting import and_list
 from inkling.networks.prediction import predict_in_parts
 from inkling.runs.run import Run
 from inkling.training.settings import TrainingSettings
@@ -37,6 +42,7 @@ def rate_by_training(
     device: str = "auto",
     progress: FoldProgress | None = None,
     searching: Progress | None = None,
+    seeds: Sequence[int] = (),
 ) -> RatedLabels:
     """Train networks, and return their probabilities for images that they were not trained on.
 
@@ -60,6 +66,10 @@ def rate_by_training(
     searching : callable, optional
         Called with (images compared, images) while copies are sought among training images, to be in one fold.
 
+    seeds : sequence of int
+        Train once for each, and average the probabilities; by default once, with the settings' seed, which draws the
+        training images in either case.
+
     Raises
     ------
     DataError
@@ -70,16 +80,36 @@ def rate_by_training(
     check_review(split, by_run=False)
     size = train_size or len(splits.train)
     smaller = splits.with_train_size(size, settings.seed)
-    how = f"{network}, recipe {settings.recipe}, {settings.epochs} epochs, seed {settings.seed}"
+    seeds = tuple(seeds) or (settings.seed,)
+    of_split = smaller.train if split == "train" else dict(splits.items())[split]
+    rated = []
+    for place, seed in enumerate(seeds):
+        told = _after(progress, place * (folds if split == "train" else 1))
+        seeded = replace(settings, seed=seed)
+        if split == "train":
+            rated.append(out_of_fold(smaller, network, seeded, folds, device, told, searching))
+        else:
+            trained = train_to_the_end(smaller, network, seeded, device, progress=told)
+            rated.append(trained.predict_proba(of_split.images))
+    how = f"{network}, recipe {settings.recipe}, {settings.epochs} epochs, "
+    how += f"seed {seeds[0]}" if len(seeds) == 1 else f"the mean of the seeds {and_list([str(seed) for seed in seeds])}"
     if split == "train":
-        probabilities = out_of_fold(smaller, network, settings, folds, device, progress, searching)
         indices = splits.train.stratified_indices(size, settings.seed)
-        return RatedLabels(split, indices, probabilities, f"{how}, trained on the other {folds - 1} of {folds} folds")
-    trained = train_to_the_end(smaller, network, settings, device, progress=progress)
-    images = dict(splits.items())[split].images
-    return RatedLabels(
-        split, np.arange(len(images)), trained.predict_proba(images), f"{how}, on {size:,} training images"
-    )
+        how += f", trained on the other {folds - 1} of {folds} folds"
+    else:
+        indices = np.arange(len(of_split))
+        how += f", on {size:,} training images"
+    return RatedLabels(split, indices, np.mean(rated, axis=0), how, len(seeds), _otherwise(of_split.labels, rated))
+
+
+def _after(progress: FoldProgress | None, trained: int) -> FoldProgress | None:
+    """Count the networks of earlier seeds in."""
+    return progress and (lambda fold, at: progress(trained + fold, at))
+
+
+def _otherwise(labels: NDArray[np.int64], rated: Sequence[NDArray[np.float32]]) -> NDArray[np.intp] | None:
+    """How many of several networks predict another class than the label, (M,)."""
+    return np.sum([each.argmax(axis=1) != labels for each in rated], axis=0) if len(rated) > 1 else None
 
 
 def rate_by_run(

@@ -32,6 +32,8 @@ class RatedLabels:
     indices: NDArray[np.intp]  # (M,), in the split
     probabilities: NDArray[np.floating[Any]]  # (M, K)
     by: str  # which network, and how, in words
+    networks: int = 1  # whose probabilities were averaged
+    otherwise: NDArray[np.intp] | None = None  # (M,), of those networks, how many predict another class than the label
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Review:
     suspects: tuple[Suspect, ...]  # the rows of the CSV file
     corrections: Path
     gallery: Path
+    otherwise: tuple[int, ...] = ()  # for each suspect, networks that predict another class; empty with one network
 
     @property
     def flagged(self) -> int:
@@ -100,13 +103,14 @@ def write_review(
         )
         for error, index in zip(shown, indices, strict=True)
     )
+    otherwise = tuple(int(rated.otherwise[error.index]) for error in shown) if rated.otherwise is not None else ()
     corrections = folder / CORRECTIONS
     gallery = LabelGallery(
         data_name=splits.name,
         split=rated.split,
         class_names=names,
         diagnosis=diagnosis,
-        suspects=_pictured(shown, indices, suspects, dataset, splits.train),
+        suspects=_pictured(shown, indices, suspects, dataset, splits.train, _notes(rated, otherwise)),
         rated_by=rated.by,
         corrections_file=CORRECTIONS,
         command=command,
@@ -115,7 +119,11 @@ def write_review(
     make_folder(folder)
     write_atomically(folder / GALLERY, page)
     write_atomically(corrections, to_csv(suspects))
-    return Review(diagnosis.n, diagnosis, suspects, corrections, folder / GALLERY)
+    return Review(diagnosis.n, diagnosis, suspects, corrections, folder / GALLERY, otherwise)
+
+
+def _notes(rated: RatedLabels, otherwise: Sequence[int]) -> list[str]:
+    return [f"{count} of {rated.networks} networks predict another class" for count in otherwise]
 
 
 def _pictured(
@@ -124,10 +132,13 @@ def _pictured(
     suspects: Sequence[Suspect],
     dataset: ImageDataset,
     train: ImageDataset,
+    notes: Sequence[str],
 ) -> tuple[PicturedSuspect, ...]:
     pictures = dataset.images[indices]
     neighbours = labelled_neighbours(pictures, train, NEIGHBOURS, own=indices if dataset is train else None)
     return tuple(
-        PicturedSuspect(error=replace(error, index=index), picture=picture, neighbours=near, file=suspect.file)
-        for error, index, suspect, picture, near in zip(shown, indices, suspects, pictures, neighbours, strict=True)
+        PicturedSuspect(replace(error, index=index), picture, near, suspect.file, note)
+        for error, index, suspect, picture, near, note in zip(
+            shown, indices, suspects, pictures, neighbours, notes or [""] * len(shown), strict=True
+        )
     )

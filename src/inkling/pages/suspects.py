@@ -19,3 +19,4 @@ class PicturedSuspect:
     picture: NDArray[np.uint8]  # (H, W, C)
     neighbours: tuple[Neighbour, ...]
     file: str  # empty where the source has no picture files
+    note: str = ""  # what else is known of it
