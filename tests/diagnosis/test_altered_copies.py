@@ -73,7 +73,10 @@ def test_altered_copies_are_found_and_named(alter: Callable[[Picture], Picture])
     assert all((pair.split, pair.of_split, pair.index - 10) == ("test", "train", pair.of_index) for pair in found.pairs)
     assert len(altered) >= 15  # of the others the pixels correlate as they are
     assert sum(pair.alteration == alter.__name__ for pair in altered) >= 0.9 * len(altered)
-    assert f" {len(altered)} altered copies across splits (shifted, rotated, cropped or mirrored)." in found.verdict
+    assert (
+        f" {len(altered)} altered copies across splits (shifted, rotated, cropped, mirrored or otherwise changed)."
+        in found.verdict
+    )
     near = len(found.pairs) - len(altered)
     assert f"{near or 'No'} near duplicate" in found.verdict
 
@@ -105,10 +108,10 @@ def test_exact_and_near_duplicates_are_not_called_altered() -> None:
     assert found.verdict == (
         "1 of 3 test images is also a training image: accuracy on duplicated images does not measure performance on "
         "new ones. 1 near duplicate across splits (correlation 0.99 or more). 1 altered copy across splits (shifted, "
-        "rotated, cropped or mirrored)."
+        "rotated, cropped, mirrored or otherwise changed)."
     )
     assert find_duplicates({"train": train, "test": photos(3, seed=1)}, NEAR).verdict.endswith(
-        "No altered copies across splits (shifted, rotated, cropped or mirrored)."
+        "No altered copies across splits (shifted, rotated, cropped, mirrored or otherwise changed)."
     )
 
 

@@ -107,7 +107,9 @@ class Duplicates:
             if self.altered_sought:
                 n = sum(bool(pair.alteration) for pair in across)
                 how_many = f"{n:,} altered cop{'y' if n == 1 else 'ies'}" if n else "No altered copies"
-                sentences.append(f"{how_many} across splits (shifted, rotated, cropped or mirrored).")
+                sentences.append(
+                    f"{how_many} across splits (shifted, rotated, cropped, mirrored or otherwise changed)."
+                )
         return " ".join(sentences)
 
     def to_dict(self) -> dict[str, Any]:
