@@ -267,7 +267,7 @@ def test_from_suspects_to_a_run_on_corrected_labels(tmp_path: Path) -> None:
     page = Page((out / "labels.html").read_text(encoding="utf-8"))
     assert sum(tag == "img" for tag, _ in page.tags) == 12 * 6
     assert all(attrs["alt"] and attrs["src"].startswith("data:image/png") for tag, attrs in page.tags if tag == "img")
-    assert "script" not in {tag for tag, _ in page.tags}
+    assert [tag for tag, _ in page.tags].count("script") == 1
     assert "the 12 images" in page.text
     for row in rows[:3]:
         row["correct_label"] = row["suggested"]
@@ -364,7 +364,8 @@ def test_names_of_classes_and_files_are_escaped_in_the_gallery(tmp_path: Path) -
     review = write_review(splits, rated, tmp_path / "out", 12, files, "inkling labels '<s>'")
     text = review.gallery.read_text(encoding="utf-8")
     page = Page(text)
-    assert {"script", "b", "u", "i", "s"}.isdisjoint(tag for tag, _ in page.tags)
+    assert {"b", "u", "i", "s"}.isdisjoint(tag for tag, _ in page.tags)
+    assert [tag for tag, _ in page.tags].count("script") == 1, "the page's own"
     assert not [attrs for _, attrs in page.tags if "onerror" in attrs]
     for word in (*HOSTILE, "<b>noise", "<u>somebody", "<i>3%s.png", "inkling labels '<s>'"):
         assert word in page.text, word

@@ -3,6 +3,9 @@
 A row is an image that is suspected: its split and index there, its picture file where it has one, the label it has,
 the label suggested, and how probable a network finds the label it has. A person puts the right class into
 `correct_label`; rows where it is empty change nothing.
+
+A spreadsheet takes text that begins with =, +, - or @ for a formula, and runs it. Such a name is written with an
+apostrophe in front, which is taken off when the file is read.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
@@ -33,15 +37,50 @@ class Suspect:
 
 _COLUMNS = tuple(field.name for field in fields(Suspect))
 _NEEDED = ("split", "index", "label", "correct_label")
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A corrections file in pieces, which a page joins with the classes that a person chooses."""
+
+    header: str  # the first line, without its end
+    rows: tuple[str, ...]  # of each suspect, up to the cell of its correct label
+    cells: tuple[str, ...]  # of each class: what is put there
 
 
 def to_csv(suspects: Sequence[Suspect]) -> str:
     """Return the text of a corrections file."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(_COLUMNS)
-    writer.writerows(astuple(replace(suspect, score=float(f"{suspect.score:.6g}"))) for suspect in suspects)
-    return text.getvalue()
+    return "".join(f"{line}\r\n" for line in (_line(_COLUMNS), *map(_row, suspects)))
+
+
+def pieces(suspects: Sequence[Suspect], class_names: Sequence[str]) -> Pieces:
+    """Return what `to_csv` is put together of, for a person's choices to go in between."""
+    rows = tuple(_row(replace(suspect, correct_label="")) for suspect in suspects)
+    return Pieces(_line(_COLUMNS), rows, tuple(_line(("", name))[1:] for name in class_names))
+
+
+def read_corrections(path: Path) -> tuple[Suspect, ...]:
+    """Return the rows of a corrections file that have a correct label; a score that is no number is not kept.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read.
+    """
+    rows = []
+    for row, where in _rows(path):
+        if not row["correct_label"]:
+            continue
+        if not re.fullmatch(r"[0-9]{1,18}", row["index"]):
+            raise DataError(f"{where}: expected the index of an image, counted from 0, found '{row['index']}'")
+        try:
+            score = float(row.get("score", ""))
+        except ValueError:
+            score = float("nan")
+        words = (row.get("file", ""), row["label"], row.get("suggested", ""), score, row["correct_label"])
+        rows.append(Suspect(row["split"], int(row["index"]), *words))
+    return tuple(rows)
 
 
 def correct(splits: Splits, path: Path) -> Splits:
@@ -80,6 +119,26 @@ def describe(path: Path) -> dict[str, str | int]:
     return {"file": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "labels": changes}
 
 
+def _row(suspect: Suspect) -> str:
+    score = f"{suspect.score:.6g}" if suspect.score == suspect.score else ""
+    return _line((*astuple(suspect)[:-2], score, suspect.correct_label))
+
+
+def _line(values: Sequence[str | int]) -> str:
+    """Return a line without its end."""
+    text = io.StringIO()
+    csv.writer(text).writerow([_no_formula(value) if isinstance(value, str) else value for value in values])
+    return text.getvalue().removesuffix("\r\n")
+
+
+def _no_formula(text: str) -> str:
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _as_meant(text: str) -> str:
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
 def _rows(path: Path) -> list[tuple[dict[str, str], str]]:
     """Every row by column, and where it stands."""
     try:
@@ -92,7 +151,10 @@ def _rows(path: Path) -> list[tuple[dict[str, str], str]]:
                 raise DataError(
                     f"{path}: expected a CSV file with the columns {', '.join(_NEEDED)}, found {columns[:200]}"
                 )
-            return [(row, f"{path}, line {reader.line_num}") for row in reader]
+            return [
+                ({name: _as_meant(cell) for name, cell in row.items() if name}, f"{path}, line {reader.line_num}")
+                for row in reader
+            ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"{path}: corrections cannot be read ({reason}): expected a CSV file in UTF-8") from None

@@ -16,10 +16,10 @@ from inkling.errors import RunError
 from inkling.images.corrections import Suspect, to_csv
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.labels.gallery import LabelGallery, render_gallery
-from inkling.pages.suspects import PicturedSuspect
+from inkling.pages.suspects import CORRECTIONS, PicturedSuspect, review_form
 from inkling.storage.atomic import make_folder, write_atomically
 
-CORRECTIONS, GALLERY = "corrections.csv", "labels.html"
+GALLERY = "labels.html"
 NEIGHBOURS = 5
 """Nearest training images shown beside each image."""
 
@@ -112,6 +112,7 @@ def write_review(
         diagnosis=diagnosis,
         suspects=_pictured(shown, indices, suspects, dataset, splits.train, _notes(rated, otherwise)),
         rated_by=rated.by,
+        form=review_form(suspects, names, dataset.fingerprint),
         corrections_file=CORRECTIONS,
         command=command,
     )

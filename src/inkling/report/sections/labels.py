@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,8 +11,9 @@ from inkling.diagnosis.duplicates import Duplicates, find_duplicates
 from inkling.diagnosis.label_errors import LabelDiagnosis, diagnose_labels
 from inkling.diagnosis.neighbours import labelled_neighbours
 from inkling.errors import DataError, MissingLibraryError
+from inkling.images.corrections import Suspect, read_corrections
 from inkling.images.dataset import Splits
-from inkling.pages.suspects import PicturedSuspect
+from inkling.pages.suspects import PicturedSuspect, review_form
 from inkling.report.evidence import Evidence
 from inkling.report.section import Section
 from inkling.runs.run import Run
@@ -32,6 +33,7 @@ class LabelSuspects:
     n: int  # images whose labels were checked
     diagnosis: LabelDiagnosis | None
     missing: str | None
+    form: str = ""  # for the review of them, `pages.suspects.review_form`
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +78,23 @@ def _label_suspects(runs: Sequence[Run], splits: Splits) -> LabelSuspects:
     neighbours = labelled_neighbours(pictures, splits.train, NEIGHBOURS)
     files = [splits.test.files[index] if splits.test.files else "" for index in indices]
     suspects = tuple(PicturedSuspect(*parts) for parts in zip(shown, pictures, neighbours, files, strict=True))
-    return LabelSuspects(suspects, n, found, None)
+    return LabelSuspects(suspects, n, found, None, _form(runs[0], suspects, splits.test.class_names))
+
+
+def _form(run: Run, suspects: Sequence[PicturedSuspect], names: Sequence[str]) -> str:
+    """What the review writes down: corrections of the source's labels, those that the run had included."""
+    earlier = read_corrections(run.corrections) if run.corrections else ()
+    of_test = {row.index: row for row in earlier if row.split == "test"}
+    rows = []
+    for suspect in suspects:
+        error = suspect.error
+        row = Suspect("test", error.index, suspect.file, names[error.label], names[error.suggested], error.score)
+        if before := of_test.get(error.index):
+            row = replace(row, label=before.label, correct_label=before.correct_label)
+        rows.append(row)
+    shown = {row.index for row in rows}
+    kept = [row for row in earlier if row.split != "test" or row.index not in shown]
+    return review_form(rows, names, run.data.test_fingerprint, kept)
 
 
 SECTION = Section(

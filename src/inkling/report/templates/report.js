@@ -1,15 +1,7 @@
 // What the report offers beyond reading: the numbers of any epoch, a filter for mistakes, one hidden unit at a time.
 // The page is whole without it. Words from outside, such as names of classes, only ever become text.
-"use strict";
 
 const classNames = JSON.parse(document.querySelector("main").dataset.classNames);
-
-function make(tag, attributes = {}, text = "") {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.textContent = text;
-  return element;
-}
 
 function clamp(value, low, high) {
   return Math.min(Math.max(value, low), high);
