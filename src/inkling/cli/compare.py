@@ -61,7 +61,8 @@ def _compare_runs(a: Path, b: Path | None, margin: float, output: Output) -> Non
         ("both misclassified", accuracy.both_wrong),
     ):
         rows.add_row(what, f"{count:,}")
-    further = (compared.equivalence.verdict, accuracy.power.verdict, compared.overfitting.verdict)
+    labels = (compared.labels.verdict,) if compared.labels else ()
+    further = (*labels, compared.equivalence.verdict, accuracy.power.verdict, compared.overfitting.verdict)
     output.result({**compared.to_dict(), "test_ledger": use.to_dict()}, accuracy.verdict, rows, *further)
 
 
