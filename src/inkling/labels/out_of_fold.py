@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from inkling.errors import DataError, SettingsError, TrainingError
 from inkling.images.dataset import ImageDataset, Splits
-from inkling.images.progress import Progress
 from inkling.images.splitting import stratified_folds
 from inkling.labels.kept_together import kept_together
 from inkling.networks.catalogue import build_network
@@ -32,7 +31,7 @@ def out_of_fold(
     folds: int = 5,
     device: str = "auto",
     progress: FoldProgress | None = None,
-    searching: Progress | None = None,
+    together: NDArray[np.intp] | None = None,
 ) -> NDArray[np.float32]:
     """Return the probabilities of the training images, each from a network that was trained without it.
 
@@ -52,8 +51,8 @@ def out_of_fold(
     device : str
         Where a PyTorch network computes: "auto", "cpu" or "cuda".
     progress : callable, optional
-    searching : callable, optional
-        Called with (images compared, images) while copies are sought.
+    together : ndarray of intp, shape (N,), optional
+        Equal numbers for images that belong into one fold, where `kept_together` has found them before.
 
     Returns
     -------
@@ -68,7 +67,7 @@ def out_of_fold(
     NetworkError, TrainingError
     """
     training = splits.train
-    fold_of = _folds(training, folds, settings.seed, searching)
+    fold_of = _folds(training, folds, settings.seed, together)
     probabilities = np.empty((len(training), training.n_classes), np.float32)
     for fold in range(folds):
         held_out = fold_of == fold
@@ -79,15 +78,21 @@ def out_of_fold(
     return probabilities
 
 
-def _folds(training: ImageDataset, folds: int, seed: int, searching: Progress | None) -> NDArray[np.intp]:
-    """Return the fold of each image (N,), and refuse folds that cannot be."""
+def check_folds(training: ImageDataset, folds: int) -> None:
+    """Raise SettingsError where there cannot be so many folds, DataError where a class has a single image."""
     units, what = (len(set(training.groups)), "groups") if training.groups else (len(training), "images")
     if not 2 <= folds <= units:
         raise SettingsError([f"folds must lie in 2..{units:,}, the number of {what}, found {folds}"])
     single = [name for name, count in training.class_counts.items() if count == 1]
     if single:
         raise DataError(f"class '{single[0]}' has one image among those to rate: it needs two at least")
-    fold_of = stratified_folds(training.labels, folds, seed, kept_together(training, folds, searching))
+
+
+def _folds(training: ImageDataset, folds: int, seed: int, together: NDArray[np.intp] | None) -> NDArray[np.intp]:
+    """Return the fold of each image (N,), and refuse folds that cannot be."""
+    check_folds(training, folds)
+    together = kept_together(training, folds) if together is None else together
+    fold_of = stratified_folds(training.labels, folds, seed, together)
     for label, name in enumerate(training.class_names):
         if len(set(fold_of[training.labels == label])) == 1:
             raise DataError(

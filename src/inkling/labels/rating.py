@@ -12,7 +12,8 @@ from inkling.errors import DataError, SettingsError, did_you_mean
 from inkling.images.corrections import correct
 from inkling.images.dataset import Splits
 from inkling.images.progress import Progress
-from inkling.labels.out_of_fold import FoldProgress, out_of_fold, train_to_the_end
+from inkling.labels.kept_together import kept_together
+from inkling.labels.out_of_fold import FoldProgress, check_folds, out_of_fold, train_to_the_end
 from inkling.labels.review import RatedLabels
 from inkling.metrics.formatting import and_list
 from inkling.networks.prediction import predict_in_parts
@@ -82,12 +83,16 @@ def rate_by_training(
     smaller = splits.with_train_size(size, settings.seed)
     seeds = tuple(seeds) or (settings.seed,)
     of_split = smaller.train if split == "train" else dict(splits.items())[split]
+    together = None
+    if split == "train":
+        check_folds(smaller.train, folds)
+        together = kept_together(smaller.train, folds, searching)  # once for all seeds
     rated = []
     for place, seed in enumerate(seeds):
         told = _after(progress, place * (folds if split == "train" else 1))
         seeded = replace(settings, seed=seed)
         if split == "train":
-            rated.append(out_of_fold(smaller, network, seeded, folds, device, told, searching))
+            rated.append(out_of_fold(smaller, network, seeded, folds, device, told, together))
         else:
             trained = train_to_the_end(smaller, network, seeded, device, progress=told)
             rated.append(trained.predict_proba(of_split.images))
