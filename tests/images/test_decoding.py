@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from errno import ENOSPC
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from inkling.images.decoding import PictureFile, Pictures, load_pictures
 from inkling.images.measuring import chosen_side
 from inkling.images.options import LoadOptions
 from inkling.images.parallel import in_threads
+from inkling.images.sources.protocol import LoadProgress
 from inkling.storage.cache import cache_entries, cache_folder, clear_cache
 
 N = 40
@@ -76,7 +78,9 @@ def test_what_is_decoded_once_is_mapped_and_not_opened_again(channels: int, monk
     monkeypatch.setattr(decoding, "decode", None)
     monkeypatch.setattr(decoding, "measure", None)
     monkeypatch.setattr("hashlib.sha256", partial(_counted, hashed := [], hashlib.sha256))
-    second = load_pictures(pictures)
+    stages: list[LoadProgress] = []
+    second = load_pictures(pictures, observer=stages.append)
+    assert [(one.stage, one.done, one.unit) for one in stages] == [("checking the cache", 40 * 30 * channels, "bytes")]
     assert same(first, second)
     assert max(hashed) < 100_000, "pixels are not hashed again"
     assert not second.train.images.flags.writeable
@@ -109,48 +113,117 @@ def test_another_content_size_fit_or_split_is_another_entry() -> None:
     assert load_pictures(labels).fingerprint not in made.values()
 
 
-def damage_facts(entry: Path) -> None:
-    facts = json.loads((entry / "facts.json").read_text())
-    (entry / "facts.json").write_text(json.dumps({**facts, "version": "another"}))
+def rewrite(path: Path, change: Callable[[bytearray], object]) -> None:
+    if path.exists():
+        content = bytearray(path.read_bytes())
+        change(content)
+        path.unlink()  # a new file: others may have mapped the old one
+        path.write_bytes(content)
 
 
-def damage_shape(entry: Path) -> None:
-    facts = json.loads((entry / "facts.json").read_text())
-    if "shape" in facts:
-        facts["shape"] = [2**62, 5, 6, 3]
-    facts["sizes"] = [[6, 5, 2**62]]
-    (entry / "facts.json").write_text(json.dumps(facts))
+def flip(name: str, place: int) -> Callable[[Path], object]:
+    """Change one byte of a file to one that is not UTF-8."""
+
+    def flipped(entry: Path) -> None:
+        rewrite(entry / name, lambda content: content.__setitem__(place, content[place] ^ 0x80))
+
+    return flipped
+
+
+def seal(name: str, **values: object) -> Callable[[Path], object]:
+    """Give a file other contents and the checksum of these."""
+
+    def sealed(entry: Path) -> None:
+        if (entry / name).exists():
+            content = json.loads((entry / name).read_bytes())["content"]
+            changed = {key: value for key, value in values.items() if key in content}
+            picture_cache._write(entry / name, {**content, **changed})
+
+    return sealed
 
 
 @pytest.mark.parametrize(
     "damage",
     [
-        damage_facts,
-        damage_shape,
+        flip("images.bin", 0),
+        flip("images.bin", -1),
+        flip("facts.json", -5),
+        flip("facts.json", 3),
+        flip("fingerprints.json", -5),
         lambda entry: (entry / "facts.json").write_text("{"),
         lambda entry: (entry / "facts.json").write_text('{"sizes": 3}'),
         lambda entry: (entry / "facts.json").unlink(),
-        lambda entry: (entry / "images.bin").exists() and os.truncate(entry / "images.bin", 100),
+        lambda entry: (entry / "fingerprints.json").exists() and (entry / "fingerprints.json").write_text("{"),
+        seal("facts.json", shape=[2**62, 5, 6, 3], sizes=[[6, 5, 2**62]]),
+        lambda entry: rewrite(entry / "images.bin", lambda content: content.clear()),
+        lambda entry: rewrite(entry / "images.bin", lambda content: content.pop()),
         lambda entry: (entry / "images.bin").unlink(missing_ok=True),
-        lambda entry: (entry / "images.bin").write_bytes(b""),
     ],
 )
 def test_a_damaged_entry_is_said_and_made_anew(damage: Callable[[Path], object]) -> None:
-    first = pickle.loads(pickle.dumps(load_pictures(rows())))  # not mapped: mapped files must not be cut
+    first = load_pictures(rows())
     for entry in cache_entries():
         damage(entry.folder)
     second = load_pictures(rows())
     assert same(first, second)
-    assert "damaged: it is made anew" in second.notes[0]
+    assert all(dataset.fingerprint == replace(dataset).fingerprint for _, dataset in second.items())
+    assert second.notes[0].endswith(("damaged: it is made anew.", "another version: it is made anew."))
     assert load_pictures(rows()).notes == ()
 
 
-def test_fingerprints_that_are_damaged_are_computed_again() -> None:
+def test_no_byte_of_the_images_is_another_without_a_word() -> None:
+    pictures = rows()
+    first = load_pictures(pictures)
+    (images,) = cache_folder().rglob("images.bin")
+    for place in np.random.default_rng(0).integers(images.stat().st_size, size=20).tolist():
+        flip("images.bin", place)(images.parent)
+        again = load_pictures(pictures)
+        assert again.notes[0] == "What was kept of these pictures in the cache was damaged: it is made anew."
+        assert same(first, again)
+
+
+def test_every_block_of_images_has_a_checksum(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture_cache, "_BLOCK", 100)
     first = load_pictures(rows())
-    for content in ('["1", "2"]', "{", '["x", "y", "z", "u"]'):
-        for path in cache_folder().rglob("fingerprints.json"):
-            path.write_text(content)
-        assert load_pictures(rows()).fingerprint == first.fingerprint
+    (images,) = cache_folder().rglob("images.bin")
+    facts = json.loads((images.parent / "facts.json").read_bytes())["content"]
+    assert len(facts["crc32"]) == -(-images.stat().st_size // 100)
+    assert load_pictures(rows()).notes == ()
+    flip("images.bin", 250)(images.parent)
+    assert same(first, load_pictures(rows()))
+
+
+def test_what_another_version_wrote_is_said_and_made_anew(own_cache: Path) -> None:
+    first = load_pictures(rows())
+    said = "What was kept of these pictures in the cache was written by another version: it is made anew."
+    for entry in cache_entries():  # as the first version wrote it: values alone, with a version among them
+        for name in ("facts.json", "fingerprints.json"):
+            path = entry.folder / name
+            if path.exists():
+                content = json.loads(path.read_bytes())["content"]
+                former = {**content, "version": "1 Pillow 12.0.0"} if isinstance(content, dict) else content
+                path.write_text(json.dumps(former))
+    second = load_pictures(rows())
+    assert second.notes == (said,)
+    assert same(first, second)
+    for entry in cache_entries():
+        values = json.loads((entry.folder / "facts.json").read_bytes())
+        (entry.folder / "facts.json").write_text(json.dumps({**values, "version": "3 Pillow 12.0.0"}))
+    assert load_pictures(rows()).notes == (said,)
+    assert load_pictures(rows()).notes == ()
+
+
+def test_the_keys_are_those_of_the_first_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture_cache, "_KEYS", "1 Pillow 12.0.0")
+    assert picture_cache.digest("a", 1) == hashlib.sha256(b'["1 Pillow 12.0.0","a",1]').hexdigest()[:32]
+
+
+def test_missing_fingerprints_are_computed_again() -> None:
+    first = load_pictures(rows())
+    for path in cache_folder().rglob("fingerprints.json"):
+        path.unlink()  # as after a process that was killed before it wrote them
+    assert same(load_pictures(rows()), first)
+    assert len(list(cache_folder().rglob("fingerprints.json"))) == 1
 
 
 def test_images_survive_when_the_cache_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,7 @@ _BLOCK, _BLOCK_BYTES = 16, 4 * 1024**2
 
 _FITTED = {PAD: "padded", CROP: "cropped"}
 
-_REBUILT = "What was kept of these pictures in the cache was damaged: it is made anew."
+_REBUILT = "What was kept of these pictures in the cache was {}: it is made anew."
 
 
 class PictureFile(NamedTuple):
@@ -234,9 +234,9 @@ def _measure(pictures: Pictures, observer: LoadObserver | None, notes: list[str]
     key = cache.digest([(file.name, file.key) for file in pictures.files])
     try:
         measured = cache.read_measured(key, len(pictures.files))
-    except DamagedEntryError:
+    except DamagedEntryError as damaged:
         measured = None
-        notes.append(_REBUILT)
+        notes.append(_REBUILT.format(damaged))
     if measured is not None:
         return measured, True, key
     measured, lasting = measure([file.open for file in pictures.files], observer)
@@ -287,10 +287,10 @@ def _decode(
     )  # fmt: skip
     n, about = len(work.order), f"{len(work.order):,} pictures, {width}x{height}: {pictures.where}"
     try:
-        stored = _from_cache(key, n, work.size)
-    except DamagedEntryError:
+        stored = _from_cache(key, n, work.size, observer)
+    except DamagedEntryError as damaged:
         stored = None
-        notes.append(_REBUILT)
+        notes.append(_REBUILT.format(damaged))
     if stored is None:
         unreadable: dict[int, str] = {}
         try:
@@ -301,15 +301,15 @@ def _decode(
         except (OSError, InklingError, DamagedEntryError, _PassingFailureError) as error:
             if isinstance(error, DataError):
                 raise
-            reason = getattr(error, "strerror", None) or str(error) or "another process removed it"
+            reason = getattr(error, "strerror", None) or str(error)
             notes.append(f"The images are not kept in the cache {cache_folder()} ({reason}).")
         stored = stored or _in_memory(work, observer)
     _refuse_unreadable(work, stored.unreadable)
     return stored
 
 
-def _from_cache(key: str, n: int, size: tuple[int, int]) -> _Stored | None:
-    found = cache.read_images(key, n, size)
+def _from_cache(key: str, n: int, size: tuple[int, int], observer: LoadObserver | None = None) -> _Stored | None:
+    found = cache.read_images(key, n, size, stage(observer, "checking the cache", "bytes"))
     return found and _Stored(found[0], found[1].unreadable, key, found[2])
 
 

@@ -1,15 +1,18 @@
 """Features of images, found again by the content of each image: computed once, whatever asks for them.
 
 Training at any size and seed, folds of cross-validation, the review of labels, evaluation and the report see the same
-pictures again and again. A segment is one .npy file of (digest of the image, features); it is written whole or not at
-all, and one that is damaged is left out and made again.
+pictures again and again. A segment is one .npy file of (digest of the image, features) whose name has the checksum of
+its bytes; it is written whole or not at all, and one that is damaged is removed, said, and made again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import secrets
+import shutil
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -30,6 +33,8 @@ FEWEST_KEPT = 32
 
 _SEGMENT = 1024
 """Images whose features are computed before they are kept: what an interruption costs at most."""
+
+_log = logging.getLogger(__name__)
 
 Compute = Callable[[NDArray[np.uint8], Progress], NDArray[np.float32]]
 
@@ -52,6 +57,7 @@ class FeatureStore:
         self._kind = np.dtype([("digest", "V16"), ("features", "<f2", (width,))])
         self._segments: dict[str, NDArray[np.void]] = {}  # by file name
         self._places: dict[bytes, tuple[str, int]] = {}  # digest -> segment and row in it
+        self._cannot_write = False
 
     def features(
         self, images: NDArray[np.uint8], compute: Compute, progress: Progress | None = None
@@ -102,14 +108,21 @@ class FeatureStore:
         return new
 
     def _keep(self, rows: NDArray[np.void]) -> None:
-        name = f"{secrets.token_hex(8)}.npy"
-        self._add(name, rows)
         content = io.BytesIO()
         np.save(content, rows, allow_pickle=False)
-        with suppress(InklingError):  # a full disk is no reason not to go on
+        name = f"{secrets.token_hex(8)}-{zlib.crc32(content.getbuffer()):08x}.npy"
+        self._add(name, rows)
+        try:
             make_folder(self.folder)
             write_atomically(self.folder / name, content.getvalue())
             write_atomically(self.folder / ABOUT, f"{self.about}\n")
+        except InklingError as error:  # a full disk is no reason not to go on
+            if not self._cannot_write:
+                _log.warning("inkling: features are not kept in the cache, and computed again next time (%s)", error)
+            self._cannot_write = True
+            if not any(self.folder.glob("[!.]*.npy")):  # nothing is to be left of an entry that holds nothing
+                shutil.rmtree(self.folder, ignore_errors=True)
+        else:
             self._remove_oldest()
 
     def _add(self, name: str, rows: NDArray[np.void]) -> None:
@@ -118,19 +131,37 @@ class FeatureStore:
             self._places.setdefault(digest.tobytes(), (name, place))
 
     def _read_new_segments(self) -> None:
+        damaged = 0
         for path in sorted(self.folder.glob("[!.]*.npy")) if self.folder.is_dir() else ():
             if path.name in self._segments:
                 continue
             try:
-                rows = np.load(path, mmap_mode="r", allow_pickle=False)
-                whole = rows.dtype == self._kind and rows.ndim == 1
+                rows = self._read(path)
+            except FileNotFoundError:  # another process removed it
+                continue
             except (OSError, ValueError, EOFError):
-                whole = False
-            if whole:
-                self._add(path.name, rows)
-            else:
+                damaged += 1
                 with suppress(OSError):
                     path.unlink()
+            else:
+                self._add(path.name, rows)
+        if damaged:
+            _log.warning(
+                "inkling: %s of the features in the cache %s damaged or written by another version: what they held is "
+                "computed anew",
+                f"{damaged:,} {'file' if damaged == 1 else 'files'}",
+                "was" if damaged == 1 else "were",
+            )
+
+    def _read(self, path: Path) -> NDArray[np.void]:
+        """Return the rows of a segment, memory-mapped; whatever is wrong with it is an exception."""
+        content = np.memmap(path, np.uint8, "r")
+        if not path.stem.endswith(f"-{zlib.crc32(content.data):08x}"):
+            raise ValueError
+        rows: NDArray[np.void] = np.load(path, mmap_mode="r", allow_pickle=False)
+        if rows.dtype != self._kind or rows.ndim != 1:
+            raise ValueError
+        return rows
 
     def _remove_oldest(self) -> None:
         segments = sorted((path.stat().st_mtime, path) for path in self.folder.glob("[!.]*.npy"))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
 import re
 import sys
+from errno import ENOSPC
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,6 +28,7 @@ from inkling.networks.torch import backbones, weights  # noqa: E402
 from inkling.networks.torch.efficientnet import EfficientNetLite0, SameConv2d  # noqa: E402
 from inkling.networks.torch.fused import FusedConvolution, fused_copy  # noqa: E402
 from inkling.networks.torch.pretrained import PretrainedNetwork  # noqa: E402
+from inkling.storage.atomic import cannot_write  # noqa: E402
 from inkling.storage.cache import cache_entries  # noqa: E402
 from inkling.training.loop import train  # noqa: E402
 from inkling.training.recipes.registry import recipe  # noqa: E402
@@ -219,8 +222,9 @@ def test_weights_that_are_not_the_published_ones_are_refused(tmp_path: Path, mon
         weights.lite0_weights()
 
 
-def test_cached_weights_are_verified() -> None:
+def test_cached_weights_are_verified(caplog: pytest.LogCaptureFixture) -> None:
     first = weights.lite0_weights()
+    assert not caplog.messages
     (entry,) = cache_entries()
     kept = entry.folder / "weights.safetensors"
     content = bytearray(kept.read_bytes())
@@ -228,6 +232,26 @@ def test_cached_weights_are_verified() -> None:
     kept.write_bytes(content)
     second = weights.lite0_weights()
     assert all(torch.equal(first[name], second[name]) for name in first)
+    assert caplog.messages == ["inkling: the pretrained weights in the cache were damaged: they are kept anew"]
+    kept.unlink()
+    weights.lite0_weights()
+    assert len(caplog.messages) == 2
+    weights.lite0_weights()
+    assert len(caplog.messages) == 2
+
+
+def test_weights_on_a_full_disk_are_said_and_leave_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(path: Path, content: object) -> None:
+        raise cannot_write(path, OSError(ENOSPC, os.strerror(ENOSPC)))
+
+    monkeypatch.setattr(weights, "write_atomically", full)
+    assert weights.lite0_weights()
+    assert re.fullmatch(
+        r"inkling: the pretrained weights are not kept in the cache \(.*No space left on device.*\)", *caplog.messages
+    )
+    assert cache_entries() == []
 
 
 def test_copies_are_networks_of_their_own(photos: Splits) -> None:

