@@ -76,5 +76,7 @@ class TrackingError(InklingError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the nearest known word, or an empty string."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    words = list(known)
+    near = [other for other in words if other.casefold() == word.casefold()]
+    near = near or difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     return f" (did you mean '{near[0]}'?)" if near else ""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -310,3 +312,12 @@ def test_a_page_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("here")
     with pytest.raises(RunError, match="cannot be"):
         write_data_page(check_data(splits, near=False), splits, tmp_path / "file" / "page.html")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes in folders, and links for few")
+def test_what_is_no_file_is_listed_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    assert why_unreadable(tmp_path, "loop.png") == "expected a picture, found a link that leads nowhere"
+    assert why_unreadable(tmp_path, "pipe.png") == "expected a picture, found a folder, a pipe or a device"
+    assert why_unreadable(tmp_path, "other.png") == ""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from inkling.errors import DataError
-from inkling.images.classes import number_labels
+from inkling.images.classes import alike_note, number_labels
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,15 @@ def test_labels_are_places_among_names_or_the_names() -> None:
 def test_what_is_no_label_is_refused(labels: Any, names: list[str] | None, message: str) -> None:
     with pytest.raises(DataError, match=message):
         number_labels(labels, names)
+
+
+def test_names_that_are_nearly_the_same_are_said() -> None:
+    assert alike_note(["cat", "dog", "a", "A", "10", "1"]) == ""
+    assert alike_note(["Daisy", "daisy", "1", "1.0", "x"]) == (
+        "Classes of nearly the same name: Daisy and daisy, 1 and 1.0. Where they are one, call it by one name."
+    )
+
+
+def test_one_word_in_two_unicode_forms_is_one_class() -> None:
+    labels, names = number_labels(["caf\u00e9", "cafe\u0301", "rose"])
+    assert (labels.tolist(), names) == ([0, 0, 1], ("caf\u00e9", "rose"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.errors import DataError
-from inkling.images.pictures import UnreadablePictureError, quiet, read_header, read_picture
+from inkling.images.pictures import UnreadablePictureError, quiet, read_header, read_picture, why_no_file
 from inkling.images.progress import Progress, paced
 
 
@@ -69,8 +70,10 @@ def measure_files(folder: Path | None, names: Sequence[str], progress: Progress 
 def why_unreadable(folder: Path | None, name: str) -> str:
     """Return why a picture file could not be read, or an empty text where that cannot be found out any more."""
     path = Path(folder or "", name)
-    if "\0" in name or not path.is_file():  # reading a pipe would wait for ever
+    if "\0" in name:
         return ""
+    if reason := why_no_file(path):  # reading a pipe would wait for ever
+        return "" if path.is_dir() or not os.path.lexists(path) else reason
     try:
         read_picture(path, (8, 8, 3))
     except DataError as error:

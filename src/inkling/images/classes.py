@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.errors import DataError, did_you_mean
-from inkling.images.naming import some
+from inkling.images.naming import one_form, shown, some
 
 
 def number_labels(
@@ -61,6 +61,23 @@ def check_two(class_names: Sequence[str], where: str) -> None:
         )
 
 
+def alike_note(class_names: Sequence[str]) -> str:
+    """Return a sentence about names of classes that are the same but for capitals, or as numbers, if there are any.
+
+    Single letters are meant as they are written.
+    """
+    of_one: dict[object, list[str]] = {}
+    for name in class_names:
+        try:
+            key: object = float(name)
+        except ValueError:
+            key = name.casefold()
+        if len(name) > 1 or not name.isalpha():
+            of_one.setdefault(key, []).append(name)
+    alike = [" and ".join(map(shown, names)) for names in of_one.values() if len(names) > 1]
+    return f"Classes of nearly the same name: {some(alike)}. Where they are one, call it by one name." if alike else ""
+
+
 def label_vector(labels: Any, what: str = "labels") -> NDArray[Any]:
     """Return labels as int64 or words, shape (N,): what `number_labels` begins with, and raises.
 
@@ -94,7 +111,7 @@ def label_vector(labels: Any, what: str = "labels") -> NDArray[Any]:
 def _number_words(
     words: list[str], class_names: Sequence[str] | None, what: str
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    words = [word.strip() for word in words]
+    words = [one_form(word.strip()) for word in words]
     if "" in words:
         raise DataError(f"{what}: label {words.index('') + 1:,} of {len(words):,} is empty: give every image its class")
     names = tuple(map(str, class_names)) if class_names is not None else _sorted_names(set(words))

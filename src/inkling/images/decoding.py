@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from inkling.errors import DataError, InklingError
 from inkling.images import picture_cache as cache
-from inkling.images.classes import check_two
+from inkling.images.classes import alike_note, check_two
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.groups import is_file_of_groups, read_groups
 from inkling.images.measuring import chosen_side, measure
@@ -142,7 +142,7 @@ def load_pictures(
     options, groups = _groups(pictures, options)
     pictures = replace(pictures, groups=groups)
     parts = split_indices(pictures.labels, pictures.where, pictures.splits, groups)
-    notes = list(pictures.notes)
+    notes = [note for note in (*pictures.notes, alike_note(pictures.class_names)) if note]
     measured, options, stored = _load(pictures, [parts[split] for split in SPLITS], options, observer, notes)
     datasets = _datasets(pictures, parts, stored)
     _check_classes(pictures, datasets, notes)

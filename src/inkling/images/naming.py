@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 SHOWN = 10
@@ -17,3 +18,8 @@ def some(names: Sequence[str]) -> str:
     """Return the first names, and how many there are more: ``a, b, c and 17 more``."""
     first = ", ".join(map(shown, names[:SHOWN]))
     return f"{first} and {len(names) - SHOWN:,} more" if len(names) > SHOWN else first
+
+
+def one_form(name: str) -> str:
+    """Return the name of a class without spaces around it, in one Unicode form: macOS writes é as two characters."""
+    return unicodedata.normalize("NFC", name.strip() or name)

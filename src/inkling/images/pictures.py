@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import warnings
@@ -129,6 +130,13 @@ def read_picture(
 def open_file(path: Path | str) -> BinaryIO:
     """Open a picture file."""
     return open(path, "rb")
+
+
+def why_no_file(path: Path | str) -> str:
+    """Return why a path is no picture file, whatever its ending; an empty text where it is a file."""
+    if not os.path.exists(path):
+        return "expected a picture, found a link that leads nowhere" if os.path.islink(path) else "is not there"
+    return "" if os.path.isfile(path) else "expected a picture, found a folder, a pipe or a device"
 
 
 def attempt(work: Callable[[BinaryIO], Result], open_picture: Open) -> Result | UnreadablePictureError:

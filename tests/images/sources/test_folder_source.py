@@ -22,7 +22,6 @@ from inkling.errors import DataError, RunError, UnknownSourceError
 from inkling.images import decoding
 from inkling.images.dataset import Splits
 from inkling.images.options import LoadOptions
-from inkling.images.pictures import readable_suffixes
 from inkling.images.sources.protocol import LoadProgress
 from inkling.images.sources.registry import canonical, load_images
 from inkling.runs.execute import RunPlan, train_run
@@ -334,14 +333,11 @@ def test_links_hidden_files_and_odd_names_do_no_harm(tmp_path: Path, fill: Fill)
     (source / "a" / "up").symlink_to(source)
     (source / "loop").symlink_to(source / "b")
     (source / "b" / "above").symlink_to(tmp_path)
-    (source / "b" / "gone.png").symlink_to(tmp_path / "nowhere.png")
-    os.mkfifo(source / "b" / "pipe.png")
     (source / "__MACOSX").mkdir()
     (source / "__MACOSX" / "x.png").write_bytes(b"")
     splits = load_images(source)
     assert splits.fingerprint == before.fingerprint
     assert splits.notes == (
-        "Passed over: 2 files (2 .png); pictures end in " + ", ".join(readable_suffixes()) + ".",
         "Passed over: links to folders that are read already, or hold the source (loop, a/up, b/above).",
     )
     outside = tmp_path / "elsewhere"
@@ -356,6 +352,52 @@ def test_links_hidden_files_and_odd_names_do_no_harm(tmp_path: Path, fill: Fill)
     files = {file for _, part in splits.items() for file in part.files}
     assert {f"a/{name}" for name in names} <= files
     assert len(files) == 9 + 9 + 5 + len(names)
+
+
+def test_what_is_called_a_picture_and_is_no_file_is_named_as_unreadable(tmp_path: Path, fill: Fill) -> None:
+    if sys.platform == "win32":
+        pytest.skip("Windows has no pipes in folders, and links for few")
+    fill(tmp_path, {"a": 9, "b": 9})
+    before = load_images(tmp_path).fingerprint
+    (tmp_path / "b" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    (tmp_path / "b" / "loop.png").symlink_to("loop.png")
+    (tmp_path / "b" / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "b" / "pipe.png")
+    (tmp_path / "b" / "folder.png").mkdir()
+    with pytest.raises(DataError, match="3 of 21 pictures cannot be read") as refused:
+        load_images(tmp_path)
+    for words in (
+        "b/gone.png: ",
+        "found a link that leads nowhere",
+        "b/loop.png: ",
+        "b/pipe.png: expected a picture, found a folder, a pipe",
+    ):
+        assert words in str(refused.value)
+    splits = load_images(tmp_path, options=LoadOptions(skip_unreadable=True))
+    assert splits.skipped == ("b/gone.png", "b/loop.png", "b/pipe.png")
+    shutil.copy(tmp_path / "a" / "000.png", tmp_path / "nowhere.png")
+    (tmp_path / "b" / "loop.png").unlink()
+    (tmp_path / "b" / "pipe.png").unlink()
+    assert sum(len(part) for _, part in load_images(tmp_path).items()) == 19, "the link leads somewhere now"
+    (tmp_path / "b" / "gone.png").unlink()
+    assert load_images(tmp_path).fingerprint == before
+
+
+def test_classes_of_nearly_the_same_name_are_said(tmp_path: Path, fill: Fill) -> None:
+    fill(tmp_path, dict.fromkeys(("cat", "Cat", "rose", "A", "a") if sys.platform == "linux" else ("cat", "dog"), 20))
+    notes = load_images(tmp_path).notes
+    expected = "Classes of nearly the same name: Cat and cat. Where they are one, call it by one name."
+    assert notes == ((expected,) if sys.platform == "linux" else ())
+
+
+def test_pictures_without_class_folders_are_counted(tmp_path: Path) -> None:
+    for number in range(3):
+        Image.new("L", (5, 6)).save(tmp_path / f"{number}.png")
+    (tmp_path / "notes").mkdir()
+    with pytest.raises(
+        UnknownSourceError, match="3 pictures lie directly in it: put those of each class into a folder"
+    ):
+        load_images(tmp_path)
 
 
 @pytest.mark.usefixtures("without_heif")

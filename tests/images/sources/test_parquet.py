@@ -223,3 +223,18 @@ def test_the_command_line_trains_on_it(tmp_path: Path) -> None:
     (tmp_path / "bad.parquet").write_bytes(b"PAR1")
     assert_refused(inkling("train", tmp_path / "bad.parquet", "--out", tmp_path / "none"), "bad.parquet")
     assert not (tmp_path / "none").exists()
+
+
+def test_tables_among_class_folders_of_pictures_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "logo.png").write_bytes(png(pixels(1)[0]))
+    pq.write_table(hub(20), tmp_path / "train.parquet")
+    assert len(load_images(tmp_path).train) > 0, "a logo is no class"
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.png").write_bytes(png(pixels(1)[0]))
+    message = (
+        r"holds parquet files \(train\.parquet\), and folders of pictures \(assets, cat, dog\): only one of the two"
+    )
+    with pytest.raises(DataError, match=message):
+        load_images(tmp_path)

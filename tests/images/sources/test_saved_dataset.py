@@ -121,3 +121,12 @@ def test_what_datasets_itself_saves(tmp_path: Path) -> None:
         assert all((part.images[:, 0, 0, 0] % 2 == part.labels).all() for _, part in splits.items())
         assert sum(len(part) for _, part in splits.items()) == 40
     assert len(load_images(tmp_path / "two").test) == 10
+
+
+def test_a_description_among_class_folders_of_pictures_is_refused(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        Image.new("L", (5, 6)).save(tmp_path / name / "1.png")
+    (tmp_path / "state.json").write_text("{}")
+    with pytest.raises(DataError, match=r"holds state\.json.* and folders of pictures \(cat, dog\): only one.*move"):
+        load_images(tmp_path)

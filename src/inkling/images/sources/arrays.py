@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.errors import DataError
-from inkling.images.classes import check_two, number_labels
+from inkling.images.classes import alike_note, check_two, number_labels
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.naming import some
 from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions
@@ -55,4 +55,5 @@ def split_arrays(
     untrained = [name for name, count in made.train.class_counts.items() if not count]
     if untrained:
         raise DataError(f"{path}: expected training images of every class, found none of {some(untrained)}: add some")
-    return replace(made, name=path.stem, options=options, notes=tuple(notes))
+    said = tuple(note for note in (*notes, alike_note(names)) if note)
+    return replace(made, name=path.stem, options=options, notes=said)

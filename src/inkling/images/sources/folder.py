@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from inkling.errors import DataError
 from inkling.images.dataset import Splits
 from inkling.images.decoding import PictureFile, Pictures, file_key, load_pictures
 from inkling.images.naming import some
 from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions
-from inkling.images.pictures import open_file, readable_suffixes
+from inkling.images.pictures import open_file, readable_suffixes, why_no_file
 from inkling.images.sources.layout import arrange
 from inkling.images.sources.passed_over import PICTURE_SUFFIXES, PassedOver, is_hidden, suffix
 from inkling.images.sources.protocol import LoadObserver
@@ -63,6 +66,35 @@ def folder_and_size(source: str) -> tuple[Path, int | None]:
     path = Path(source).expanduser()
     sized = re.fullmatch(r"(.+)@([1-9]\d{0,3})", str(path))
     return (Path(sized[1]), int(sized[2])) if sized and not path.exists() else (path, None)
+
+
+def loose_pictures(folder: Path) -> int:
+    """Return how many pictures lie directly in a folder, and not in a folder below it."""
+    wanted = {*readable_suffixes(), *PICTURE_SUFFIXES}
+    return sum(
+        suffix(entry.name) in wanted and not is_hidden(entry.name) and not _is_folder(entry)
+        for entry in _entries(str(folder))
+    )
+
+
+def refuse_beside_classes(folder: Path, found: str) -> None:
+    """Refuse a folder of which a table of pictures would be read, where it holds class folders of pictures as well.
+
+    A folder without pictures, or one that holds all of them, may belong to the table.
+
+    Raises
+    ------
+    DataError
+    """
+    wanted = readable_suffixes()
+    classes = {
+        name.partition("/")[0] for name, _ in _walk(folder, [], PassedOver()) if suffix(name) in wanted and "/" in name
+    }
+    if len(classes) > 1:
+        raise DataError(
+            f"{folder}: holds {found}, and folders of pictures ({some(sorted(classes))}): only one of the two can be "
+            "meant: move the other away"
+        )
 
 
 def find_pictures(folder: Path, name: str) -> Pictures:
@@ -123,11 +155,25 @@ def _list(root: Path) -> Listing:
     listing, suffixes = Listing([], [], PassedOver()), frozenset(readable_suffixes())
     for name, entry in _walk(root, listing.folders, listing.passed):
         ending = suffix(entry.name)
-        if ending in suffixes and entry.is_file():
-            listing.files.append(PictureFile(name, file_key(entry.stat()), partial(open_file, entry.path)))
+        if ending in suffixes:
+            listing.files.append(_picture_file(name, entry))
         elif "/" in name:
             listing.passed.suffixes[ending] += 1
     return listing
+
+
+def _picture_file(name: str, entry: os.DirEntry[str]) -> PictureFile:
+    """Return a picture by its name: one that cannot be read, where there is no file behind it."""
+    with suppress(OSError):
+        about = entry.stat()
+        if stat.S_ISREG(about.st_mode):
+            return PictureFile(name, file_key(about), partial(open_file, entry.path))
+    reason = why_no_file(entry.path)
+    return PictureFile(name, (reason,), partial(_refuse, reason))
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise DataError(reason)
 
 
 def _walk(root: Path, folders: list[str], passed: PassedOver) -> Iterator[tuple[str, os.DirEntry[str]]]:
@@ -144,7 +190,7 @@ def _walk(root: Path, folders: list[str], passed: PassedOver) -> Iterator[tuple[
         for entry in _entries(path):
             if is_hidden(entry.name):
                 continue
-            if not entry.is_dir():
+            if not _is_folder(entry):
                 yield prefix + entry.name, entry
             elif entry.is_symlink() and not _leads_outside(entry.path, read):
                 passed.links.append(prefix + entry.name)
@@ -153,13 +199,20 @@ def _walk(root: Path, folders: list[str], passed: PassedOver) -> Iterator[tuple[
         waiting += reversed(below)
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
 def _entries(path: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(path) as entries:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         # Without it, the pictures of a folder that may not be read would be left out without a word.
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+        raise DataError(f"{path}: cannot be read ({error.strerror}): allow it to be read, or move it away") from None
 
 
 def _leads_outside(link: str, read: list[str]) -> bool:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from inkling.errors import DataError
 from inkling.images.dataset import Splits
 from inkling.images.decoding import Pictures, load_pictures
+from inkling.images.naming import some
 from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions
 from inkling.images.sources.arrow_tables import (
     Shard,
@@ -28,6 +29,7 @@ from inkling.images.sources.arrow_tables import (
     reading,
     to_pictures,
 )
+from inkling.images.sources.folder import refuse_beside_classes
 from inkling.images.sources.idx import MAX_BYTES
 from inkling.images.sources.protocol import LoadObserver
 from inkling.images.sources.split_names import SPLIT_WORDS
@@ -94,6 +96,7 @@ def read_parquet(path: Path, options: LoadOptions = AS_THE_SOURCE_HAS_IT) -> Pic
     check_pyarrow("parquet files")
     if path.is_dir():
         files = find_files(path)
+        refuse_beside_classes(path, f"parquet files ({some([file.name for file in files])})")
         splits = [_split(file) for file in files]
         if any(splits) and not all(splits):
             raise DataError(

@@ -11,7 +11,7 @@ from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions, check_take
 from inkling.images.sources.archive import Archive
 from inkling.images.sources.digits import Digits
 from inkling.images.sources.downloads import NamedDownloads
-from inkling.images.sources.folder import ClassFolders, folder_and_size
+from inkling.images.sources.folder import ClassFolders, folder_and_size, loose_pictures
 from inkling.images.sources.idx import IdxFolder
 from inkling.images.sources.npz import NpzFile
 from inkling.images.sources.parquet import ParquetFiles
@@ -106,6 +106,11 @@ def _kind_of(source: str) -> Source:
     *folders, last = [kind.description for kind in SOURCES if kind.description]
     expected = f"{', '.join(folders)} or {last}"
     path, _ = folder_and_size(source)
+    if path.is_dir() and (loose := loose_pictures(path)):
+        raise UnknownSourceError(
+            f"{path}: {loose:,} picture{'s lie' if loose != 1 else ' lies'} directly in it: put those of each class "
+            "into a folder of its own, whose name is the class"
+        )
     if path.exists():
         raise UnknownSourceError(f"{path}: no images that can be read: expected {expected}")
     names = source_names()

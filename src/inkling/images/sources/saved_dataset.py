@@ -20,6 +20,7 @@ from inkling.images.sources.arrow_tables import (
     reading,
     to_pictures,
 )
+from inkling.images.sources.folder import refuse_beside_classes
 from inkling.images.sources.protocol import LoadObserver
 from inkling.images.sources.split_names import SPLIT_WORDS
 
@@ -64,8 +65,10 @@ def read_saved_dataset(folder: Path, options: LoadOptions = AS_THE_SOURCE_HAS_IT
     MissingLibraryError
         If pyarrow is not installed.
     """
+    described = _SPLITS_FILE if (folder / _SPLITS_FILE).is_file() else _STATE_FILE
+    refuse_beside_classes(folder, f"{described}, as data sets have that were saved to disk")
     check_pyarrow("saved data sets")
-    if (folder / _SPLITS_FILE).is_file():
+    if described == _SPLITS_FILE:
         names = _json(folder / _SPLITS_FILE, "splits")
         unknown = [name for name in names if str(name).lower() not in SPLIT_WORDS]
         if unknown:
