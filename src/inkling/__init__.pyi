@@ -24,8 +24,11 @@ from .diagnosis.pictures_to_label import pictures_to_label as pictures_to_label
 from .diagnosis.prediction_sets import calibrate_sets as calibrate_sets
 from .diagnosis.prediction_sets import measure_sets as measure_sets
 from .diagnosis.risk_coverage import risk_coverage as risk_coverage
+from .diagnosis.robustness import measure_robustness as measure_robustness
+from .diagnosis.robustness_comparison import compare_robustness as compare_robustness
 from .diagnosis.run_comparison import compare_runs as compare_runs
 from .diagnosis.run_evaluation import evaluate_runs as evaluate_runs
+from .diagnosis.run_robustness import stress_runs as stress_runs
 from .diagnosis.shift import learn_familiarity as learn_familiarity
 from .diagnosis.shift import plain_features as plain_features
 from .diagnosis.shift import two_sample_test as two_sample_test
@@ -41,6 +44,7 @@ from .errors import TrackingError as TrackingError
 from .errors import TrainingError as TrainingError
 from .errors import UnknownSourceError as UnknownSourceError
 from .images.augment import Augmentation as Augmentation
+from .images.corruptions import corrupt as corrupt
 from .images.dataset import ImageDataset as ImageDataset
 from .images.dataset import Splits as Splits
 from .images.sources.registry import load_images as load_images

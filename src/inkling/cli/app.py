@@ -18,6 +18,7 @@ from inkling.cli import (
     labels,
     predict,
     report,
+    stress,
     study,
     train,
 )
@@ -61,6 +62,7 @@ COMMANDS: dict[Callable[..., None], tuple[str, ...]] = {
         "inkling predict runs/cnn digit.png",
         "inkling predict runs/cnn scan.png --invert --calibrated",
     ),
+    stress.stress: ("inkling stress runs/cnn", "inkling stress runs/perceptron runs/cnn --images 2000"),
     explain.explain: ("inkling explain runs/cnn digit.png", "inkling explain runs/cnn digit.png --class 7"),
     labels.labels: (
         "inkling labels mnist --train-size 10000 --epochs 10",

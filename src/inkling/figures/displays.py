@@ -9,6 +9,7 @@ from inkling.figures.data_size import LearningCurveBySizeDisplay
 from inkling.figures.feature_maps import FeatureMapsDisplay
 from inkling.figures.learning_rates import LearningRateDisplay
 from inkling.figures.pictures import ContactSheetDisplay, MistakesDisplay, WeightsDisplay
+from inkling.figures.robustness import RobustnessDisplay
 
 __all__ = [
     "ArchitectureDisplay",
@@ -25,6 +26,7 @@ __all__ = [
     "MissesDisplay",
     "MistakesDisplay",
     "ReliabilityDisplay",
+    "RobustnessDisplay",
     "WeightsDisplay",
     "shared_limits",
 ]
