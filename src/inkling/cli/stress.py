@@ -36,6 +36,7 @@ def stress(
     says which suffers least. The report of a run that was stressed has a section on it.
     """
     from inkling.cli.downloads import load_meters
+    from inkling.cli.looks import looked_at_test
     from inkling.diagnosis.run_robustness import stress_runs
     from inkling.figures.robustness import RobustnessDisplay
     from inkling.runs.run import Run
@@ -54,8 +55,11 @@ def stress(
     if found.comparison:
         lines.insert(0, found.comparison.verdict)
     first = next(iter(found.runs.values()))
+    values = {**found.to_dict(), "figure": str(figure)}
+    if split == "test":
+        values["test_ledger"] = looked_at_test(output, "stress", opened).to_dict()
     output.result(
-        {**found.to_dict(), "figure": str(figure)},
+        values,
         *lines,
         f"Accuracy at severities 1 to 5; loss shown, where it holds for all {len(first.effects)} together at 95%; the "
         "intervals of the mean changes hold together too.",

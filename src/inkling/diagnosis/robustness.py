@@ -147,7 +147,8 @@ class Robustness:
     @cached_property
     def changes(self) -> NDArray[np.float64]:
         """What each corruption changes in each image, mean over severities, -1..1: (K, N)."""
-        return self.right.mean(axis=1) - self.clean_right
+        changes: NDArray[np.float64] = self.right.mean(axis=1) - self.clean_right
+        return changes
 
     @property
     def change(self) -> MeanChange:

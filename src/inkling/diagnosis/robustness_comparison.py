@@ -1,4 +1,4 @@
-"""Which of several classifiers suffers least from corruptions, and which is the most accurate under them?
+"""Which of several classifiers suffers least from corruptions, and which is the most accurate under them.
 
 Two questions: a classifier that was poor before has less to lose.
 """
@@ -70,8 +70,8 @@ class RobustnessComparison:
         n = self.measured[least].n
         losses = [points(-self.measured[name].change.mean, n) for name in (least, next_least)]
         said = (
-            f"{losses[0]} points, {next_least} {losses[1]} on average (the same {n:,} {self.measured[least].split} images, "
-            f"{p_words(p_least)} adjusted for all pairs)."
+            f"{losses[0]} points, {next_least} {losses[1]} on average (the same {n:,} "
+            f"{self.measured[least].split} images, {p_words(p_least)} adjusted for all pairs)."
         )
         if p_least < LEVEL:
             text = f"{least} suffers least: it loses {said}"
@@ -133,9 +133,7 @@ def compare_robustness(measured: Mapping[str, Robustness]) -> RobustnessComparis
     changes = {name: each.changes.mean(axis=0) for name, each in measured.items()}
     accuracies = {name: _of_images(each) for name, each in measured.items()}
     pairs = list(combinations(measured, 2))
-    tested = [
-        (mean_change(changes[a] - changes[b]), mean_change(accuracies[a] - accuracies[b])) for a, b in pairs
-    ]
+    tested = [(mean_change(changes[a] - changes[b]), mean_change(accuracies[a] - accuracies[b])) for a, b in pairs]
     adjusted = holm([found.p_value for both in tested for found in both])
     return RobustnessComparison(
         dict(measured),

@@ -118,7 +118,9 @@ class RobustnessDisplay(Display):
             effects = [each for each in measured.effects if each.corruption == measured.corruptions[row]]
             clean = measured.clean_accuracy
             x = np.array(severities) + 0.09 * (place - (len(self.measured) - 1) / 2)
-            panel.plot(x, [clean, *(each.accuracy for each in effects)], "o-", color=colour, markersize=3.5, linewidth=1.4)
+            panel.plot(
+                x, [clean, *(each.accuracy for each in effects)], "o-", color=colour, markersize=3.5, linewidth=1.4
+            )
             for at, each in zip(x[1:], effects, strict=True):
                 ends = np.clip([clean + each.interval.low, clean + each.interval.high], 0, 1)
                 panel.plot([at, at], ends, color=colour, linewidth=1.1)

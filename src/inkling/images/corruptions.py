@@ -52,7 +52,7 @@ def _noise(images: NDArray[np.uint8], amount: float, rng: np.random.Generator) -
 
 
 def _blur(images: NDArray[np.uint8], amount: float, _: np.random.Generator) -> NDArray[Any]:
-    sd = amount * min(images.shape[1:3])
+    sd = amount * max(28, min(images.shape[1:3]))  # less than 0.4 pixels would change nothing
     blurred: NDArray[Any] = ndimage.gaussian_filter(images.astype(np.float32), (0, sd, sd, 0), mode="nearest")
     return blurred
 
@@ -77,14 +77,16 @@ def _rotation(images: NDArray[np.uint8], amount: float, rng: np.random.Generator
 
 def _contrast(images: NDArray[np.uint8], amount: float, _: np.random.Generator) -> NDArray[Any]:
     means = images.mean(axis=(1, 2), dtype=np.float64, keepdims=True)  # of each channel
-    return means + amount * (images - means)
+    weaker: NDArray[Any] = means + amount * (images - means)
+    return weaker
 
 
 def _brightness(images: NDArray[np.uint8], amount: float, _: np.random.Generator) -> NDArray[Any]:
     value = images.max(axis=3, keepdims=True).astype(np.float64)  # V of the colour model HSV
     brighter = np.minimum(255, value + 255 * amount)
     # Hue and saturation stay; of black neither is known, and it becomes grey.
-    return np.where(value > 0, images * (brighter / np.maximum(value, 1)), brighter)
+    brightened: NDArray[Any] = np.where(value > 0, images * (brighter / np.maximum(value, 1)), brighter)
+    return brightened
 
 
 def _jpeg(images: NDArray[np.uint8], amount: float, _: np.random.Generator) -> NDArray[Any]:
@@ -99,18 +101,18 @@ def _jpeg(images: NDArray[np.uint8], amount: float, _: np.random.Generator) -> N
 
 CORRUPTIONS = {
     "noise": Corruption((0.08, 0.12, 0.18, 0.26, 0.38), "standard deviation, fraction of white", _noise),
-    "blur": Corruption((1 / 128, 2 / 128, 3 / 128, 4 / 128, 6 / 128), "standard deviation, fraction of a side", _blur),
+    "blur": Corruption((2 / 128, 3 / 128, 4 / 128, 5 / 128, 6 / 128), "standard deviation, fraction of a side", _blur),
     "shift": Corruption((1 / 28, 2 / 28, 3 / 28, 4 / 28, 5 / 28), "down or up and across, fraction of a side", _shift),
     "rotation": Corruption((6, 12, 18, 24, 30), "degrees, either way", _rotation),
     "contrast": Corruption((0.4, 0.3, 0.2, 0.1, 0.05), "fraction of the contrast that is left", _contrast),
     "brightness": Corruption((0.1, 0.2, 0.3, 0.4, 0.5), "added, fraction of white", _brightness),
     "JPEG": Corruption((25, 18, 15, 10, 7), "quality", _jpeg),
 }
-"""By name. Noise, contrast, brightness and JPEG have the amounts of ImageNet-C. Its Gaussian blur has 1 to 6 pixels,
-here those of an image of 128 pixels. Shifts are those of MNIST-C, of images of 28 pixels. Rotations go half as far as
-MNIST-C's, which end at 57 degrees, where a digit may be another one. What comes in from outside repeats the edge of the
-image, which is black for digits and no black wedge in photos. Amounts are the same for small and for large images, but
-that a pixel of noise, or a block of 8 x 8 pixels of JPEG, covers more of a small one."""
+"""By name. Noise, contrast, brightness and JPEG have the amounts of ImageNet-C. Its Gaussian blur has 1 to 6 pixels, here
+it has 2 to 6 of an image of 128, and of one below 28 as many as of 28. Shifts are those of MNIST-C, of images of 28 pixels.
+Rotations go half as far as MNIST-C's, which end at 57 degrees, where a digit may be another one. What comes in from
+outside repeats the edge of the image, which is black for digits and no black wedge in photos. Amounts are the same for
+small and for large images, but that a pixel of noise, or a block of 8 x 8 pixels of JPEG, covers more of a small one."""
 
 
 def corrupt(images: NDArray[np.uint8], corruption: str, severity: int, seed: int = 0) -> NDArray[np.uint8]:
