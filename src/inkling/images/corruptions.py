@@ -108,11 +108,11 @@ CORRUPTIONS = {
     "brightness": Corruption((0.1, 0.2, 0.3, 0.4, 0.5), "added, fraction of white", _brightness),
     "JPEG": Corruption((25, 18, 15, 10, 7), "quality", _jpeg),
 }
-"""By name. Noise, contrast, brightness and JPEG have the amounts of ImageNet-C. Its Gaussian blur has 1 to 6 pixels, here
-it has 2 to 6 of an image of 128, and of one below 28 as many as of 28. Shifts are those of MNIST-C, of images of 28 pixels.
-Rotations go half as far as MNIST-C's, which end at 57 degrees, where a digit may be another one. What comes in from
-outside repeats the edge of the image, which is black for digits and no black wedge in photos. Amounts are the same for
-small and for large images, but that a pixel of noise, or a block of 8 x 8 pixels of JPEG, covers more of a small one."""
+"""By name. Noise, contrast, brightness and JPEG have the amounts of ImageNet-C. Its Gaussian blur has 1 to 6 pixels;
+here it has 2 to 6 of an image of 128, and of one below 28 as many as of 28. Shifts are those of MNIST-C, of images of 28
+pixels. Rotations go half as far as MNIST-C's, which end at 57 degrees, where a digit may be another one. What comes in
+from outside repeats the edge of the image, which is black for digits and no black wedge in photos. Amounts are the same
+for small and for large images, but that a pixel of noise, or a block of 8 x 8 of JPEG, covers more of a small one."""
 
 
 def corrupt(images: NDArray[np.uint8], corruption: str, severity: int, seed: int = 0) -> NDArray[np.uint8]:
