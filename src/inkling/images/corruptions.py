@@ -109,7 +109,7 @@ CORRUPTIONS = {
     "JPEG": Corruption((25, 18, 15, 10, 7), "quality", _jpeg),
 }
 """By name. Noise, contrast, brightness and JPEG have the amounts of ImageNet-C. Its Gaussian blur has 1 to 6 pixels;
-here it has 2 to 6 of an image of 128, and of one below 28 as many as of 28. Shifts are those of MNIST-C, of images of 28
+here it has 2 to 6 of an image of 128, and below 28 as many as of 28. Shifts are those of MNIST-C, of images of 28
 pixels. Rotations go half as far as MNIST-C's, which end at 57 degrees, where a digit may be another one. What comes in
 from outside repeats the edge of the image, which is black for digits and no black wedge in photos. Amounts are the same
 for small and for large images, but that a pixel of noise, or a block of 8 x 8 of JPEG, covers more of a small one."""
