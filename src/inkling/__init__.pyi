@@ -50,7 +50,9 @@ from .images.dataset import Splits as Splits
 from .images.sources.registry import load_images as load_images
 from .networks.catalogue import build_network as build_network
 from .networks.catalogue import choose_network as choose_network
+from .networks.custom import trust_custom_networks as trust_custom_networks
 from .networks.ensemble import Ensemble as Ensemble
+from .networks.numpy.custom_network import NumpyNetwork as NumpyNetwork
 from .networks.numpy.gradcheck import check_gradients as check_gradients
 from .networks.numpy.optimizers import OptimizerSettings as OptimizerSettings
 from .networks.numpy.perceptron import Perceptron as Perceptron

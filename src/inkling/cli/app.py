@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +18,7 @@ from inkling.cli import (
     find_lr,
     gradcheck,
     labels,
+    new,
     predict,
     report,
     stress,
@@ -25,6 +28,10 @@ from inkling.cli import (
 from inkling.cli import next as next_to_label
 from inkling.cli.streams import writing_output
 
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Execute the code that a run keeps of a network from FILE.py:CLASS.")
+]
+
 app = typer.Typer(
     name="inkling",
     help="Train, examine and ship neural-network image classifiers, with every number on the table.",
@@ -33,6 +40,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _trusting(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that takes --trust beside its own options."""
+
+    @functools.wraps(command)
+    def trusting(*words: Any, trust: bool = False, **options: Any) -> None:
+        if trust:
+            from inkling.networks.custom import trust_custom_networks
+
+            trust_custom_networks()
+        command(*words, **options)
+
+    signature = inspect.signature(command, eval_str=True)
+    added = inspect.Parameter("trust", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Trust)
+    vars(trusting)["__signature__"] = signature.replace(parameters=[*signature.parameters.values(), added])
+    trusting.__annotations__ = {**command.__annotations__, "trust": Trust}
+    return trusting
 
 
 def _examples(*commands: str) -> str:
@@ -74,11 +99,28 @@ COMMANDS: dict[Callable[..., None], tuple[str, ...]] = {
 }
 """Command -> examples of it."""
 
+LOADING = (
+    compare.compare,
+    evaluate.evaluate,
+    explain.explain,
+    gradcheck.gradcheck,
+    labels.labels,
+    next_to_label.next_pictures,
+    predict.predict,
+    report.report,
+    study.study,
+    train.train,
+)
+"""Commands that load networks from run folders, which may hold code of a person's own."""
+
 for command, examples in COMMANDS.items():
     # Named after its file: `next` as a function would hide Python's own.
     name = command.__module__.rpartition(".")[2].replace("_", "-")
-    app.command(name=name, epilog=_examples(*examples) if examples else None)(command)
+    app.command(name=name, epilog=_examples(*examples) if examples else None)(
+        _trusting(command) if command in LOADING else command
+    )
 app.add_typer(data.app, name="data")
+app.add_typer(new.app, name="new")
 
 
 @app.callback(invoke_without_command=True)

@@ -56,7 +56,11 @@ Finetune = Annotated[
 ]
 Recipe = Annotated[str, typer.Option(help=f"Named hyperparameters: {', '.join(RECIPE_NAMES)}.")]
 Network = Annotated[
-    str, typer.Option(help=f"Network: {', '.join(NETWORKS)}; auto chooses one for the images and says why.")
+    str,
+    typer.Option(
+        help=f"Network: {', '.join(NETWORKS)}, or a class of your own as FILE.py:CLASS; auto chooses one for the "
+        "images and says why."
+    ),
 ]
 TrainSize = Annotated[int | None, typer.Option(help="Number of training images, stratified by class.  [default: all]")]
 Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]

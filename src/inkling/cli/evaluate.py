@@ -46,6 +46,7 @@ def evaluate(
     from inkling.cli.downloads import load_meters
     from inkling.cli.looks import looked_at_test
     from inkling.diagnosis.run_evaluation import evaluate_runs
+    from inkling.networks.custom import is_custom
     from inkling.runs.run import Run
 
     output = Output(quiet, json)
@@ -60,7 +61,10 @@ def evaluate(
         last = [f"Members: {', '.join(str(folder) for folder in runs)}"]
     else:
         first = f"{accuracy}, loss {evaluation.loss:.4f}"
-        last = [measured.overfitting.verdict, f"Next: inkling report {shlex.quote(str(runs[0]))}"]
+        last = [
+            measured.overfitting.verdict,
+            f"Next: inkling report {shlex.quote(str(runs[0]))}{' --trust' * is_custom(opened[0].network_name)}",
+        ]
     if measured.shift is not None:
         last.insert(0, measured.shift.verdict(f"{split} images of {data}", "the run's own test images"))
         if measured.unlike:

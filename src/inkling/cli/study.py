@@ -18,6 +18,7 @@ from inkling.cli.progress import Meter
 from inkling.cli.streams import StoppedError
 from inkling.cli.training_meter import EPOCHS_BEYOND, TrainingMeter
 from inkling.networks.catalogue import finetuned
+from inkling.networks.custom import is_custom
 from inkling.runs.run import variant_label
 from inkling.training.recipes.choice import AUTO
 
@@ -125,13 +126,14 @@ def study(
     notes = [*chosen.notes, *dict.fromkeys(plan_notes)]
     command = shlex.join(chosen.record(["inkling", *sys.argv[1:]], "--networks"))
     done = carry_out(plan, splits, out, jobs, output, command, notes, observer)
+    trust = " --trust" * any(map(is_custom, networks.split(",")))
     output.result(
         {**done.to_dict(), **chosen.to_dict(), "notes": list(dict.fromkeys(plan_notes))},
         study_table(done),
         *([done.failures] if done.failures else []),
         _what_is_averaged(len(plan.seeds)),
         _baseline(done),
-        f"The study is in {out}. Next: inkling report {shlex.quote(str(out))}",
+        f"The study is in {out}. Next: inkling report {shlex.quote(str(out))}{trust}",
     )
 
 

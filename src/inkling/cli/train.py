@@ -62,6 +62,7 @@ def train(
     from inkling.cli.downloads import load_with_progress
     from inkling.integrations.tracking.registry import open_tracker
     from inkling.integrations.tracking.tracking import tracked
+    from inkling.networks.custom import is_custom
     from inkling.runs.execute import RunPlan, summary, train_run
     from inkling.runs.run import Run
     from inkling.training.recipes.registry import plan_settings
@@ -136,6 +137,7 @@ def train(
         accuracy = values[f"{split}_accuracy"]
         interval = wilson_interval(round(accuracy * n), n)
         rows.add_row(split, percent(accuracy, n), percent_interval(interval, n), f"{n:,}")
+    trust = " --trust" * is_custom(run.network_name)
     output.result(
         values,
         f"{run.network_name} on {run.data.train:,} images of {run.data.name}: epoch {values['best_epoch']} of "
@@ -143,7 +145,7 @@ def train(
         f"(majority baseline {percent(baseline, run.data.validation)}), "
         f"{values['train_seconds']:.1f} s of training",
         rows,
-        f"The run is in {out}. Next: inkling evaluate {shlex.quote(str(out))}",
+        f"The run is in {out}. Next: inkling evaluate {shlex.quote(str(out))}{trust}",
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from inkling.errors import NetworkError, did_you_mean
 from inkling.networks.checks import check_device, check_sizes
+from inkling.networks.custom import build_custom, is_custom
 from inkling.networks.numpy.perceptron import Perceptron
 from inkling.networks.protocols import Network
 
@@ -126,9 +127,11 @@ def find_network(name: str) -> NetworkEntry:
         return CATALOGUE[name]
     if BACKBONES.fullmatch(name):
         return _pretrained_entry(name, "features of a network of another library, and a dense layer")
+    if is_custom(name):
+        return NetworkEntry(name, "a class of your own", partial(build_custom, name), "custom", 1, needs_torch=False)
     raise NetworkError(
-        f"no network is called '{name}'{did_you_mean(name, CATALOGUE)}: choose from {', '.join(CATALOGUE)}, or a "
-        "backbone as timm:NAME or torchvision:NAME"
+        f"no network is called '{name}'{did_you_mean(name, CATALOGUE)}: choose from {', '.join(CATALOGUE)}, a "
+        "backbone as timm:NAME or torchvision:NAME, or a class of your own as FILE.py:CLASS"
     )
 
 
@@ -231,7 +234,8 @@ def build_network(
     Parameters
     ----------
     name : str
-        One of `NETWORKS`, or a backbone of another library, such as "timm:resnet18".
+        One of `NETWORKS`, a backbone of another library, such as "timm:resnet18", or a class of your own, such as
+        "my_net.py:MyNet", whose file is executed.
     image_shape : tuple of int
         (H, W, C).
     n_classes : int

@@ -108,6 +108,9 @@ class Run:
             what = "holds a run already" if (folder / "run.json").exists() else "is not empty and not a run"
             raise RunError(f"{folder}: {what}: choose another --out, or add --resume to go on with a run of yours")
         make_folder(folder)
+        source = info["network"].get("source")
+        if source is not None:
+            write_atomically(folder / "network.py", source)
         write_atomically(folder / "run.json", _json({"format": FORMAT, **info}))
         return cls(folder)
 

@@ -1,0 +1,231 @@
+"""Networks of a person's own: a class in a Python file, named as FILE.py:CLASS wherever a network is named.
+
+A run keeps the file's text, with its SHA-256, in the description of its network. Loading the run executes that text,
+which is done only for a file that was named in this process, or after `trust_custom_networks`.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from inkling.errors import NetworkError, did_you_mean
+from inkling.networks.faults import fault
+from inkling.networks.numpy.custom_network import NumpyClass, NumpyNetwork
+from inkling.networks.protocols import Network
+
+CUSTOM = re.compile(r"(.+\.py):([^\W\d]\w*)", re.DOTALL)
+"""Names of such networks: "my_net.py:MyNet"."""
+
+LARGEST_FILE = 2**20
+"""Bytes that the file of a network may have: it is kept with every run."""
+
+_GIVEN = ("image_shape", "n_classes", "seed")
+"""What a class is given where it takes it, by these names."""
+
+_trusted: set[str] = set()  # SHA-256 of files that were named in this process
+_ALL = "all"
+
+Result = TypeVar("Result")
+
+
+class CustomClass(NamedTuple):
+    """A class of somebody's own, loaded from its file."""
+
+    name: str  # "my_net.py:MyNet"
+    source: str  # the file's text
+    file: str  # what tracebacks call it
+    kind: type
+
+    @property
+    def sha256(self) -> str:
+        """Of the text."""
+        return _digest(self.source)
+
+
+def is_custom(name: str) -> bool:
+    """Whether a name is of the form FILE.py:CLASS."""
+    return CUSTOM.fullmatch(name) is not None
+
+
+def trust_custom_networks() -> None:
+    """From now on, run the code that run folders and network files hold. For folders whose origin you trust."""
+    _trusted.add(_ALL)
+
+
+def load_class(name: str) -> CustomClass:
+    """Return the class that FILE.py:CLASS names; the file is executed, and trusted from then on.
+
+    Raises
+    ------
+    NetworkError
+        If the file cannot be read or does not import, with the line at fault, or has no class of that name.
+    """
+    match = CUSTOM.fullmatch(name)
+    if match is None:
+        raise NetworkError(f"expected FILE.py:CLASS, as my_net.py:MyNet, found '{name}'")
+    path = Path(match[1]).expanduser()
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise NetworkError(f"{path}: the file of a network may have {LARGEST_FILE:,} bytes at most")
+        source = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise NetworkError(f"{path}: no such file: expected the Python file of the network {match[2]}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise NetworkError(f"{path}: cannot be read as Python text ({error})") from None
+    _trusted.add(_digest(source))
+    return _executed(name, source, str(path))
+
+
+def build_custom(
+    name: str,
+    image_shape: tuple[int, int, int],
+    n_classes: int,
+    seed: int = 0,
+    device: str = "auto",
+    source: str | None = None,
+    source_sha256: str | None = None,
+) -> Network:
+    """Return a fresh network of a person's own class.
+
+    Parameters
+    ----------
+    name : str
+        FILE.py:CLASS.
+    image_shape, n_classes, seed
+        Given to the class where it takes them; the global random numbers of NumPy and PyTorch are drawn from the seed.
+    device : str
+        Of a PyTorch network.
+    source, source_sha256 : str, optional
+        The file's text as a run kept it, in the place of the file.
+
+    Raises
+    ------
+    NetworkError
+        If the class cannot be loaded or made, with the line at fault; does not do what a network must; or its text was
+        kept by a run and is not trusted.
+    """
+    if source is None:
+        found = load_class(name)
+    else:
+        _check_trusted(name, source, source_sha256)
+        found = _executed(name, source, f"{name.rpartition(':')[0]} (kept by the run)")
+    kept = {"source": found.source, "source_sha256": found.sha256}
+    torch = sys.modules.get("torch")
+    if torch is not None and issubclass(found.kind, torch.nn.Module):
+        from inkling.networks.torch.devices import seeded
+        from inkling.networks.torch.network import TorchNetwork
+
+        with seeded(torch.device("cpu"), seed):
+            module = _made(found, image_shape, n_classes, seed)
+        network: Network = TorchNetwork(module, image_shape, n_classes, name, seed, device, kept)
+        return network
+    if device not in ("auto", "cpu"):
+        raise NetworkError(f"{name} is no torch.nn.Module and computes on the CPU: leave out --device")
+    lacks = [what for what in ("forward", "gradients") if not callable(getattr(found.kind, what, None))]
+    if lacks:
+        raise NetworkError(
+            f"{_at_class(found)}: {found.kind.__name__} lacks {' and '.join(lacks)}: expected a torch.nn.Module, or a "
+            "class with parameters, forward(x) and gradients(x, targets) ('inkling new network FILE' writes one)"
+        )
+    before = np.random.get_state()  # noqa: NPY002 - what people's classes draw from
+    np.random.seed(seed % 2**32)  # noqa: NPY002
+    try:
+        made: NumpyClass = _made(found, image_shape, n_classes, seed)
+        return _located(found, lambda: NumpyNetwork(made, image_shape, n_classes, name, kept))
+    finally:
+        np.random.set_state(before)  # noqa: NPY002
+
+
+def _located(found: CustomClass, call: Callable[[], Result]) -> Result:
+    """Return what a call of a person's own code returns; what it raises becomes a NetworkError with the line at fault.
+
+    Raises
+    ------
+    NetworkError
+    """
+    try:
+        return call()
+    except NetworkError as error:
+        raise NetworkError(f"{_at_class(found)}: {error}") from None
+    except Exception as error:  # code of a person's own can fail in any way
+        raise NetworkError(fault(error, found.file)) from error
+
+
+def _executed(name: str, source: str, file: str) -> CustomClass:
+    """Run the text of a file as a module, and find the class in it."""
+    wanted = name.rpartition(":")[2]
+    module = ModuleType(f"inkling_custom_{_digest(source)[:16]}")
+    module.__file__ = file
+    known = sys.modules.get(module.__name__)
+    if known is None:
+        sys.modules[module.__name__] = module  # where pickle and dataclasses look for it
+        try:
+            exec(compile(source, file, "exec"), module.__dict__)  # noqa: S102 - a file that its user named, or trusts
+        except BaseException as error:
+            del sys.modules[module.__name__]
+            if not isinstance(error, Exception):
+                raise
+            raise NetworkError(fault(error, file)) from error
+    else:
+        module = known
+    kind = getattr(module, wanted, None)
+    if not isinstance(kind, type):
+        classes = [
+            what
+            for what, value in vars(module).items()
+            if isinstance(value, type) and value.__module__ == module.__name__
+        ]
+        there = f"it has {', '.join(classes)}" if classes else "it has none"
+        raise NetworkError(f"{file}: no class is called '{wanted}'{did_you_mean(wanted, classes)}: {there}")
+    return CustomClass(name, source, file, kind)
+
+
+def _made(found: CustomClass, image_shape: tuple[int, int, int], n_classes: int, seed: int) -> Any:
+    """Return an object of the class, given what it takes by name."""
+    try:
+        takes: Mapping[str, inspect.Parameter] = inspect.signature(found.kind).parameters
+    except (TypeError, ValueError):
+        takes = {}
+    values = dict(zip(_GIVEN, (image_shape, n_classes, seed), strict=True))
+    for what, parameter in takes.items():
+        plain = parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        if plain and parameter.default is parameter.empty and what not in values:
+            raise NetworkError(
+                f"{_at_class(found)}: {found.kind.__name__} asks for '{what}', which is not given: {', '.join(_GIVEN)} "
+                "are, so give it a default value"
+            )
+    return _located(found, lambda: found.kind(**{what: value for what, value in values.items() if what in takes}))
+
+
+def _check_trusted(name: str, source: str, sha256: str | None) -> None:
+    digest = _digest(source)
+    if sha256 != digest:
+        raise NetworkError(f"the text of {name} is not what its SHA-256 says: the run is damaged: train it again")
+    if not {digest, _ALL} & _trusted:
+        raise NetworkError(
+            f"the network {name} is Python code that the run keeps (SHA-256 {digest[:12]}…), and loading it executes "
+            "that code: read it in network.py of the run, and add --trust if you trust it"
+        )
+
+
+def _at_class(found: CustomClass) -> str:
+    """Where the class is defined: "my_net.py, line 7"."""
+    wanted = found.kind.__name__
+    for node in ast.walk(ast.parse(found.source)):
+        if isinstance(node, ast.ClassDef) and node.name == wanted:
+            return f"{found.file}, line {node.lineno}"
+    return found.file
+
+
+def _digest(source: str) -> str:
+    return hashlib.sha256(source.encode()).hexdigest()

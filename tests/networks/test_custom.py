@@ -1,0 +1,208 @@
+"""Networks of a person's own: from FILE.py:CLASS to a run, with nothing executed that was not named or trusted."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from command_line import assert_refused, inkling, last_json
+from inkling.errors import NetworkError
+from inkling.networks import custom
+from inkling.networks.catalogue import build_network, find_network, rebuild
+from inkling.networks.custom import trust_custom_networks
+from inkling.networks.numpy.custom_network import NumpyNetwork
+from inkling.networks.numpy.perceptron import Perceptron
+from inkling.networks.protocols import Network
+from inkling.runs.run import Run
+
+SHAPE = (8, 8, 1)
+
+
+class OwnPerceptron:
+    """The perceptron's mathematics behind the three things that a class offers."""
+
+    def __init__(self, shape: tuple[int, int, int] = SHAPE, n_classes: int = 3) -> None:
+        self.perceptron = Perceptron(shape, n_classes, hidden=5, dtype=np.float64)
+        self.parameters = self.perceptron.parameters
+
+    def forward(self, x: Any) -> Any:
+        return self.perceptron.forward(x)[1]
+
+    def gradients(self, x: Any, targets: Any) -> Any:
+        return self.perceptron._gradients(x, targets, None)
+
+
+@pytest.fixture(autouse=True)
+def nothing_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(custom, "_trusted", set())
+
+
+@pytest.fixture
+def batch() -> tuple[Any, Any]:
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (12, *SHAPE), dtype=np.uint8), rng.integers(0, 3, 12)
+
+
+@pytest.mark.parametrize("kind", ["labels", "smooth", "weights", "smooth and weights"])
+def test_gradients_of_any_targets_are_those_of_the_perceptron(kind: str, batch: Any) -> None:
+    images, labels = batch
+    own = OwnPerceptron()
+    targets = 0.9 * np.eye(3)[labels] + 0.1 / 3 if "smooth" in kind else labels
+    weights = np.where(labels == 1, 2.5, 0.5) if "weights" in kind else None
+    loss, gradients = NumpyNetwork(own, SHAPE, 3).gradients(images, targets, weights)
+    expected, exact = own.perceptron.gradients(images, targets, weights)
+    assert loss == pytest.approx(expected, rel=1e-12)
+    for name, gradient in exact.items():
+        np.testing.assert_allclose(gradients[name], gradient, rtol=1e-10, atol=1e-14)
+
+
+def test_gradients_for_pixels_are_found_by_differences(batch: Any) -> None:
+    images, labels = batch
+    own = OwnPerceptron()
+    network = NumpyNetwork(own, SHAPE, 3)
+    assert isinstance(network, Network)
+    pixels = images[:3] / 255
+    expected = own.perceptron.logit_gradients(pixels, labels[:3])
+    np.testing.assert_allclose(network.logit_gradients(pixels, labels[:3]), expected, atol=1e-7)
+    first = network.first_layer()
+    assert first is not None
+    np.testing.assert_array_equal(first, own.perceptron.first_layer())
+    twin = copy.deepcopy(network)
+    twin.train_step(images, labels, 1.0)
+    assert not np.array_equal(twin.predict_proba(images), network.predict_proba(images))
+
+
+def test_a_starting_point_trains_resumes_and_is_evaluated(tmp_path: Path) -> None:
+    for kind in ("numpy", "torch"):
+        if kind == "torch":
+            pytest.importorskip("torch")
+        file, name = tmp_path / f"{kind}_net.py", f"{tmp_path / f'{kind}_net.py'}:MyNetwork"
+        assert inkling("new", "network", file, f"--{kind}").returncode == 0
+        assert_refused(inkling("new", "network", file), "is there already")
+        train = ("train", "digits", "--network", name, "--train-size", 200)
+        whole, parts = tmp_path / f"{kind}-whole", tmp_path / f"{kind}-parts"
+        values = last_json(inkling(*train, "--epochs", 3, "--out", whole, "--json"))
+        assert values["validation_accuracy"] > 0.2
+        assert inkling(*train, "--epochs", 3, "--out", parts).returncode == 0
+        assert Run(whole).weights_digest() == Run(parts).weights_digest(), "the seed decides"
+        kept = json.loads((whole / "run.json").read_text())["network"]
+        assert (whole / "network.py").read_text() == kept["source"] == file.read_text()
+        file.unlink()
+        custom._trusted.clear()
+        assert_refused(inkling("evaluate", whole, "--device", "cpu"), "executes that code", "--trust")
+        done = inkling("evaluate", whole, "--device", "cpu", "--trust", "--json")
+        assert last_json(done)["accuracy"] == last_json(inkling("evaluate", whole, "--trust", "--json"))["accuracy"]
+        assert inkling("report", whole, "--trust").returncode == 0
+
+
+def test_studies_and_comparisons_take_them(tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    assert inkling("new", "network", file).returncode == 0
+    study = tmp_path / "study"
+    done = inkling(
+        "study", "digits", "--networks", f"perceptron,{file}:MyNetwork", "--train-sizes", 200, "--seeds", "0,1",
+        "--epochs", 2, "--out", study,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert f"{file}:MyNetwork" in done.stdout
+    assert inkling("compare", study).returncode == 0
+
+
+def test_nothing_runs_unasked(tmp_path: Path) -> None:
+    mark = tmp_path / "it-ran"
+    text = f"import pathlib\npathlib.Path({str(mark)!r}).touch()\nclass Net:\n    pass\n"
+    file = tmp_path / "net.py"
+    file.write_text(text)
+    assert find_network(f"{file}:Net").recipes == "custom"
+    description = {
+        "network": f"{file}:Net", "image_shape": list(SHAPE), "n_classes": 3, "source": text, "source_sha256": "0" * 64
+    }  # fmt: skip
+    with pytest.raises(NetworkError, match="SHA-256"):
+        rebuild(description)
+    description["source_sha256"] = custom._digest(text)
+    with pytest.raises(NetworkError, match="--trust"):
+        rebuild(description)
+    assert not mark.exists()
+    trust_custom_networks()
+    with pytest.raises(NetworkError, match="lacks forward and gradients"):
+        rebuild(description)
+    assert mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("class Net:\n  def", r"net.py, line 2: SyntaxError"),
+        ("import math\n\nimport nowhere_at_all\nclass Net: pass", r"net.py, line 3: ModuleNotFoundError"),
+        ("class Nett: pass", r"no class is called 'Net' \(did you mean 'Nett'\?\): it has Nett"),
+        ("Net = 3", r"it has none"),
+        ("\nclass Net:\n  parameters = {}\n  def forward(self, x): return x", r"line 2: Net lacks gradients"),
+        (
+            "class Net:\n  def __init__(self, width): pass\n  forward = gradients = print",
+            r"line 1: Net asks for 'width'",
+        ),
+        ("class Net:\n  def __init__(self):\n    1 / 0\n  forward = gradients = print", r"line 3: ZeroDivisionError"),
+        (
+            "class Net:\n  parameters = {}\n  forward = gradients = print",
+            r"line 1: .*parameters must be arrays by name",
+        ),
+        (
+            "import numpy as np\nclass Net:\n  parameters = {'W': np.ones((64, 3))}\n"
+            "  def forward(self, x):\n    return x @ np.ones((5, 3))\n  gradients = print",
+            r"net.py, line 5: ValueError",
+        ),
+        (
+            "import numpy as np\nclass Net:\n  parameters = {'W': np.ones((64, 2))}\n"
+            "  def forward(self, x):\n    return x @ self.parameters['W']\n  gradients = print",
+            r"line 2: .*must give logits of shape \(2, 3\)",
+        ),
+        (
+            "import numpy as np\nclass Net:\n  parameters = {'W': np.ones((64, 3))}\n"
+            "  def forward(self, x):\n    return x @ self.parameters['W']\n"
+            "  def gradients(self, x, targets):\n    return 0.0, {'W': np.ones((3, 64))}",
+            r"line 2: .*'W' of shape \(64, 3\), that of the parameter, found \(3, 64\)",
+        ),
+        (
+            "import numpy as np\nclass Net:\n  parameters = {'W': np.ones((64, 3))}\n"
+            "  def forward(self, x):\n    return x @ self.parameters['W']\n"
+            "  def gradients(self, x, targets):\n    return 0.0, {'V': np.ones((64, 3))}",
+            r"line 2: .*V is no parameter",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "net.py").write_text(text)
+    with pytest.raises(NetworkError, match=message):
+        build_network(f"{tmp_path / 'net.py'}:Net", SHAPE, 3)
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    done = inkling("train", "digits", "--network", tmp_path / "none.py:Net", "--out", tmp_path / "run")
+    assert_refused(done, "no such file")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_network_that_takes_images_gets_them(batch: Any) -> None:
+    images, labels = batch
+
+    class Rows:
+        takes_images = True
+
+        def __init__(self) -> None:
+            self.parameters = {"W": np.ones((8, 3), np.float32)}
+
+        def forward(self, x: Any) -> Any:
+            return x.mean(axis=(2, 3)) @ self.parameters["W"]
+
+        def gradients(self, x: Any, targets: Any) -> Any:
+            assert x.shape[1:] == SHAPE
+            return 0.0, {"W": np.zeros((8, 3))}
+
+    network = NumpyNetwork(Rows(), SHAPE, 3)
+    assert network.predict_proba(images).shape == (12, 3)
+    network.train_step(images, labels, 0.1)
