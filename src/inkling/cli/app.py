@@ -108,6 +108,7 @@ LOADING = (
     next_to_label.next_pictures,
     predict.predict,
     report.report,
+    stress.stress,
     study.study,
     train.train,
 )

@@ -178,7 +178,7 @@ def chosen_network(
 
 def file_name(network: str) -> str:
     """Return the name of a network as a part of a folder's name: "timm:resnet18" as "timm-resnet18"."""
-    return re.sub("[:/]", "-", network)
+    return re.sub(r"[:/\\]", "-", network).strip("-.")
 
 
 def figure_file(out: Path) -> Path:

@@ -65,7 +65,7 @@ def find_lr(
     with output.watch("range test") as progress:
         rates = learning_rate_range(fresh, splits.train, settings, lowest, highest, steps, progress)
     output.note(*chosen.notes, *notes)
-    plot = out or Path(f"{splits.name}-{network}-learning-rates.png")
+    plot = out or Path(f"{splits.name}-{choices.file_name(network)}-learning-rates.png")
     optimizer = settings.optimizer.name
     save_learning_rates(rates, plot, f"{network} on {splits.name}, {optimizer}, batches of {settings.batch_size}")
     diverged = "" if rates.diverged_at is None else f", and diverges at {rates.diverged_at:.2g}"

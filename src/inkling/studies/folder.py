@@ -180,7 +180,9 @@ class StudyFolder:
     def run_folder(self, network: str, train_size: int, seed: int, variant: Mapping[str, str] | None = None) -> Path:
         """Return where a cell's run lives."""
         words = [network, str(train_size), *(f"{name}={value}" for name, value in (variant or {}).items())]
-        plain = re.sub("[:/]", "-", "-".join(words))  # "timm:resnet18" is no name of a folder on every system
+        plain = re.sub(r"[:/\\]", "-", "-".join(words)).lstrip(
+            "-."
+        )  # "timm:resnet18" is no name of a folder on every system
         return self.folder / "runs" / f"{plain}-seed{seed}"
 
     def record(
