@@ -36,12 +36,14 @@ def test_a_file_names_the_group_of_each_picture(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        (b"file,group\na,\n", r"1 of 1 pictures have no group in .*groups\.csv: a: fill in"),
         (b"", "found an empty file"),
         (b"file,kind\n", "columns file and group, found file,? kind"),
         (b"file,group\na,x\na,y\n", "line 3: a is in group x already"),
         (b"file,group\n\xff,x\n", "cannot be read"),
         (b'file,group\n"a,x\n', "cannot be read"),
-        (b"file,group\na\n", r"1 of 1 pictures are not in"),
+        (b"file,group\na\n", r"1 of 1 pictures have no group in"),
+        (b"file,group\nb,x\n", r"1 of 1 pictures are not in"),
     ],
 )
 def test_a_file_that_is_wrong_is_refused(tmp_path: Path, content: bytes, message: str) -> None:

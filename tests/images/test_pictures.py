@@ -248,7 +248,7 @@ def test_bombs_are_refused_by_their_header_and_phone_photos_are_not(tmp_path: Pa
 
     assert read_header(png(8160, 6120)) == Header(8160, 6120, False)
     for size in ((9000, 8000), (60_000, 60_000), (2**31 - 1, 2**31 - 1)):
-        with pictures.quiet(), pytest.raises(UnreadablePictureError, match=r"64 megapixels|bomb"):
+        with pictures.quiet(), pytest.raises(UnreadablePictureError, match="at most 64 megapixels"):
             read_header(png(*size))
 
 

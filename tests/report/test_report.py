@@ -338,11 +338,14 @@ def test_every_figure_becomes_a_file(two_networks: Path, tmp_path: Path) -> None
     assert_refused(inkling("report", two_networks, "--figures", tmp_path / "report.html"), "report.html")
 
 
-def test_where_it_is_written(study: Path, tmp_path: Path, page: str) -> None:
+def test_where_it_is_written(study: Path, tmp_path: Path, page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert write_report(study, tmp_path / "other.html").read_text(encoding="utf-8") == page
     assert write_report(study) == study / "report.html"
     with pytest.raises(RunError, match="not a run folder"):
         build_report(tmp_path)
+    monkeypatch.setattr("inkling.report.page.gather", None)  # found out before any work
+    with pytest.raises(RunError, match="cannot be written"):
+        write_report(study, tmp_path / "no" / "report.html")
 
 
 def test_it_is_small_enough_to_send(page: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from inkling.errors import RunError
-from inkling.storage.atomic import write_atomically
+from inkling.storage.atomic import check_writable, write_atomically
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,6 +27,23 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
         write_atomically(path, "new")
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_cannot_be_written_is_known_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    check_writable(path)
+    check_writable(tmp_path / "new")
+    assert (path.read_text(), [entry.name for entry in tmp_path.iterdir()]) == ("old", ["file"])
+    with pytest.raises(RunError, match="cannot be written"):
+        check_writable(tmp_path)
+    with pytest.raises(RunError, match=r"no/file: cannot be written \(No such file or directory\)"):
+        check_writable(tmp_path / "no" / "file")
+    if Path("/dev/full").exists():
+        real = open
+        monkeypatch.setattr("builtins.open", lambda file, mode, *words: real("/dev/full", "wb", *words))
+        with pytest.raises(RunError, match="No space left on device"):
+            check_writable(path)
 
 
 def test_buffers_that_end_in_an_error_leave_the_old_file(tmp_path: Path) -> None:

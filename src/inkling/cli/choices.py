@@ -124,7 +124,7 @@ def load_options(image_size: int | None, fit: str | None, skip_unreadable: bool,
     """Return the options of loading, with what the user left out as it is by default."""
     from inkling.images.options import LoadOptions
 
-    return LoadOptions(image_size, fit or PAD, skip_unreadable, groups)
+    return LoadOptions(image_size, (fit or PAD).lower(), skip_unreadable, groups)
 
 
 def varied(options: list[str]) -> dict[str, list[str]]:

@@ -53,6 +53,8 @@ def predict(
     from inkling.runs.run import Run
 
     output = Output(quiet, json)
+    for path in paths[1:]:
+        _refuse_pictures(path)
     runs = [Run(paths[0]), *(Run(path) for path in paths[1:] if path.is_dir())]
     files = [path for path in paths[1:] if not path.is_dir()]
     temperature = calibrated_temperature(runs, tta) if calibrated else 1.0
@@ -96,3 +98,18 @@ def predict(
     if p_values is not None:
         notes.append(f"Unlike: farther from training images than all but {LEVEL:.0%} of validation images.")
     output.result(results, rows, *notes)
+
+
+def _refuse_pictures(path: Path) -> None:
+    """Raise RunError for a folder of pictures, which are asked for one by one."""
+    from inkling.errors import RunError
+    from inkling.images.sources.folder import ClassFolders, loose_pictures
+
+    if not path.is_dir() or (path / "run.json").exists():
+        return
+    loose = loose_pictures(path)
+    if loose or ClassFolders().matches(str(path)):
+        raise RunError(
+            f"{path}: expected run folders and picture files, found a folder of pictures: give the files, as "
+            f"{path}/{'*' if loose else '*/*'}"
+        )

@@ -56,9 +56,8 @@ def number_labels(
 def check_two(class_names: Sequence[str], where: str) -> None:
     """Raise DataError unless there are two classes or more."""
     if len(class_names) < 2:
-        raise DataError(
-            f"{where}: expected two classes or more, found {some(class_names) or 'none'}: add images of another class"
-        )
+        found = f"'{shown(class_names[0])}' alone" if class_names else "none"
+        raise DataError(f"{where}: expected two classes or more, found {found}: add images of another class")
 
 
 def alike_note(class_names: Sequence[str]) -> str:

@@ -58,7 +58,7 @@ def from_files(
     DataError
         If pictures are missing or cannot be read (all are counted), or labels do not fit.
     """
-    files = picture_files([str(path) for path in paths], Path(), "paths")
+    files = picture_files([str(path) for path in paths], Path(), "paths", by_command=False)
     places, names = number_labels(labels, class_names)
     if len(places) != len(files):
         raise DataError(f"{len(files)} paths but {len(places)} labels: each picture needs exactly one label")

@@ -40,6 +40,9 @@ _BLOCK, _BLOCK_BYTES = 16, 4 * 1024**2
 
 _FITTED = {PAD: "padded", CROP: "cropped"}
 
+_BY_COMMAND = "replace or remove them, or go on without them by --skip-unreadable"
+_FROM_PYTHON = "replace them or leave them out"
+
 _REBUILT = "What was kept of these pictures in the cache was {}: it is made anew."
 
 
@@ -145,7 +148,7 @@ def load_pictures(
     notes = [note for note in (*pictures.notes, alike_note(pictures.class_names)) if note]
     measured, options, stored = _load(pictures, [parts[split] for split in SPLITS], options, observer, notes)
     datasets = _datasets(pictures, parts, stored)
-    _check_classes(pictures, datasets, notes)
+    _check_classes(pictures, datasets, stored.unreadable, notes)
     _fingerprint(datasets, stored, observer)
     if stored.unreadable:
         notes.append(f"Left out: {_listed(pictures, stored.unreadable)}.")
@@ -168,7 +171,7 @@ def load_dataset(
     if not pictures.files:
         raise DataError(f"{pictures.where}: expected pictures, found none")
     everything = np.arange(len(pictures.files))
-    _, _, stored = _load(pictures, [everything], options, observer, [])
+    _, _, stored = _load(pictures, [everything], options, observer, [], _FROM_PYTHON)
     places = [int(place) for place in everything if place not in stored.unreadable]
     return _dataset(pictures, places, stored.images)
 
@@ -179,6 +182,7 @@ def _load(
     options: LoadOptions,
     observer: LoadObserver | None,
     notes: list[str],
+    what_to_do: str = _BY_COMMAND,
 ) -> tuple[Measured, LoadOptions, _Stored]:
     """Return what the headers say, the options that make the same images again, and the images part by part."""
     with quiet():
@@ -186,7 +190,7 @@ def _load(
         if measured.bits_used is not None and options.bits_used is not None:
             measured = structs.replace(measured, bits_used=options.bits_used)
         options, size = _size(measured, pictures, options, notes)
-        work = _Work(pictures, np.concatenate(parts), size, options, measured, lasting)
+        work = _Work(pictures, np.concatenate(parts), size, options, measured, lasting, what_to_do)
         return measured, options, _decode(work, key, parts, observer, notes)
 
 
@@ -200,6 +204,7 @@ class _Work:
     options: LoadOptions
     measured: Measured
     lasting: bool  # pictures that are unreadable now always will be
+    what_to_do: str  # about those that cannot be read
 
 
 @dataclass(frozen=True, eq=False)
@@ -369,9 +374,10 @@ def _blocks(work: _Work, unreadable: dict[int, str], observer: LoadObserver | No
 
 def _refuse_unreadable(work: _Work, unreadable: Mapping[int, str]) -> None:
     if unreadable and not work.options.skip_unreadable:
+        all_of_them = len(unreadable) > SHOWN and work.what_to_do == _BY_COMMAND
         raise DataError(
-            f"{work.pictures.where}: {_listed(work.pictures, unreadable)}: replace or remove them, or go on without "
-            "them by --skip-unreadable"
+            f"{work.pictures.where}: {_listed(work.pictures, unreadable)}: {work.what_to_do}"
+            + (f"; 'inkling data check {work.pictures.where}' lists all" if all_of_them else "")
         )
 
 
@@ -401,12 +407,22 @@ def _dataset(pictures: Pictures, places: list[int], images: NDArray[np.uint8]) -
     return ImageDataset(images, pictures.labels[places], pictures.class_names, files, groups)
 
 
-def _check_classes(pictures: Pictures, datasets: Mapping[str, ImageDataset], notes: list[str]) -> None:
+def _check_classes(
+    pictures: Pictures, datasets: Mapping[str, ImageDataset], unreadable: Mapping[int, str], notes: list[str]
+) -> None:
     """Refuse classes that cannot be learnt, and say which cannot be judged."""
     counts = {split: dataset.class_counts for split, dataset in datasets.items()}
     untrained = [name for name, count in counts[TRAIN].items() if not count]
     if untrained:
-        raise DataError(f"{pictures.where}: no training picture of {some(untrained)}: add some, or remove the class")
+        places = np.flatnonzero(np.isin(pictures.labels, [pictures.class_names.index(name) for name in untrained]))
+        skipped = sum(int(place) in unreadable for place in places)
+        if skipped and skipped == len(places):
+            why = f" that can be read, of {skipped:,} in all: replace them, or remove the class"
+        elif pictures.groups is not None:
+            why = ": its groups are in other splits. Give it more groups, or do without them"
+        else:
+            why = ": add some, or remove the class"
+        raise DataError(f"{pictures.where}: no training picture of {some(untrained)}{why}")
     single = [name for name in pictures.class_names if sum(of_split[name] for of_split in counts.values()) == 1]
     if single:
         notes.append(f"One picture alone, which is for training: {some(single)}. Add more: nothing can be measured.")

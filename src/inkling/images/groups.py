@@ -37,6 +37,7 @@ def read_groups(groups: str, names: Sequence[str], where: str) -> list[str]:
     DataError
         If the file or the expression is wrong, or a picture has no group.
     """
+    of_file: dict[str, str] = {}
     if is_file_of_groups(groups):
         path = Path(groups).expanduser()
         of_file = _read_csv(path)
@@ -47,6 +48,12 @@ def read_groups(groups: str, names: Sequence[str], where: str) -> list[str]:
         matches = [pattern.search(name) for name in names]
         found = [match and match[1] for match in matches]
         reason = f"do not match '{groups}': write one that matches every name"
+    without = [name for name in names if of_file.get(as_listed(name)) == ""]
+    if without:
+        raise DataError(
+            f"{where}: {len(without):,} of {len(names):,} pictures have no group in {groups}: {some(without)}: fill in "
+            "their cells"
+        )
     missing = [name for name, group in zip(names, found, strict=True) if not group]
     if missing:
         raise DataError(f"{where}: {len(missing):,} of {len(names):,} pictures {reason}: {some(missing)}")

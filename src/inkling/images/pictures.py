@@ -267,6 +267,10 @@ def _opened(file: BinaryIO) -> Iterator[Image.Image]:
             yield picture
     except UnreadablePictureError:
         raise
+    except Image.DecompressionBombError:  # Pillow's own limit, which is larger
+        raise UnreadablePictureError(
+            f"expected a picture of at most {MAX_PIXELS // 10**6} megapixels, found a larger one: make it smaller"
+        ) from None
     except UnidentifiedImageError:
         file.seek(0)
         raise UnreadablePictureError(f"expected a picture (PNG, JPEG, …), found {_kind(file.read(12))}") from None

@@ -17,7 +17,7 @@ from inkling.report.gather import Report, ReportProgress, gather
 from inkling.report.head import answers, headline
 from inkling.report.script import script
 from inkling.report.sections import sections
-from inkling.storage.atomic import make_folder, write_atomically
+from inkling.storage.atomic import check_writable, make_folder, write_atomically
 
 
 def write_report(
@@ -41,9 +41,11 @@ def write_report(
         If the folder holds no finished run, is damaged, or a file cannot be written.
     """
     path = Path(folder) / "report.html" if out is None else Path(out)
+    # Before the work, which can take minutes.
     if figures is not None:
-        # Before the work, which can take minutes.
         make_folder(Path(figures))
+    if out is not None or path.parent.is_dir():
+        check_writable(path)
     report = gather(folder, progress)
     drawing = Drawing()
     write_atomically(path, _page(report, drawing))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.errors import DataError, RunError
+from inkling.images.naming import SHOWN
 from inkling.images.pictures import read_picture
 from inkling.images.progress import Progress, paced
 from inkling.metrics.temperature import at_temperature
@@ -84,7 +85,7 @@ def predict_pictures(
     Raises
     ------
     DataError
-        If there is no file, or one is no picture.
+        If there is no file, or some are no pictures: all of them are counted.
     RunError
         If a run is damaged, or the runs do not fit together, for example because their pictures were prepared in
         different ways.
@@ -94,13 +95,28 @@ def predict_pictures(
     classifier, tell = classifier_of(runs, device, tta), paced(progress)
     pictures = np.empty((len(files), *classifier.image_shape), np.uint8)
     _check_prepared_alike(runs)
+    unreadable = []
     for place, file in enumerate(files):
-        pictures[place] = prepared_picture(runs[0], Path(file), invert)
+        try:
+            pictures[place] = prepared_picture(runs[0], Path(file), invert)
+        except DataError as error:
+            unreadable.append(str(error))
         tell(place, len(files))
+    if unreadable:
+        raise DataError(_listed(unreadable, len(files)))
     probabilities = at_temperature(predict_in_parts(classifier, pictures), temperature)
     tell(len(files), len(files))
     names = runs[0].data.class_names
     return [PicturePrediction(Path(file), names, row) for file, row in zip(files, probabilities, strict=True)]
+
+
+def _listed(unreadable: Sequence[str], n: int) -> str:
+    if len(unreadable) == 1:
+        return unreadable[0]
+    more = f"; and {len(unreadable) - SHOWN:,} more" if len(unreadable) > SHOWN else ""
+    return (
+        f"{len(unreadable):,} of {n:,} pictures cannot be read ({'; '.join(unreadable[:SHOWN])}{more}): leave them out"
+    )
 
 
 def prepared_picture(run: Run, file: Path, invert: bool = False) -> NDArray[np.uint8]:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.errors import DataError, RunError, SettingsError
+from inkling.errors import DataError, RunError, SettingsError, UnknownSourceError
 from inkling.images.dataset import Splits
 from inkling.images.options import LoadOptions
 from inkling.images.sources.protocol import LoadObserver
@@ -147,7 +147,13 @@ class Run:
             As `images.sources.registry.load_images`.
         """
         if source is None:
-            return load_images(self.data.source, progress, self.corrections, self.data.options)
+            try:
+                return load_images(self.data.source, progress, self.corrections, self.data.options)
+            except UnknownSourceError:
+                raise UnknownSourceError(
+                    f"{self.data.source}: the images that {self.folder} was trained on are no longer there: put them "
+                    "back ('inkling evaluate' takes others by --data)"
+                ) from None
         height, width, _ = self.data.image_shape
         side = height if height == width else None
         wanted = LoadOptions(side, self.data.options.fit, bits_used=self.data.bits_used)

@@ -9,7 +9,7 @@ import os
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
-from errno import ENOSPC
+from errno import EISDIR, ENOSPC
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -48,6 +48,26 @@ def write_atomically(path: Path, content: str | bytes | Iterable[Buffer]) -> Non
             os.fsync(file.fileno())
         os.replace(temporary, path)
         _sync_folder(path.parent)
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: Path, n_bytes: int = 1 << 20) -> None:
+    """Find out, before the work of minutes, whether a file of some size can be written; the file stays as it is.
+
+    Raises
+    ------
+    RunError
+        If it cannot (read-only folder, full disk), or is a folder.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        with open(temporary, "xb") as file:
+            file.write(bytes(n_bytes))
     except OSError as error:
         raise cannot_write(path, error) from None
     finally:

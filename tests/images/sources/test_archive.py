@@ -195,6 +195,39 @@ def test_damaged_archives_are_one_line(tmp_path: Path, ending: str) -> None:
         load_images(path)
 
 
+@pytest.mark.parametrize(
+    ("ending", "other", "message"),
+    [
+        (".zip", ".tgz", "found one of .zip: call it .zip"), (".tar", ".zip", "found one of .tar: call it .tar"),
+        (".tgz", ".tar", "found one of gzip: call it .tar.gz"), (".tar", ".tar.gz", "found one of .tar: call it .tar"),
+    ],
+)  # fmt: skip
+def test_an_archive_with_the_ending_of_another_says_what_it_is(
+    tmp_path: Path, ending: str, other: str, message: str
+) -> None:
+    path = pack(tmp_path / f"a{ending}", classes(20)).rename(tmp_path / f"b{other}")
+    with pytest.raises(DataError, match=message):
+        load_images(path)
+    path.write_bytes(b"7z\xbc\xaf\x27\x1c" + bytes(600))
+    with pytest.raises(DataError, match=r"found one of 7z: pack the folder as \.zip or \.tar\.gz"):
+        load_images(path)
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED])
+def test_a_damaged_member_is_one_unreadable_picture_however_it_is_packed(tmp_path: Path, packing: int) -> None:
+    path, rng = tmp_path / "a.zip", np.random.default_rng(0)
+    with zipfile.ZipFile(path, "w", packing) as packed:
+        for name, content in classes(20):
+            packed.writestr(name, content + rng.bytes(300))
+        start = packed.getinfo("cat/03.png").header_offset + 30 + len("cat/03.png")
+    content = bytearray(path.read_bytes())
+    content[start + 12 : start + 120] = bytes(108)
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"1 of 40 pictures cannot be read \(cat/03\.png: damaged in the archive"):
+        load_images(path)
+    assert load_images(path, options=LoadOptions(skip_unreadable=True)).skipped == ("cat/03.png",)
+
+
 def test_an_archive_without_pictures_is_one_line(tmp_path: Path) -> None:
     for ending in ENDINGS:
         with pytest.raises(DataError, match="expected two class folders or more, found 0"):

@@ -287,6 +287,7 @@ def test_only_the_first_of_many_unreadable_files_are_named(tmp_path: Path, fill:
     with pytest.raises(DataError, match=r"25 of 43 .*x09\.jpg.*; and 15 more") as refused:
         load_images(tmp_path)
     assert "x10" not in str(refused.value)
+    assert f"by --skip-unreadable; 'inkling data check {tmp_path}' lists all" in str(refused.value)
     done = inkling("train", tmp_path, "--out", tmp_path / "run")
     assert_refused(done, "25 of 43")
     for path in tmp_path.glob("*/*.png"):
@@ -517,6 +518,36 @@ def test_deep_pictures_share_one_range_that_predict_takes_as_well(tmp_path: Path
     darker = Run(run).load_images(source=str(source))
     assert darker.train.images.max() <= 900 >> 4, "new pictures have the range of the run, not one of their own"
     assert load_images(source).train.images.max() > 900 >> 4, "which is not what the cache then holds for others"
+
+
+def test_a_class_without_training_pictures_says_why(tmp_path: Path, fill: Fill) -> None:
+    fill(tmp_path, {"a": 30, "b": 30})
+    (tmp_path / "c").mkdir()
+    for number in range(3):
+        (tmp_path / "c" / f"{number}.png").write_bytes(b"")
+    with pytest.raises(DataError, match="no training picture of c that can be read, of 3 in all: replace them"):
+        load_images(tmp_path, options=LoadOptions(skip_unreadable=True))
+    shutil.rmtree(tmp_path / "c")
+    fill(tmp_path, {"d": 30})
+    with pytest.raises(DataError, match=r"no training picture of ., .: its groups are in other splits\. Give it more"):
+        load_images(tmp_path, options=LoadOptions(groups=r"^(\w)/"))
+
+
+def test_the_way_to_fit_pictures_may_be_written_in_capitals(tmp_path: Path, fill: Fill) -> None:
+    fill(tmp_path / "pets", {"a": 9, "b": 9})
+    assert last_json(inkling("data", "show", tmp_path / "pets", "--image-size", 8, "--fit", "CROP", "--json"))
+    with pytest.raises(DataError, match=r"called 'Pad' \(did you mean 'pad'\?\)"):
+        LoadOptions(fit="Pad")
+
+
+def test_a_source_that_was_moved_away_is_said_of_the_run(tmp_path: Path, fill: Fill) -> None:
+    source, run = tmp_path / "pets", tmp_path / "run"
+    fill(source, {"a": 9, "b": 9})
+    assert inkling("train", source, "--network", "perceptron", "--epochs", 1, "--out", run).returncode == 0
+    picture = source.rename(tmp_path / "moved") / "a" / "000.png"
+    said = f"{source}: the images that {run} was trained on are no longer there: put them back"
+    assert_refused(inkling("predict", run, picture, "--unlike"), said)
+    assert inkling("predict", run, picture).returncode == 0
 
 
 def test_classes_that_cannot_be_judged_are_said_and_claim_nothing(tmp_path: Path, fill: Fill) -> None:

@@ -137,7 +137,7 @@ GOOD = {"x": pictures(12), "y": np.arange(12) % 2}
         ({"x": GOOD["x"], "y": GOOD["y"][1:]}, "12 x but 11 y"),
         ({"x": GOOD["x"], "y": np.int64(3)}, "12 x but 0 y"),
         ({"x": GOOD["x"], "y": np.eye(12)}, "argmax"),
-        ({"x": GOOD["x"], "y": np.zeros(12, int)}, "expected two classes or more, found 0"),
+        ({"x": GOOD["x"], "y": np.zeros(12, int)}, "expected two classes or more, found '0' alone"),
         ({"x": GOOD["x"].reshape(12, 16), "y": GOOD["y"]}, "reshape"),
         ({"x": GOOD["x"].reshape(12, 1, 4, 4), "y": GOOD["y"]}, "moveaxis"),
         ({"x": GOOD["x"] * 2.0, "y": GOOD["y"]}, r"a\.npz: x: floats must lie in 0\.\.1"),

@@ -153,7 +153,11 @@ PICTURE = [{"bytes": png(pixels(1)[0]), "path": None}] * 4
         ({"a": [1], "label": [0]}, "expected a column 'image' of encoded pictures .*found the columns a, label"),
         ({"a": [b"1"], "b": [b"2"], "label": [0]}, "expected a column 'image'"),
         ({"image": pa.array(PICTURE, STRUCT)}, "expected a column 'label' .*found the columns image"),
-        ({"image": pa.array(PICTURE, STRUCT), "label": [0.5] * 4}, "expected a column 'label'"),
+        (
+            {"image": pa.array(PICTURE, STRUCT), "label": [0.5] * 4},
+            "column 'label' .*found 'label' of type double: write",
+        ),
+        ({"image": [1] * 4, "label": [0, 1, 0, 1]}, "expected a column 'image' .*found 'image' of type int64: write"),
         ({"image": pa.array(PICTURE, STRUCT), "a": [1] * 4, "b": [2] * 4}, "expected a column 'label'"),
         ({"image": pa.array(PICTURE, STRUCT), "label": [0, 1, None, 1]}, "row 2: expected a label, found none"),
         ({"image": pa.array(PICTURE, STRUCT), "label": [-1] * 4}, "expected labelled images, found none"),
@@ -161,7 +165,7 @@ PICTURE = [{"bytes": png(pixels(1)[0]), "path": None}] * 4
             {"image": pa.array([], STRUCT), "label": pa.array([], pa.int64())},
             "expected two classes or more, found none",
         ),
-        ({"image": pa.array(PICTURE, STRUCT), "label": [1] * 4}, "expected two classes or more, found 1: add"),
+        ({"image": pa.array(PICTURE, STRUCT), "label": [1] * 4}, "expected two classes or more, found '1' alone: add"),
     ],
 )
 def test_what_is_missing_is_one_line(tmp_path: Path, columns: dict[str, Any], message: str) -> None:

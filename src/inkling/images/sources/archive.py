@@ -43,6 +43,12 @@ MAX_PICTURE = 256 * 1024**2
 """Largest encoded picture, in bytes: it is read into memory as a whole."""
 
 _ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz")
+_MAGIC = {
+    ".zip": (0, b"PK\x03\x04"), ".tar": (257, b"ustar"), "gzip": (0, b"\x1f\x8b"), "bzip2": (0, b"BZh"),
+    "xz": (0, b"\xfd7zXZ"), "7z": (0, b"7z\xbc\xaf\x27\x1c"), "rar": (0, b"Rar!"), "zstd": (0, b"\x28\xb5\x2f\xfd"),
+}  # fmt: skip
+"""Where what stands in archives of each kind."""
+
 _BLOCK = 1 << 20
 _IN_MEMORY = 64 * 1024**2
 """Of a compressed tar, whose members cannot be found by their place, so many bytes are kept in memory; more in a
@@ -145,8 +151,10 @@ def _open(member: _Member) -> BinaryIO:
         raise DataError(f"expected a picture of at most {MAX_PICTURE:,} bytes, found {member.size:,}")
     try:
         return io.BytesIO(member.read())
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise DataError(f"damaged in the archive ({error})") from None
+    except Exception as error:  # each way of packing has errors of its own
+        if isinstance(error, OSError) and error.errno is not None:  # of the disk
+            raise
+        raise DataError(f"damaged in the archive ({' '.join(str(error).split())[:200]})") from None
 
 
 def _zip_members(path: Path, stack: ExitStack) -> list[_Member]:
@@ -238,11 +246,24 @@ def _refuse_kind(path: Path, name: str) -> NoReturn:
     )
 
 
+def _refuse_other_kind(path: Path) -> None:
+    """Raise DataError if a file begins as another kind of archive than its ending says."""
+    with open(path, "rb") as file:
+        beginning = file.read(tarfile.BLOCKSIZE)
+    kind = next((kind for kind, (place, magic) in _MAGIC.items() if beginning[place:].startswith(magic)), None)
+    endings = {".zip": (".zip",), ".tar": (".tar",), "gzip": (".tar.gz", ".tgz")}
+    if kind is None or path.name.lower().endswith(endings.get(kind, ())):
+        return
+    to_do = f"call it {endings[kind][0]}" if kind in endings else "pack the folder as .zip or .tar.gz"
+    raise DataError(f"{path}: expected an archive as its ending says, found one of {kind}: {to_do}")
+
+
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError) as error:
+        _refuse_other_kind(path)
         raise DataError(
             f"{path}: expected an archive as its ending says, truncated, damaged or something else "
             f"({' '.join(str(error).split())[:200]}): replace it with the original"

@@ -54,6 +54,7 @@ def split_arrays(
     made = Splits.from_dataset(ImageDataset(images, places, names), str(path), splits, groups)
     untrained = [name for name, count in made.train.class_counts.items() if not count]
     if untrained:
-        raise DataError(f"{path}: expected training images of every class, found none of {some(untrained)}: add some")
+        add = "add some" if groups is None else "its groups are in other splits, so that it needs more of them"
+        raise DataError(f"{path}: expected training images of every class, found none of {some(untrained)}: {add}")
     said = tuple(note for note in (*notes, alike_note(names)) if note)
     return replace(made, name=path.stem, options=options, notes=said)

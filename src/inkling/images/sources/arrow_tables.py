@@ -105,18 +105,24 @@ def find_columns(schema: pa.Schema, where: str | Path) -> Columns:
         )
 
     names = ", ".join(schema.names)[:200] or "none"
+
+    def found(usual: Sequence[str]) -> str:
+        wrong = [f"'{field.name}' of type {field.type}" for field in schema if field.name.lower() in usual]
+        return wrong[0] if wrong else f"the columns {names}"
+
     image = _choose([field.name for field in schema if holds_pictures(field)], IMAGE_COLUMNS)
     if image is None:
         raise DataError(
-            f"{where}: expected a column 'image' of encoded pictures (bytes, or a struct of bytes and path), found the "
-            f"columns {names}: write it with the pictures in it, as Hugging Face's datasets do"
+            f"{where}: expected a column 'image' of encoded pictures (bytes, or a struct of bytes and path), found "
+            f"{found(IMAGE_COLUMNS)}: write it with the pictures in it, as Hugging Face's datasets do"
         )
     possible = [field.name for field in schema if holds_labels(field)]
     named = [name for name in possible if features.get(name, {}).get("_type") == "ClassLabel"]
     label = _choose(possible, LABEL_COLUMNS, named)
     if label is None:
         raise DataError(
-            f"{where}: expected a column 'label' of whole numbers or words, found the columns {names}: call it 'label'"
+            f"{where}: expected a column 'label' of whole numbers or words, found {found(LABEL_COLUMNS)}: write the "
+            "classes so, and call the column 'label'"
         )
     class_names = features.get(label, {}).get("names")
     return Columns(

@@ -102,7 +102,9 @@ def read_picture_list(
     )
 
 
-def picture_files(names: Sequence[str], folder: Path, where: str, skip_missing: bool = False) -> list[PictureFile]:
+def picture_files(
+    names: Sequence[str], folder: Path, where: str, skip_missing: bool = False, by_command: bool = True
+) -> list[PictureFile]:
     """Return picture files by their paths; none of them is opened.
 
     Parameters
@@ -114,6 +116,8 @@ def picture_files(names: Sequence[str], folder: Path, where: str, skip_missing: 
         What lists them, for messages.
     skip_missing : bool
         Leave it to whoever opens them to find that one is missing.
+    by_command : bool
+        Whether a command line lists them, which has an option to go on without those that are missing.
 
     Raises
     ------
@@ -129,8 +133,9 @@ def picture_files(names: Sequence[str], folder: Path, where: str, skip_missing: 
             missing.append(name)
         files.append(PictureFile(Path(name).as_posix(), key, partial(open_file, path)))
     if missing and not skip_missing:
+        go_on = ", or go on without these by --skip-unreadable" if by_command else " or leave them out"
         raise DataError(
             f"{where}: {len(missing):,} of {len(names):,} pictures are missing: {some(missing)}. Paths start in "
-            f"{folder.resolve()}, unless they are absolute: correct them, or go on without these by --skip-unreadable"
+            f"{folder.resolve()}, unless they are absolute: correct them{go_on}"
         )
     return files

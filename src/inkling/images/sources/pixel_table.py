@@ -176,6 +176,16 @@ def _refuse_pixel(header: CsvHeader, others: tuple[int, ...], line: int, values:
         (column, value) for column, value, wrong in zip(columns, values, is_wrong, strict=True) if wrong
     )
     raise DataError(
-        f"{header.path}, line {line}, column '{column}': expected a whole number 0..255, found '{value[:50]}': scale "
-        "the pixels to 0..255, or remove the column if it holds none"
+        f"{header.path}, line {line}, column '{column}': expected a whole number 0..255, found '{value[:50]}': "
+        f"{_what_to_do(value)}"
     )
+
+
+def _what_to_do(value: str) -> str:
+    try:
+        number = float(value)
+    except ValueError:
+        return "remove the column if it holds no pixels, or call it 'path' if it names the files of pictures"
+    if number.is_integer() and 0 <= number <= 255:
+        return f"write whole numbers without a point, {int(number)}"
+    return "scale the pixels to 0..255, or remove the column if it holds none"
