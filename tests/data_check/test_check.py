@@ -22,7 +22,9 @@ from inkling.data_check.picture_files import measure_files, why_unreadable
 from inkling.diagnosis.duplicates import MOST_COMPARED
 from inkling.errors import RunError
 from inkling.images.dataset import ImageDataset, Splits
+from inkling.images.options import LoadOptions
 from inkling.images.sources.digits import load_digits
+from inkling.images.sources.registry import load_images
 
 HOSTILE = ("<script>alert(1)<script>", "<img src=x onerror=alert(1)>", "\"quotes\" & 'more' &amp; <b>")
 
@@ -177,6 +179,23 @@ def test_why_a_file_cannot_be_read(tmp_path: Path) -> None:
     for name in ("missing.jpg", "null\0.jpg", ".", "good.png"):
         assert why_unreadable(tmp_path, name) == ""
     assert why_unreadable(None, "broken.jpg") == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+def test_why_a_file_with_a_name_of_two_lines_cannot_be_read(tmp_path: Path) -> None:
+    root = folder(tmp_path / "photos")
+    (root / "cat" / "two\nlines\x1b[31m.png").write_bytes(b"no picture")
+    (root / "cat" / "notes.txt").write_text("passed over")
+    splits = load_images(root, options=LoadOptions(skip_unreadable=True))
+    check = check_data(splits, root)
+    (unreadable,) = check.to_dict()["unreadable"]
+    assert unreadable == {
+        "file": "cat/two\\nlines\\x1b[31m.png", "reason": "expected a picture (PNG, JPEG, …), found something else"
+    }  # fmt: skip
+    (passed_over,) = [note for note in check.to_dict()["notes"] if note.startswith("Passed over: 1 file (1 .txt)")]
+    page = Page(render_data_page(check, splits)).text
+    assert passed_over in page
+    assert unreadable["reason"] in page
 
 
 # --- the command -----------------------------------------------------------------------------------------------------

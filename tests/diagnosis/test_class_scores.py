@@ -44,7 +44,14 @@ def test_a_class_without_images_is_passed_over() -> None:
     found = score_classes(np.array([[9, 1, 0], [0, 10, 0], [0, 0, 0]]), ("a", "b", "none"))
     assert found.balanced_accuracy == pytest.approx(0.95)
     assert found.classes[2].recall is None
+    values = found.to_dict()["classes"]
+    assert (values[2]["recall"], values[2]["precision"], values[2]["f1"]) == (None, None, None)
+    assert values[0]["f1"] == pytest.approx(18 / 19)
     assert not found.unequal
+
+
+def test_one_image_is_no_images() -> None:
+    assert score_classes(np.array([[1, 0], [0, 0]]), ("a", "b")).verdict.startswith("On 1 test image it is ")
 
 
 def test_top_k_where_there_are_classes_enough() -> None:

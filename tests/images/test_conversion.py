@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from PIL import Image
 
 from inkling import ImageDataset, RunPlan, Splits, TrainingSettings, train_run
 from inkling.errors import DataError
+from inkling.images.options import LoadOptions
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 6, 5), dtype=np.uint8)
 LABELS = np.arange(40) % 2
@@ -63,11 +65,58 @@ def test_the_callers_array_stays_apart() -> None:
         (IMAGES, LABELS / 3, "whole numbers or words"),
         ("photos", LABELS, "images must be an array, found str"),
         (IMAGES, None, "labels must be an array"),
+        (IMAGES[:0], LABELS[:0], r"expected one image or more, found shape \(0, 6, 5\)"),
+        (IMAGES[:2], [1, "1"], "expected whole numbers or words, found both"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(images: Any, labels: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         ImageDataset.from_arrays(images, labels)
+
+
+def test_integers_that_are_black_to_the_eye_are_said(caplog: pytest.LogCaptureFixture) -> None:
+    pixels = np.arange(32).reshape(2, 4, 4) % 2
+    for quiet in (pixels.astype(bool), pixels.astype(np.float32), pixels * 255, 0 * pixels):
+        ImageDataset.from_arrays(quiet, [0, 1])
+    assert caplog.messages == []
+    for said in (pixels, pixels.astype(np.uint8)):
+        assert ImageDataset.from_arrays(said, [0, 1]).images.max() == 1
+        assert "integers 0 and 1 alone" in caplog.messages.pop()
+        caplog.clear()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"image_size": "64"}, "an image size must be a whole number, found '64'"),
+        ({"image_size": 64.5}, "an image size must be a whole number, found 64.5"),
+        ({"image_size": True}, "an image size must be a whole number, found True"),
+        ({"fit": None}, "fit must be one of pad, crop, stretch, found None"),
+        ({"fit": 3}, "fit must be one of pad, crop, stretch, found 3"),
+    ],
+)
+def test_options_of_another_type_are_refused(paths: list[Path], options: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=re.escape(message)):
+        ImageDataset.from_files(paths, np.arange(len(paths)) % 2, **options)
+
+
+def test_options_are_of_plain_types() -> None:
+    options = LoadOptions(image_size=np.int64(8), groups=Path("a", "groups.csv"), bits_used=np.uint8(12))  # type: ignore[arg-type]
+    assert (type(options.image_size), type(options.bits_used), type(options.groups)) == (int, int, str)
+    for wrong in ({"skip_unreadable": "no"}, {"groups": 3}, {"bits_used": "12"}):
+        with pytest.raises(DataError, match="must be"):
+            LoadOptions(**wrong)  # type: ignore[arg-type]
+
+
+def test_an_item_that_fails_is_named() -> None:
+    class Failing(Items):
+        def __getitem__(self, place: int) -> Any:
+            return super().__getitem__(place) if place < 2 else {}["path"]
+
+    dataset = Failing([(np.zeros((4, 4), np.uint8), 0)] * 5)
+    with pytest.raises(DataError, match=r"item 2: the data set does not give it \(KeyError: 'path'\)") as caught:
+        ImageDataset.from_torch(dataset)
+    assert isinstance(caught.value.__cause__, KeyError)
 
 
 @pytest.fixture

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -125,6 +128,17 @@ def test_nothing_can_be_changed() -> None:
         dataset.subset([0, 1]).images[0] = 0
     with pytest.raises(AttributeError):
         dataset.labels = LABELS  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("again", [lambda one: pickle.loads(pickle.dumps(one)), copy.deepcopy, copy.copy])
+def test_copies_cannot_be_changed_either(again: Callable[[ImageDataset], ImageDataset]) -> None:
+    first = numbered(np.arange(10) % 3)
+    assert first.fingerprint
+    made = again(first)
+    for array in (made.images, made.labels):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+    assert made.fingerprint == replace(made).fingerprint == first.fingerprint
 
 
 def test_facts() -> None:

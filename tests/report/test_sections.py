@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import inkling
+from inkling.errors import RunError
 from inkling.images.sources.digits import load_digits
 from inkling.report.page import write_report
 from inkling.report.sections import sections
@@ -29,6 +30,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for _ in train_run(RunPlan("digits", "perceptron", recipe("reference", epochs=2), 200), load_digits(), folder):
         pass
     return folder
+
+
+def test_a_report_that_cannot_be_written_is_no_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inkling.report.page.gather", None)
+    with pytest.raises(RunError, match="cannot be written"):
+        write_report(tmp_path, tmp_path / "missing" / "report.html")
 
 
 def test_the_example_of_the_documentation_becomes_a_section(run: Path, tmp_path: Path) -> None:

@@ -68,6 +68,13 @@ def test_clearing_removes_one_kind_or_all() -> None:
     assert clear_cache() == 0
 
 
+def test_a_cache_that_is_a_file_is_said(own_cache: Path) -> None:
+    own_cache.write_text("a file")
+    for ask in (cache_entries, clear_cache):
+        with pytest.raises(DataError, match="cache: expected the folder of the cache, found a file: set INKLING_CACHE"):
+            ask()
+
+
 def test_what_cannot_be_removed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     write(KINDS[0], "abc", b"x")
 

@@ -15,9 +15,13 @@ from rich.text import Text
 
 from inkling.cli.progress import Meter, ProgressScreen, Watcher
 from inkling.cli.streams import writing_output
+from inkling.images.naming import shown
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, all else on stderr.")]
+
+_CONTROLS = {code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) != "\n"}
+"""Characters that a terminal obeys instead of showing them; names of files and classes may hold any."""
 
 PIPE_WIDTH = 200
 """Columns of a table where stdout is no terminal: nothing is cut off there."""
@@ -36,8 +40,9 @@ class Output:
 
     def __init__(self, quiet: bool, as_json: bool) -> None:
         self.quiet, self.as_json = quiet, as_json
-        self.messages = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
-        self.results = Console(highlight=False, soft_wrap=True)
+        # No emoji: a class may be called :cat:.
+        self.messages = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True, emoji=False)
+        self.results = Console(highlight=False, soft_wrap=True, emoji=False)
         if not self.results.is_terminal:
             self.results.width = PIPE_WIDTH
         self._screen = ProgressScreen(self.messages)
@@ -45,7 +50,7 @@ class Output:
     def note(self, *texts: str) -> None:
         """Say something on the way."""
         for text in texts:
-            self.messages.print(text, markup=False)
+            self.messages.print(text.translate(_CONTROLS), markup=False)
 
     def result(self, values: Any, *lines: str | Table) -> None:
         """Print the result: `values` with --json, `lines` without (the first only with --quiet)."""
@@ -57,7 +62,7 @@ class Output:
                 if isinstance(line, Table):
                     self.results.print(line)
                 else:
-                    self.results.print(line, markup=False)
+                    self.results.print(line.translate(_CONTROLS), markup=False)
 
     def progress(self, total: float, what: str) -> AbstractContextManager[Meter]:
         """Show how far a task is, which the command counts."""
@@ -73,16 +78,16 @@ class Output:
 
 
 class _PlainTable(Table):
-    """A table whose cells are shown as they are: brackets in names from users are no markup."""
+    """A table whose cells are shown as they are, each in one line: what names from users hold is no markup."""
 
     def add_row(self, *cells: Any, **options: Any) -> None:
         """Add a row of texts."""
-        super().add_row(*(Text(str(cell)) for cell in cells), **options)
+        super().add_row(*(Text(shown(str(cell))) for cell in cells), **options)
 
 
 def table(*headings: str) -> Table:
     """Return a quiet table: numbers to the right, but for the first column."""
     plain = _PlainTable(box=None, pad_edge=False, header_style="bold")
     for position, heading in enumerate(headings):
-        plain.add_column(heading, justify="left" if position == 0 else "right")
+        plain.add_column(Text(shown(heading)), justify="left" if position == 0 else "right")
     return plain

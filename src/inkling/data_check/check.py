@@ -63,6 +63,7 @@ class DataCheck:
     not_checked: tuple[str, ...]  # sentences
     grouped: bool = False  # whether it was said which images belong together
     torn: TornGroups | None = None  # groups that lie in two splits; None where there are none
+    notes: tuple[str, ...] = ()  # what loading had to say: the size that was chosen, files that were passed over
 
     @property
     def leaks(self) -> tuple[Duplicate, ...]:
@@ -98,6 +99,7 @@ class DataCheck:
             "n": dict(self.n),
             "verdict": self.verdict,
             "findings": [asdict(finding) for finding in self.findings],
+            "notes": list(self.notes),
             "not_checked": list(self.not_checked),
             "unreadable": [asdict(each) for each in self.unreadable],
             "duplicates": self.duplicates.to_dict(),
@@ -288,6 +290,7 @@ def check_data(
         not_checked=_not_checked(splits, sizes, near),
         grouped=torn is not None or splits.options.groups is not None,
         torn=torn,
+        notes=splits.notes,
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.errors import DataError
+from inkling.images.naming import shown
 from inkling.images.pictures import UnreadablePictureError, quiet, read_header, read_picture, why_no_file
 from inkling.images.progress import Progress, paced
 
@@ -68,10 +69,20 @@ def measure_files(folder: Path | None, names: Sequence[str], progress: Progress 
 
 
 def why_unreadable(folder: Path | None, name: str) -> str:
-    """Return why a picture file could not be read, or an empty text where that cannot be found out any more."""
+    """Return why a picture file could not be read, or an empty text where that cannot be found out any more.
+
+    Parameters
+    ----------
+    folder : Path, optional
+    name : str
+        Relative to the folder, as `naming.shown` writes it.
+    """
     path = Path(folder or "", name)
     if "\0" in name:
         return ""
+    if folder is not None and "\\" in name and not path.exists():  # what is no character to show was written in others
+        written = (each for each in folder.rglob("*") if shown(each.relative_to(folder).as_posix()) == name)
+        path = next(written, path)
     if reason := why_no_file(path):  # reading a pipe would wait for ever
         return "" if path.is_dir() or not os.path.lexists(path) else reason
     try:

@@ -25,7 +25,7 @@ class ClassScore:
     images: int
     predicted: int  # images that are predicted as it
     correct: int
-    f1: float  # harmonic mean of recall and precision; 0 where nothing is correct
+    f1: float | None  # harmonic mean of recall and precision; 0 where nothing is correct, None without an image
     recall_interval: Interval | None  # simultaneous over the classes; None without an image
     precision_interval: Interval | None  # likewise; None where nothing is predicted as it
 
@@ -94,7 +94,7 @@ class ClassScores:
             "more accurate than" if self.beats_baseline else "not shown to be more accurate than"
         ) + f" always answering {self.majority} ({percent(self.baseline, self.n)})"
         return (
-            f"On {self.n:,} {self.split} images it is {against}; balanced accuracy "
+            f"On {self.n:,} {self.split} {'image' if self.n == 1 else 'images'} it is {against}; balanced accuracy "
             f"{percent(self.balanced_accuracy, self.n)} "
             f"(95% interval {percent_interval(self.balanced_interval, self.n)}), "
             f"macro-F1 {self.macro_f1:.3f} ({self.macro_f1_reach})."
@@ -143,7 +143,7 @@ def score_classes(matrix: NDArray[np.int64], class_names: Sequence[str], split: 
     only_baseline = int(images[majority] - right[majority])
     discordant = only_network + only_baseline
     classes = tuple(
-        ClassScore(str(name), int(of), int(called), int(hits), float(f1), recall, precision)
+        ClassScore(str(name), int(of), int(called), int(hits), float(f1) if of else None, recall, precision)
         for name, of, called, hits, f1, recall, precision in zip(
             class_names, images, predicted, right, class_f1(matrix),
             simultaneous_intervals(right, images), simultaneous_intervals(right, predicted), strict=True,

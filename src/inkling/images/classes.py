@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,10 @@ def label_vector(labels: Any, what: str = "labels") -> NDArray[Any]:
 
     Where labels lie in several arrays, these are joined in between.
     """
+    kinds = (str, Number)
+    if isinstance(labels, (list, tuple)) and all(any(isinstance(each, kind) for each in labels) for kind in kinds):
+        # NumPy would make words of the numbers, and of 1 and "1" one class.
+        raise DataError(f"{what}: expected whole numbers or words, found both: write all labels in one way")
     try:
         values = np.asarray(labels)
     except (TypeError, ValueError, RuntimeError) as error:  # rows of different lengths; a tensor on a GPU

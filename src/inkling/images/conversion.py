@@ -83,7 +83,7 @@ def from_torch(dataset: Any) -> ImageDataset:
     Raises
     ------
     DataError
-        If it has no length, or items are something else or do not fit together.
+        If it has no length, or an item cannot be had, is something else or does not fit to the others.
     """
     n = _length(dataset)
     images, labels = None, []
@@ -167,7 +167,13 @@ def _length(dataset: Any) -> int:
 
 def _item(dataset: Any, place: int) -> tuple[NDArray[np.uint8], Any]:
     """Return the pixels, (H, W, C), and the label of an item."""
-    item = dataset[place]
+    try:
+        item = dataset[place]
+    except Exception as error:  # whatever the code of the data set and its transform raises
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise DataError(
+            f"item {place}: the data set does not give it ({reason}): look for why dataset[{place}] fails"
+        ) from error
     if isinstance(item, Mapping) or not isinstance(item, (tuple, list)) or len(item) != 2:
         raise DataError(f"item {place}: expected a pair of an image and its label, found {type(item).__name__}")
     image, label = item

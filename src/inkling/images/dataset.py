@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from inkling.errors import DataError
 from inkling.images.classes import number_labels
 from inkling.images.options import AS_THE_SOURCE_HAS_IT, PAD, LoadOptions
-from inkling.images.pixels import check_layout, to_bytes
+from inkling.images.pixels import check_layout, to_bytes, warn_of_zeros_and_ones
 from inkling.images.progress import Progress, paced, part_of
 from inkling.images.sampling import stratified_order
 from inkling.images.splitting import SPLITS, split_indices
@@ -95,6 +95,11 @@ class ImageDataset:
         object.__setattr__(self, "files", files)
         object.__setattr__(self, "groups", groups)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what was pickled or copied: NumPy gives back arrays that could be written to."""
+        self.__dict__.update(state)
+        self.images.flags.writeable = self.labels.flags.writeable = False
+
     @classmethod
     def from_arrays(cls, images: Any, labels: Any, class_names: Sequence[str] | None = None) -> ImageDataset:
         """Return a data set of arrays as libraries hold them.
@@ -112,11 +117,15 @@ class ImageDataset:
         Raises
         ------
         DataError
-            If shapes, pixels, labels or names do not fit.
+            If there is no image, or shapes, pixels, labels or names do not fit.
         """
         pixels = _array(images, "images")
         check_layout(pixels.shape)
-        places, names = number_labels(_array(labels, "labels"), class_names)
+        if not len(pixels):
+            raise DataError(f"images: expected one image or more, found shape {pixels.shape}: give some")
+        warn_of_zeros_and_ones(pixels)
+        listed = isinstance(labels, (list, tuple))  # as an array, a list of words and numbers would be one of words
+        places, names = number_labels(labels if listed else _array(labels, "labels"), class_names)
         return cls(to_bytes(pixels), places, names)
 
     @classmethod

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, fields
+from operator import index
+from typing import Any
 
 from inkling.errors import DataError, did_you_mean
 
@@ -41,7 +45,7 @@ class LoadOptions:
     Raises
     ------
     DataError
-        If a choice is out of range.
+        If a choice is out of range, or of another type.
     """
 
     image_size: int | None = None
@@ -51,8 +55,19 @@ class LoadOptions:
     bits_used: int | None = None
 
     def __post_init__(self) -> None:
+        for name, what in (("image_size", "an image size"), ("bits_used", "bits used")):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, _whole(getattr(self, name), what))
+        if not isinstance(self.skip_unreadable, bool):
+            raise DataError(f"skip_unreadable must be True or False, found {self.skip_unreadable!r}")
+        if self.groups is not None:
+            if not isinstance(self.groups, (str, os.PathLike)):
+                raise DataError(f"groups must be a path or a regular expression, found {self.groups!r}")
+            object.__setattr__(self, "groups", os.fspath(self.groups))
         if self.image_size is not None and not 1 <= self.image_size <= LARGEST_SIDE:
             raise DataError(f"an image size must lie in 1..{LARGEST_SIDE} pixels, found {self.image_size}")
+        if not isinstance(self.fit, str):
+            raise DataError(f"fit must be one of {', '.join(FITS)}, found {self.fit!r}")
         if self.fit not in FITS:
             raise DataError(
                 f"no way to fit pictures is called '{self.fit}'{did_you_mean(self.fit, FITS)}: use {', '.join(FITS)}"
@@ -73,6 +88,14 @@ class LoadOptions:
             value = getattr(self, name)
             words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
         return words
+
+
+def _whole(number: Any, what: str) -> int:
+    """Return a whole number of any type, NumPy's too, as int."""
+    with suppress(TypeError):
+        if not isinstance(number, bool):
+            return index(number)
+    raise DataError(f"{what} must be a whole number, found {number!r}")
 
 
 AS_THE_SOURCE_HAS_IT = LoadOptions()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inkling.errors import DataError
+
+_log = logging.getLogger(__name__)
 
 _BLOCK = 16 * 1024**2
 """Values that are converted at once: their floats need four to eight times as many bytes."""
@@ -57,6 +60,15 @@ def check_layout(shape: tuple[int, ...], what: str = "images") -> None:
     elif len(shape) == 2:
         advice = "rows of pixels need a height and a width: give images.reshape(-1, height, width)"
     raise DataError(f"{what}: expected shape (N, H, W) or (N, H, W, C) with C 1 or 3, found {shape}: {advice}")
+
+
+def warn_of_zeros_and_ones(pixels: NDArray[Any]) -> None:
+    """Say it where integers are 0 and 1 alone: meant as black and white perhaps, they are all but black of 0..255."""
+    if pixels.dtype.kind in "iu" and pixels.size and pixels.max() == 1 and pixels.min() == 0:
+        _log.warning(
+            "inkling: the pixels are the integers 0 and 1 alone, of 0..255, so that all images are black to the eye: "
+            "for black and white give booleans, as images.astype(bool)"
+        )
 
 
 def _check_range(values: NDArray[Any], what: str) -> None:

@@ -104,7 +104,17 @@ def _remove_abandoned(folder: Path) -> None:
 
 
 def cache_entries() -> list[CacheEntry]:
-    """Return all entries, the largest first."""
+    """Return all entries, the largest first.
+
+    Raises
+    ------
+    DataError
+        If the cache is no folder, or cannot be read.
+    """
+    if cache_folder().exists() and not cache_folder().is_dir():
+        raise DataError(
+            f"{cache_folder()}: expected the folder of the cache, found a file: set INKLING_CACHE to a folder"
+        )
     entries = []
     for kind in KINDS:
         for folder in _folders(cache_folder() / kind):
