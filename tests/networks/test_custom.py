@@ -84,7 +84,7 @@ def test_a_starting_point_trains_resumes_and_is_evaluated(tmp_path: Path) -> Non
         file, name = tmp_path / f"{kind}_net.py", f"{tmp_path / f'{kind}_net.py'}:MyNetwork"
         assert inkling("new", "network", file, f"--{kind}").returncode == 0
         assert_refused(inkling("new", "network", file), "is there already")
-        train = ("train", "digits", "--network", name, "--train-size", 200)
+        train = ("train", "digits", "--network", name)
         whole, parts = tmp_path / f"{kind}-whole", tmp_path / f"{kind}-parts"
         values = last_json(inkling(*train, "--epochs", 3, "--out", whole, "--json"))
         assert values["validation_accuracy"] > 0.2
