@@ -28,12 +28,25 @@ from inkling.storage.atomic import write_atomically
 _DPI = 100
 _LEAST_WIDTH = 360
 """Pixels of a contact sheet, for its title to be read."""
+_PHOTO_SIDE, _PHOTO_QUALITY = 64, 90
 _SHADES = 63  # odd, so that one shade is the white of zero; few, so that the files are small
 
 
 def png_uri(pixels: NDArray[np.uint8]) -> str:
     """Return an image, uint8 (H, W, C) with C 1 or 3, as a data URI of its exact pixels."""
     return _uri(Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))
+
+
+def photo_uri(pixels: NDArray[np.uint8]) -> str:
+    """Return an image, uint8 (H, W, C) with C 1 or 3, as a data URI: its exact pixels, or of a photo a JPEG.
+
+    A colour image of 64x64 pixels or more is a fifth as large so, and not to be told apart by eye: a page of hundreds
+    stays one that can be sent.
+    """
+    height, width, channels = pixels.shape
+    if channels == 1 or min(height, width) < _PHOTO_SIDE:
+        return png_uri(pixels)
+    return _uri(Image.fromarray(pixels), "jpeg", quality=_PHOTO_QUALITY, subsampling=0)
 
 
 def weight_png_uri(weights: NDArray[np.floating[Any]], limit: float) -> str:
@@ -59,10 +72,10 @@ def weight_pixels(weights: NDArray[np.floating[Any]], limit: float) -> NDArray[n
     return pixels
 
 
-def _uri(image: Image.Image) -> str:
+def _uri(image: Image.Image, kind: str = "png", **options: Any) -> str:
     buffer = io.BytesIO()
-    image.save(buffer, "png", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    image.save(buffer, kind, optimize=True, **options)
+    return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def mosaic(pictures: NDArray[np.uint8], columns: int, gap: tuple[int, int]) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ from functools import cache
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-from inkling.figures.pictures import png_uri
+from inkling.figures.pictures import photo_uri, png_uri
 from inkling.metrics import formatting
 from inkling.networks.catalogue import network_noun
 from inkling.pages.glossary import glossary_link, link_terms
@@ -34,8 +34,8 @@ def environment(package: str, beside: str | None = None) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(png=png_uri, percent=formatting.percent, seconds=formatting.seconds, terms=link_terms)
-    environment.filters["network_noun"] = network_noun
+    environment.filters.update(png=png_uri, photo=photo_uri, network_noun=network_noun)
+    environment.filters.update(percent=formatting.percent, seconds=formatting.seconds, terms=link_terms)
     environment.globals.update(formatting=formatting, glossary_link=glossary_link)
     return environment
 
