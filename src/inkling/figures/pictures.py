@@ -40,7 +40,7 @@ def png_uri(pixels: NDArray[np.uint8]) -> str:
 def photo_uri(pixels: NDArray[np.uint8]) -> str:
     """Return an image, uint8 (H, W, C) with C 1 or 3, as a data URI: its exact pixels, or of a photo a JPEG.
 
-    A colour image of 64x64 pixels or more is a fifth as large so, and not to be told apart by eye: a page of hundreds
+    A colour image of 64x64 pixels or more is a fifth as large so, and looks the same: a page of hundreds
     stays one that can be sent.
     """
     height, width, channels = pixels.shape
