@@ -53,9 +53,7 @@ def main() -> None:
         f"{options.network}, recipe {options.recipe}, {options.epochs} epochs; "
         f"{n:,} labels, of which some are made wrong: {options.kind}"
     )
-    print(
-        "| seed | ranked by | wrong | recall in the first as many | a tenth more | flagged | of them planted | seconds |"
-    )
+    print("| seed | ranked by | wrong | recall in the first as many | a tenth more | flagged | of them planted | s |")
     print("|---|---|---|---|---|---|---|---|")
     for seed in map(int, options.seeds.split(",")):
         settings = recipe(options.recipe, options.network, n - n // FOLDS, epochs=options.epochs, seed=seed)

@@ -30,8 +30,8 @@ def right_labels_of_digits(effort: Effort) -> Measured:
     """How often a perceptron of few epochs shows wrong labels among those of MNIST."""
     times, shown, singled_out = effort.times(40, 1), 0, 0
     for seed in range(times):
-        splits = _images(effort, 1000, seed)
-        found = diagnose_labels(splits.train.labels, _rated(splits, "perceptron", "reference", 10, seed))
+        splits = mnist_of(effort, 1000, seed)
+        found = diagnose_labels(splits.train.labels, rated_out_of_fold(splits, "perceptron", "reference", 10, seed))
         shown += found.flagged > 0
         singled_out += found.singled_out
     measured = rate(shown, times, high=0.05)
@@ -43,24 +43,27 @@ def recall(effort: Effort, kind: str, least: float) -> Measured:
     network = ("perceptron", "reference", 5) if effort.quick else ("small-cnn", "strong", 10)
     found = []
     for seed in range(effort.times(6, 1)):
-        planted, wrong = _planted(effort, 3000, kind, seed)
-        found.append(_recall(planted, wrong, _rated(planted, *network, seed)))
-    return Measured(f"{_spread(found)} of {len(found)} drawings", bool(np.mean(found) >= least))
+        planted, wrong = plant_in_mnist(effort, 3000, kind, seed)
+        found.append(recall_of(planted, wrong, rated_out_of_fold(planted, *network, seed)))
+    return Measured(f"{mean_and_spread(found)} of {len(found)} drawings", bool(np.mean(found) >= least))
 
 
 def consensus(effort: Effort, kind: str) -> Measured:
     """How much more of the planted labels three seeds find together than one, perceptrons on 2,000 images."""
     one, three = [], []
     for drawing in range(effort.times(10, 2)):
-        planted, wrong = _planted(effort, 2000, kind, drawing)
+        planted, wrong = plant_in_mnist(effort, 2000, kind, drawing)
         epochs = 5 if effort.quick else 30
-        rated = [_rated(planted, "perceptron", "reference", epochs, 100 * drawing + seed) for seed in range(3)]
-        one.append(np.mean([_recall(planted, wrong, each) for each in rated]))
-        three.append(_recall(planted, wrong, np.mean(rated, axis=0)))
+        rated = [
+            rated_out_of_fold(planted, "perceptron", "reference", epochs, 100 * drawing + seed) for seed in range(3)
+        ]
+        one.append(float(np.mean([recall_of(planted, wrong, each) for each in rated])))
+        three.append(recall_of(planted, wrong, np.mean(rated, axis=0)))
     gain = np.subtract(three, one)
     low = gain.mean() - 2 * gain.std(ddof=1) / len(gain) ** 0.5
     return Measured(
-        f"{_spread(three)} against {_spread(one)} of one seed, {len(gain)} drawings", bool(low > 0 or effort.quick)
+        f"{mean_and_spread(three)} against {mean_and_spread(one)} of one seed, {len(gain)} drawings",
+        bool(low > 0 or effort.quick),
     )
 
 
@@ -80,27 +83,27 @@ def right_ones_counted(effort: Effort) -> Measured:
     return Measured(f"{measured.shown}; {np.mean(said):.0f} said on average", measured.reached)
 
 
-def _planted(effort: Effort, n: int, kind: str, seed: int) -> tuple[Splits, NDArray[np.intp]]:
-    splits = _images(effort, n, seed)
+def plant_in_mnist(effort: Effort, n: int, kind: str, seed: int) -> tuple[Splits, NDArray[np.intp]]:
+    splits = mnist_of(effort, n, seed)
     return plant(splits, kind, len(splits.train) // 20, seed)
 
 
-def _recall(planted: Splits, wrong: NDArray[np.intp], probabilities: NDArray[np.float32]) -> float:
+def recall_of(planted: Splits, wrong: NDArray[np.intp], probabilities: NDArray[np.float32]) -> float:
     ranked = find_label_errors(planted.train.labels, probabilities, len(wrong))
     return float(np.isin(wrong, [error.index for error in ranked]).mean())
 
 
-def _spread(values: Sequence[float]) -> str:
+def mean_and_spread(values: Sequence[float]) -> str:
     return f"{np.mean(values):.2f}" + (f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else "")
 
 
-def _images(effort: Effort, n: int, seed: int) -> Splits:
+def mnist_of(effort: Effort, n: int, seed: int) -> Splits:
     splits = mnist_images(effort.quick)
     few = splits.validation.subset(np.arange(100))  # they choose nothing here
     return replace(splits, validation=few).with_train_size(min(n, len(splits.train)), seed)
 
 
-def _rated(splits: Splits, network: str, name: str, epochs: int, seed: int) -> NDArray[np.float32]:
+def rated_out_of_fold(splits: Splits, network: str, name: str, epochs: int, seed: int) -> NDArray[np.float32]:
     settings = recipe(name, network, len(splits.train) * 4 // 5, epochs=epochs, seed=seed)
     return out_of_fold(splits, network, settings)
 

@@ -14,6 +14,7 @@ from .diagnosis.comparison import compare_predictions as compare_predictions
 from .diagnosis.data_size import fit_learning_curve as fit_learning_curve
 from .diagnosis.deletion import deletion_test as deletion_test
 from .diagnosis.duplicates import find_duplicates as find_duplicates
+from .diagnosis.dynamics import diagnose_dynamics as diagnose_dynamics
 from .diagnosis.group_leak import measure_group_leak as measure_group_leak
 from .diagnosis.label_errors import diagnose_labels as diagnose_labels
 from .diagnosis.label_errors import find_label_errors as find_label_errors
@@ -76,6 +77,7 @@ from .studies.plan import StudyPlan as StudyPlan
 from .studies.study import run_study as run_study
 from .studies.summary import Study as Study
 from .studies.summary import read_study as read_study
+from .training.dynamics import TrainingDynamics as TrainingDynamics
 from .training.learning_rate_range import learning_rate_range as learning_rate_range
 from .training.loop import EpochRecord as EpochRecord
 from .training.loop import TrainingState as TrainingState

@@ -31,7 +31,8 @@ def labels(
         int, typer.Option(help="Folds of cross-validation: each is rated by a network trained on the others.")
     ] = 5,
     run: Annotated[
-        Path | None, typer.Option(help="Rate validation or test labels by this run; nothing is trained.")
+        Path | None,
+        typer.Option(help="Rate by this run; nothing is trained. Training labels need one of train --dynamics."),
     ] = None,
     limit: Annotated[int, typer.Option(help="Most images to put in the gallery and the file.")] = 100,
     image_size: choices.ImageSize = None,
@@ -61,6 +62,7 @@ def labels(
     from inkling.errors import SettingsError
     from inkling.labels.rating import check_review, rate_by_run, rate_by_training
     from inkling.labels.review import check_folder, write_review
+    from inkling.runs.dynamics import keeps_dynamics
     from inkling.runs.run import Run
     from inkling.training.recipes.registry import plan_settings, recipes_of
 
@@ -68,7 +70,9 @@ def labels(
     # What cannot work is said before a download and minutes of training.
     if recipe and choices.check_recipe(recipe, network).settings.distillation.weight:
         raise SettingsError([f"labels has no teacher for the recipe {recipe}: use strong"])
-    check_review(split, by_run=run is not None)
+    check_review(
+        split, by_run=run is not None, dynamics=split == "train" and run is not None and keeps_dynamics(Run(run))
+    )
     if limit < 1:
         raise SettingsError([f"limit must be 1 image or more, found {limit}"])
     each_seed = choices.numbers(seeds, "--seeds") if seeds else (seed,)

@@ -51,6 +51,12 @@ def train(
             "--set", help="Any other setting, as hidden=128 or augmentation=shift; repeatable.", metavar="NAME=VALUE"
         ),
     ] = None,
+    dynamics: Annotated[
+        bool,
+        typer.Option(
+            "--dynamics", help="Record how each training image is learnt: which are hard, ambiguous or mislabelled."
+        ),
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the run.  [default: runs/SOURCE-NETWORK-RECIPE-SIZE-seedSEED]")
     ] = None,
@@ -95,7 +101,10 @@ def train(
         chosen = choices.chosen_network(network, recipe, splits, train_size, finetune=finetune)
     settings, notes = plan_settings(recipe, chosen.name, train_size or len(splits.train), **changes)
     settings, network_options = apply_variant(settings, choices.one_value_each(given), chosen.name)
-    plan = RunPlan(source, chosen.name, settings, train_size, device, teacher, corrections, options, network_options)
+    plan = RunPlan(
+        source, chosen.name, settings, train_size, device, teacher, corrections, options, network_options,
+        dynamics=dynamics,
+    )  # fmt: skip
     out = out or Path("runs") / "-".join(
         [splits.name, choices.file_name(chosen.name), recipe, str(train_size or "all"), *(set_ or []), f"seed{seed}"]
     )
@@ -127,6 +136,14 @@ def train(
         raise StoppedError(f"{saved_epochs(out)} Go on with:\n  {shlex.join([*command, '--resume'])}") from None
     run = Run(out)
     values = {**summary(run), **chosen.to_dict(), "notes": list(notes)}
+    said = []
+    if dynamics:
+        from inkling.diagnosis.dynamics import diagnose_dynamics
+        from inkling.runs.dynamics import read_dynamics
+
+        learnt = diagnose_dynamics(read_dynamics(run))
+        values["dynamics"] = learnt.to_dict()
+        said.append(learnt.verdict)
     from inkling.metrics.formatting import percent, percent_interval
     from inkling.metrics.intervals import wilson_interval
 
@@ -145,6 +162,7 @@ def train(
         f"(majority baseline {percent(baseline, run.data.validation)}), "
         f"{values['train_seconds']:.1f} s of training",
         rows,
+        *said,
         f"The run is in {out}. Next: inkling evaluate {shlex.quote(str(out))}{trust}",
     )
 

@@ -6,6 +6,7 @@ from inkling.figures.calibration import CoverageDisplay, ReliabilityDisplay
 from inkling.figures.counts import ConfusionMatrixDisplay, MissesDisplay
 from inkling.figures.curves import LearningCurvesDisplay, shared_limits
 from inkling.figures.data_size import LearningCurveBySizeDisplay
+from inkling.figures.dynamics import DataMapDisplay
 from inkling.figures.feature_maps import FeatureMapsDisplay
 from inkling.figures.learning_rates import LearningRateDisplay
 from inkling.figures.pictures import ContactSheetDisplay, MistakesDisplay, WeightsDisplay
@@ -17,6 +18,7 @@ __all__ = [
     "ConfusionMatrixDisplay",
     "ContactSheetDisplay",
     "CoverageDisplay",
+    "DataMapDisplay",
     "DeletionDisplay",
     "FeatureMapsDisplay",
     "HiddenUnitsDisplay",

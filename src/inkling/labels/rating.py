@@ -17,19 +17,23 @@ from inkling.labels.out_of_fold import FoldProgress, check_folds, out_of_fold, t
 from inkling.labels.review import RatedLabels
 from inkling.metrics.formatting import and_list
 from inkling.networks.prediction import predict_in_parts
+from inkling.runs.dynamics import keeps_dynamics, read_dynamics
 from inkling.runs.run import Run
 from inkling.training.settings import TrainingSettings
 
 SPLITS = ("train", "validation", "test")
 
 
-def check_review(split: str, by_run: bool) -> None:
-    """Raise an error for a split that there is not, or whose labels a run cannot rate."""
+def check_review(split: str, by_run: bool, dynamics: bool = False) -> None:
+    """Raise an error for a split that there is not, or whose labels a run, with `dynamics` or not, cannot rate."""
     if split not in SPLITS:
         raise DataError(f"no split is called '{split}'{did_you_mean(split, SPLITS)}: use train, validation or test")
-    if by_run and split == "train":
+    if by_run and split == "train" and not dynamics:
         raise SettingsError(
-            ["a run was trained on its own training images: leave out --run, or choose another --split"]
+            [
+                "a run was trained on its own training images: give one that was trained with --dynamics, leave out "
+                "--run, or choose another --split"
+            ]
         )
 
 
@@ -120,7 +124,7 @@ def _otherwise(labels: NDArray[np.int64], rated: Sequence[NDArray[np.float32]]) 
 def rate_by_run(
     run: Run, splits: Splits, split: str, device: str = "auto", progress: Progress | None = None
 ) -> RatedLabels:
-    """Return what a run of the same source says of validation or test images.
+    """Return what a run of the same source says of images: of training images while it learnt them.
 
     Parameters
     ----------
@@ -128,7 +132,8 @@ def rate_by_run(
     splits : Splits
         As the source has them: not corrected.
     split : str
-        "validation" or "test".
+        "validation" or "test"; "train" for a run that recorded its training dynamics, of whose probabilities the mean
+        over all epochs is taken.
     device : str
         Where a PyTorch network computes.
     progress : callable, optional
@@ -139,9 +144,9 @@ def rate_by_run(
     DataError
         If there is no such split, or the run was trained on other images, and so perhaps on these.
     SettingsError
-        For the split "train".
+        For the split "train" of a run without training dynamics.
     """
-    check_review(split, by_run=True)
+    check_review(split, by_run=True, dynamics=keeps_dynamics(run))
     try:
         run.subset(splits if run.corrections is None else correct(splits, run.corrections))
     except DataError:
@@ -149,6 +154,11 @@ def rate_by_run(
             f"{splits.name}: holds other images than {run.folder} was trained on ({run.data.source}), among which may "
             "be those to rate: give the run's own source, or leave out --run"
         ) from None
+    if split == "train":
+        learnt = read_dynamics(run)
+        indices = splits.train.stratified_indices(run.train_size, run.settings.seed)
+        by = f"{run.network_name} of the run {run.folder} on its own training images, the mean of its epochs"
+        return RatedLabels(split, indices, learnt.mean, f"{by} (there are {len(learnt.of_label)})")
     images = dict(splits.items())[split].images
     by = f"{run.network_name} of the run {run.folder}, trained on {run.train_size:,} images"
     return RatedLabels(split, np.arange(len(images)), predict_in_parts(run.network(device), images, progress), by)

@@ -23,6 +23,7 @@ from inkling.metrics.temperature import fit_temperature
 from inkling.networks.catalogue import build_network
 from inkling.networks.prediction import predict_in_parts
 from inkling.networks.protocols import Network
+from inkling.runs.dynamics import DynamicsRecorder
 from inkling.runs.environment import machine, versions
 from inkling.runs.ledger import record_training
 from inkling.runs.lock import folder_lock
@@ -91,6 +92,7 @@ class RunPlan:
     options: LoadOptions = AS_THE_SOURCE_HAS_IT  # how pictures become images
     network_options: Mapping[str, Any] = field(default_factory=dict)  # of the network's builder, such as `hidden`
     variant: Mapping[str, str] = field(default_factory=dict)  # what a study varied in it: setting -> value
+    dynamics: bool = False  # whether the probabilities of the training images over the epochs are kept
 
     def load_images(self, progress: LoadObserver | None = None) -> Splits:
         """Return all images of the source, corrected."""
@@ -166,6 +168,8 @@ def train_run(
     }
     if plan.variant:
         info["variant"] = dict(plan.variant)
+    if plan.dynamics:
+        info["dynamics"] = True
     with folder_lock(folder, f"the training of {plan.network}"):
         run, start = _open_run(folder, resume, data, info)
         if run.finished:
@@ -173,10 +177,15 @@ def train_run(
         if plan.corrections:
             run.keep_corrections(plan.corrections)
         teaching = teacher.network if teacher else None
-        records = train(network, splits, plan.settings, start, teacher=teaching, progress=progress)
+        recorder = DynamicsRecorder(run, start.epoch if start else 0) if plan.dynamics else None
+        records = train(network, splits, plan.settings, start, teacher=teaching, progress=progress, observe=recorder)
         with closing(records):
             state = yield from _recorded(records, run, start)
+        if recorder:
+            recorder.keep(splits.train.labels)
         _finish(run, state, network, splits, ProgressMeter(progress, plan.settings.epochs))
+        if recorder:
+            recorder.clear()
 
 
 def _open_run(folder: Path, resume: bool, data: DataInfo, info: dict[str, Any]) -> tuple[Run, TrainingState | None]:
@@ -283,6 +292,8 @@ def _check_same(run: Run, data: DataInfo, info: dict[str, Any]) -> None:
         differences.append("network")
     if _weights_of(run.info.get("teacher")) != _weights_of(info["teacher"]):
         differences.append("teacher")
+    if run.info.get("dynamics", False) != info.get("dynamics", False):
+        differences.append("whether training dynamics are recorded")
     theirs, ours = run.settings.to_dict(), info["settings"]
     differences += [f"{name} ({theirs[name]}, now {ours[name]})" for name in ours if theirs[name] != ours[name]]
     if differences:

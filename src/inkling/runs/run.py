@@ -6,6 +6,7 @@ weights.safetensors         the best epoch; class names, image shape and network
 checkpoint.safetensors      the last epoch, to resume from; checkpoint.json says the same in words
 predictions.safetensors     labels and probabilities on validation and test, of the best epoch
 robustness.safetensors      what `inkling stress` measured, if it did
+dynamics.safetensors        training dynamics, where they were asked for (runs/dynamics.py)
 corrections.csv             the corrections of labels it was trained with, if any
 test_ledger.jsonl           a line for each look at its test predictions (runs/ledger.py)
 """

@@ -124,6 +124,7 @@ class RunInfo(msgspec.Struct, frozen=True):
     teacher: TeacherInfo | None = None
     corrections: CorrectionsInfo | None = None
     resumed: list[dict[str, Any]] = []  # where it went on, if not where it began: `Run.note_resumption`
+    dynamics: bool = False  # whether training dynamics are recorded: `runs.dynamics`
     variant: dict[str, str] = {}  # what a study varied in it: setting -> value
 
     def __post_init__(self) -> None:

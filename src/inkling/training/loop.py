@@ -26,6 +26,9 @@ from inkling.training.settings import TrainingSettings
 from inkling.training.steps import diverged, take_steps
 from inkling.training.threads import one_blas_thread
 
+EpochObserver = Callable[[int, NDArray[np.float32]], None]
+"""Called with the number of an epoch and the probabilities of the training images after it, (N, K)."""
+
 
 @dataclass(frozen=True)
 class TrainingState:
@@ -124,6 +127,7 @@ def train(
     image_weights: NDArray[np.floating[Any]] | None = None,
     teacher: Classifier | None = None,
     progress: EpochProgressCallback | None = None,
+    observe: EpochObserver | None = None,
 ) -> Generator[EpochRecord, None, None]:
     """Train a network, yielding a record after every epoch.
 
@@ -146,6 +150,9 @@ def train(
         Its probabilities stand in for the labels, as `settings.distillation` says.
     progress : callable, optional
         Called with an `EpochProgress` a few times a second at most, between training steps and while measuring.
+    observe : callable, optional
+        Called after each epoch, before its record, with its number and the probabilities of the training images,
+        float32 (N, K), as the training loss is measured on.
 
     Raises
     ------
@@ -157,7 +164,7 @@ def train(
         If training diverged: the loss is not finite.
     """
     # The test images stay behind here: what chooses an epoch cannot read them.
-    return _train(network, splits.train, splits.validation, settings, start, image_weights, teacher, progress)
+    return _train(network, splits.train, splits.validation, settings, start, image_weights, teacher, progress, observe)
 
 
 def _train(
@@ -169,6 +176,7 @@ def _train(
     image_weights: NDArray[np.floating[Any]] | None,
     teacher: Classifier | None,
     progress: EpochProgressCallback | None,
+    observe: EpochObserver | None,
 ) -> Generator[EpochRecord, None, None]:
     settings.check()
     meter = ProgressMeter(progress, settings.epochs)
@@ -191,11 +199,14 @@ def _train(
             stepped = time.perf_counter()
             with np.errstate(over="ignore", invalid="ignore"):
                 told = meter.stage(epoch, MEASURING, images)
-                train_loss, train_accuracy = measure(learning.network, learning.training, told)
+                probabilities = predict_in_parts(learning.network, learning.training.images, told)
+                train_loss, train_accuracy = _loss_and_accuracy(learning.training.labels, probabilities)
                 told = meter.stage(epoch, MEASURING, images, len(training))
                 loss, accuracy = measure(learning.network, learning.validation, told)
         if not (math.isfinite(train_loss) and math.isfinite(loss)):
             raise TrainingError(diverged(epoch, ", at its end", rate))
+        if observe:
+            observe(epoch, probabilities)
         best = course.end_epoch(EpochScore(epoch, accuracy, loss))
         yield EpochRecord(
             epoch=epoch,
@@ -289,7 +300,8 @@ def measure(
     network: Classifier, dataset: ImageDataset | FeatureDataset, progress: Progress | None = None
 ) -> tuple[float, float]:
     """Return the mean cross-entropy (nats) and the accuracy (fraction) of a network on a data set."""
-    probabilities = predict_in_parts(network, dataset.images, progress)
-    return mean_cross_entropy(dataset.labels, probabilities), float(
-        np.mean(probabilities.argmax(axis=1) == dataset.labels)
-    )
+    return _loss_and_accuracy(dataset.labels, predict_in_parts(network, dataset.images, progress))
+
+
+def _loss_and_accuracy(labels: NDArray[np.int64], probabilities: NDArray[np.float32]) -> tuple[float, float]:
+    return mean_cross_entropy(labels, probabilities), float(np.mean(probabilities.argmax(axis=1) == labels))
