@@ -12,7 +12,10 @@ from inkling import ImageDataset, Splits, TrainingDynamics, build_network, diagn
 
 def recall(effort: Effort, kind: str, least: float) -> Measured:
     """Part of the planted wrong labels among as many first ones, beside the same of the out-of-fold rank."""
-    learnt, by_folds, by_confidence, right = [], [], [], []
+    learnt: list[float] = []
+    by_folds: list[float] = []
+    by_confidence: list[float] = []
+    right = []
     epochs = 5 if effort.quick else 30
     for seed in range(effort.times(10, 2)):
         planted, wrong = plant_in_mnist(effort, 2000, kind, seed)
@@ -27,7 +30,7 @@ def recall(effort: Effort, kind: str, least: float) -> Measured:
     return Measured(
         f"{mean_and_spread(learnt)} (out-of-fold {mean_and_spread(by_folds)}, by confidence alone "
         f"{mean_and_spread(by_confidence)}), {len(learnt)} drawings{of_called}",
-        bool(np.mean(learnt) >= max(least, np.mean(by_folds)) or effort.quick),
+        bool(np.mean(learnt) >= max(least, float(np.mean(by_folds))) or effort.quick),
     )
 
 

@@ -50,7 +50,8 @@ def recall(effort: Effort, kind: str, least: float) -> Measured:
 
 def consensus(effort: Effort, kind: str) -> Measured:
     """How much more of the planted labels three seeds find together than one, perceptrons on 2,000 images."""
-    one, three = [], []
+    one: list[float] = []
+    three: list[float] = []
     for drawing in range(effort.times(10, 2)):
         planted, wrong = plant_in_mnist(effort, 2000, kind, drawing)
         epochs = 5 if effort.quick else 30
@@ -84,26 +85,31 @@ def right_ones_counted(effort: Effort) -> Measured:
 
 
 def plant_in_mnist(effort: Effort, n: int, kind: str, seed: int) -> tuple[Splits, NDArray[np.intp]]:
+    """Return so many images of MNIST with a twentieth of the labels wrong, or 30% of a class, and which are."""
     splits = mnist_of(effort, n, seed)
     return plant(splits, kind, len(splits.train) // 20, seed)
 
 
 def recall_of(planted: Splits, wrong: NDArray[np.intp], probabilities: NDArray[np.float32]) -> float:
+    """Return the part of the wrong labels that is among as many first ones."""
     ranked = find_label_errors(planted.train.labels, probabilities, len(wrong))
     return float(np.isin(wrong, [error.index for error in ranked]).mean())
 
 
 def mean_and_spread(values: Sequence[float]) -> str:
+    """Return mean and standard deviation in words."""
     return f"{np.mean(values):.2f}" + (f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else "")
 
 
 def mnist_of(effort: Effort, n: int, seed: int) -> Splits:
+    """Return so many training images of MNIST, and few others."""
     splits = mnist_images(effort.quick)
     few = splits.validation.subset(np.arange(100))  # they choose nothing here
     return replace(splits, validation=few).with_train_size(min(n, len(splits.train)), seed)
 
 
 def rated_out_of_fold(splits: Splits, network: str, name: str, epochs: int, seed: int) -> NDArray[np.float32]:
+    """Return out-of-fold probabilities of the training images."""
     settings = recipe(name, network, len(splits.train) * 4 // 5, epochs=epochs, seed=seed)
     return out_of_fold(splits, network, settings)
 

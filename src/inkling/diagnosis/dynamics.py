@@ -62,8 +62,9 @@ class DynamicsDiagnosis:
             return f"No wrong training labels are shown: {never}, which can be hard images."
         return (
             f"{found.flagged:,} of {self.n:,} training images {'is' if found.flagged == 1 else 'are'} probably "
-            f"mislabelled: over {self.epochs} epochs confident learning singles out {found.singled_out:,}, where a network this often "
-            f"wrong would single out about {found.by_itself:,.0f} (up to {found.by_itself_high:,}) though they are right."
+            f"mislabelled: over {self.epochs} epochs confident learning singles out {found.singled_out:,}, where a "
+            f"network this often wrong would single out about {found.by_itself:,.0f} (up to {found.by_itself_high:,}) "
+            "though they are right."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -84,7 +85,7 @@ def diagnose_dynamics(dynamics: TrainingDynamics) -> DynamicsDiagnosis:
 
     Hard and mislabelled images both have a low confidence. What tells them apart is `diagnose_labels` on the mean
     probabilities over the epochs: most of them are of a network that had not yet memorized the labels, and what it
-    memorized speaks for the labels, so that fewer are called wrong and not more.
+    memorized makes the given labels more probable, so that fewer are called wrong and not more.
 
     Parameters
     ----------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +50,7 @@ class DynamicsRecorder:
         except OSError as error:
             raise cannot_write(self._path, error) from None
 
-    def __call__(self, epoch: int, probabilities: NDArray[np.float32]) -> None:
+    def __call__(self, _epoch: int, probabilities: NDArray[np.float32]) -> None:
         """Add an epoch; it is on disk before the checkpoint that counts on it."""
         try:
             with open(self._path, "ab") as file:
@@ -62,7 +63,7 @@ class DynamicsRecorder:
     def keep(self, labels: NDArray[np.int64]) -> None:
         """Write what is needed of all epochs into one file."""
         found = TrainingDynamics.from_probabilities(labels, self._epochs())
-        arrays = {
+        arrays: dict[str, NDArray[Any]] = {
             "labels": found.labels,
             "of_label": found.of_label.astype(np.float16),
             "predicted": found.predicted.astype(np.uint16),

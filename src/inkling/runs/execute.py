@@ -152,7 +152,7 @@ def train_run(
     data = DataInfo.from_splits(plan.source, splits)
     with one_blas_thread():
         machine_in_training = machine()  # with the threads that epochs have
-    info = {
+    info: dict[str, Any] = {
         "data": asdict(data),
         "network": network.description(),
         "settings": plan.settings.to_dict(),
