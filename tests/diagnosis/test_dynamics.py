@@ -63,10 +63,10 @@ def test_planted_wrong_labels_are_hard_and_called_mislabelled() -> None:
     planted = replace(digits, train=ImageDataset(digits.train.images, labels, digits.train.class_names))
     found = diagnose_dynamics(recorded(planted))
     assert np.isin(wrong, found.hard(60)).mean() >= 0.85
-    called = found.probably_mislabelled()
+    called = found.hard_or_mislabelled()
     assert len(called) >= 20
     assert np.isin(called, wrong).mean() >= 0.9
-    assert f"{len(called)} of 1,077 training images are probably mislabelled" in found.verdict
+    assert f"{len(called)} of 1,077 training images are hard or mislabelled" in found.verdict
     display = DataMapDisplay.from_diagnosis(found)
     assert display.mislabelled.sum() == len(called)
     assert display.plot(title="Digits").axes[0].get_legend() is not None
@@ -74,7 +74,7 @@ def test_planted_wrong_labels_are_hard_and_called_mislabelled() -> None:
 
 def test_right_labels_are_not_called_wrong() -> None:
     found = diagnose_dynamics(recorded(load_digits()))
-    assert not found.probably_mislabelled()
+    assert not found.hard_or_mislabelled()
     assert "No wrong training labels are shown" in found.verdict
 
 

@@ -1,4 +1,4 @@
-"""Training dynamics: which training images are hard, ambiguous or probably mislabelled, from how they were learnt."""
+"""Training dynamics: which training images are ambiguous, hard or mislabelled, from how they were learnt."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class DynamicsDiagnosis:
         """Return so many images at most, those of the highest variability first."""
         return [int(index) for index in np.argsort(-self.variability, kind="stable")[:count]]
 
-    def probably_mislabelled(self) -> list[int]:
-        """Return the images whose labels are probably wrong, most suspect first."""
+    def hard_or_mislabelled(self) -> list[int]:
+        """Return the images beyond those that the network singles out by itself, most suspect first."""
         return [error.index for error in self.mislabelled.errors if error.flagged] if self.mislabelled else []
 
     @property
@@ -61,7 +61,7 @@ class DynamicsDiagnosis:
         if not found.flagged:
             return f"No wrong training labels are shown: {never}, which can be hard images."
         return (
-            f"{found.flagged:,} of {self.n:,} training images {'is' if found.flagged == 1 else 'are'} probably "
+            f"{found.flagged:,} of {self.n:,} training images {'is' if found.flagged == 1 else 'are'} hard or "
             f"mislabelled: over {self.epochs} epochs confident learning singles out {found.singled_out:,}, where a "
             f"network this often wrong would single out about {found.by_itself:,.0f} (up to {found.by_itself_high:,}) "
             "though they are right."
@@ -83,9 +83,11 @@ class DynamicsDiagnosis:
 def diagnose_dynamics(dynamics: TrainingDynamics) -> DynamicsDiagnosis:
     """Say which training images were learnt with difficulty, and whether wrong labels show.
 
-    Hard and mislabelled images both have a low confidence. What tells them apart is `diagnose_labels` on the mean
+    Hard and mislabelled images both have a low confidence. Those that the network's own mistakes do not explain are
+    called hard or mislabelled, by `diagnose_labels` on the mean
     probabilities over the epochs: most of them are of a network that had not yet memorized the labels, and what it
-    memorized makes the given labels more probable, so that fewer are called wrong and not more.
+    memorized makes the given labels more probable, so that few are
+    called so. Where classes overlap, images with right labels are among them (docs/methods.md).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Training dynamics: training images that are hard, ambiguous or probably mislabelled; where a run recorded them."""
+"""Training dynamics: training images that are ambiguous, hard or mislabelled; where a run recorded them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _gather(evidence: Evidence) -> Dynamics | None:
         return None
     recorded = read_dynamics(run)
     found = diagnose_dynamics(recorded)
-    mislabelled = set(found.probably_mislabelled())
+    mislabelled = set(found.hard_or_mislabelled())
 
     def pictured(indices: Sequence[int]) -> tuple[LearntImage, ...]:
         return tuple(
