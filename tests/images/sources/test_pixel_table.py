@@ -140,7 +140,7 @@ def test_arrays_come_back(tmp_path: Path, pixels: np.ndarray) -> None:
         ("label,a,b,c,d\n0,1,2,3,4\n1,2,3,4,5,6\n", r"line 3: .*found 6"),
         ("label,a,b,c,d\n0,1,2,x,4\n", r"line 2, column 'c': expected a whole number 0\.\.255, found 'x'"),
         ("label,a,b,c,d\n0,1,2,3,256\n", r"line 2, column 'd': .*found '256'"),
-        ("label,a,b,c,d\n0,1,,3,4\n", r"column 'b': .*found ''"),
+        ("label,a,b,c,d\n0,1,,3,4\n", r"column 'b': .*found '': fill it in, or remove the row"),
         ("label,a,b,c,d\n0,1,0.5,3,4\n", r"column 'b': .*found '0\.5'"),
         ("label,a,b,c,d\n0,1,-1,3,4\n", r"column 'b': .*found '-1': scale the pixels"),
         ("label,a,b,c,d\n0,1,193.0,3,4\n", r"found '193\.0': write whole numbers without a point, 193"),

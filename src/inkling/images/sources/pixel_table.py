@@ -182,6 +182,8 @@ def _refuse_pixel(header: CsvHeader, others: tuple[int, ...], line: int, values:
 
 
 def _what_to_do(value: str) -> str:
+    if value.strip().lower() in ("", "nan", "na", "null"):
+        return "fill it in, or remove the row"
     try:
         number = float(value)
     except ValueError:
