@@ -11,6 +11,7 @@ with status 2; anything else that escapes is a bug of ours.
     ├── SettingsError         training settings out of range; all of them at once
     ├── TrainingError         training that cannot go on: it diverged, or its state is gone
     ├── RunError              a run or study folder: missing, damaged, or in use by another run
+    ├── ExportError           a format of models that is unknown, or an exported model that is not the run's
     ├── TrackingError         a tracker that is unknown
     └── MissingLibraryError   a library that an optional part needs is not installed
 """
@@ -68,6 +69,10 @@ class MissingLibraryError(InklingError):
 
 class RunError(InklingError):
     """A run or study folder is missing, damaged, or belongs to another run."""
+
+
+class ExportError(InklingError):
+    """A format of models is unknown, or an exported model does not agree with its run."""
 
 
 class TrackingError(InklingError):

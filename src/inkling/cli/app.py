@@ -10,11 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from inkling.cli import (
+    card,
     compare,
     data,
     demo,
     evaluate,
     explain,
+    export,
     find_lr,
     gradcheck,
     labels,
@@ -88,6 +90,11 @@ COMMANDS: dict[Callable[..., None], tuple[str, ...]] = {
         "inkling predict runs/cnn scan.png --invert --calibrated",
     ),
     stress.stress: ("inkling stress runs/cnn", "inkling stress runs/perceptron runs/cnn --images 2000"),
+    export.export: (
+        "inkling export runs/cnn --format onnx --calibrated --out cnn.onnx",
+        "inkling export runs/cnn-seed0 runs/cnn-seed1 --format onnx --out mean.onnx",
+    ),
+    card.card: ("inkling card runs/cnn", "inkling card runs/cnn --out README.md"),
     explain.explain: ("inkling explain runs/cnn digit.png", "inkling explain runs/cnn digit.png --class 7"),
     labels.labels: (
         "inkling labels mnist --train-size 10000 --epochs 10",
@@ -100,9 +107,11 @@ COMMANDS: dict[Callable[..., None], tuple[str, ...]] = {
 """Command -> examples of it."""
 
 LOADING = (
+    card.card,
     compare.compare,
     evaluate.evaluate,
     explain.explain,
+    export.export,
     gradcheck.gradcheck,
     labels.labels,
     next_to_label.next_pictures,

@@ -5,7 +5,8 @@
     ├── Differentiable    says how its logits move with the pixels
     ├── Inspectable       shows its layers, first weights, feature maps and hidden units
     ├── FeatureExtractor  makes features of images that are kept
-    └── Preparable        makes itself ready for its training images before the first epoch
+    ├── Preparable        makes itself ready for its training images before the first epoch
+    └── Portable          says how it computes, for programs without Inkling
 
 A `Network`, which is what the catalogue builds, has all of these abilities.
 """
@@ -200,6 +201,28 @@ class Preparable(Classifier, Protocol):
         for each set what it takes in the place of the images, (N, D), so that it is computed once. The rest shares its
         weights with the network, and its state is the network's. Else return None. `progress` is called with (images
         done, images in all).
+        """
+        ...
+
+
+@runtime_checkable
+class Portable(Classifier, Protocol):
+    """A classifier that says how it computes, for programs without Inkling."""
+
+    @property
+    def parity_tolerance(self) -> float:
+        """By which a probability may move when the same is computed by another program, which rounds elsewhere."""
+        ...
+
+    def onnx_model(self, opset: int) -> Any:
+        """Return an `onnx.ModelProto`: "images", uint8 (N, H, W, C) -> "probabilities", float32 (N, K), for any N.
+
+        Raises
+        ------
+        NetworkError
+            If ONNX cannot express it.
+        ModuleNotFoundError
+            If a library that writes ONNX is not installed.
         """
         ...
 

@@ -283,6 +283,17 @@ class Perceptron:
         check_images(self, image[np.newaxis])
         return self.inputs(image[np.newaxis])
 
+    # --- for other programs ------------------------------------------------------------------------------------
+
+    parity_tolerance = 1e-5
+    """By which a probability may move when another program computes it: the order of sums moves it by a tenth of that."""
+
+    def onnx_model(self, opset: int) -> Any:
+        """Return the network as ONNX: see `inkling.networks.numpy.portable.onnx_model`."""
+        from inkling.networks.numpy.portable import onnx_model
+
+        return onnx_model(self.parameters, np.asarray([self.pixel_scale]), self.image_shape, opset)
+
     # --- state -------------------------------------------------------------------------------------------------
 
     def state(self) -> State:

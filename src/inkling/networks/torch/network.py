@@ -278,6 +278,18 @@ class TorchNetwork:
         """Return what the module is given: pixels in 0..1, (N, C, H, W) over memory in the order of the images."""
         return to_device(images, self._device).permute(0, 3, 1, 2).to(torch.float32).mul_(float(self.pixel_scale))
 
+    # --- for other programs ------------------------------------------------------------------------------------
+
+    parity_tolerance = 1e-5
+    """By which a probability may move when another program computes it: the order of sums moves it by a tenth of that."""
+
+    def onnx_model(self, opset: int) -> Any:
+        """Return the network as ONNX: see `inkling.networks.torch.portable.onnx_model`."""
+        from inkling.networks.torch.portable import answering, onnx_model
+
+        module = answering(self.module, self.pixel_scale, self.image_shape)
+        return onnx_model(module, self.image_shape, self.name, opset)
+
     # --- state -------------------------------------------------------------------------------------------------
 
     def state(self) -> State:
