@@ -36,6 +36,7 @@ from .diagnosis.shift import two_sample_test as two_sample_test
 from .diagnosis.slices import measure_slices as measure_slices
 from .errors import DataError as DataError
 from .errors import DownloadError as DownloadError
+from .errors import ExportError as ExportError
 from .errors import InklingError as InklingError
 from .errors import MissingLibraryError as MissingLibraryError
 from .errors import NetworkError as NetworkError

@@ -54,18 +54,12 @@ def write_atomically(path: Path, content: str | bytes | Iterable[Buffer]) -> Non
         temporary.unlink(missing_ok=True)
 
 
-<<<<<<< HEAD
 def check_writable(path: Path, n_bytes: int = 1 << 20) -> None:
     """Find out, before the work of minutes, whether a file of some size can be written; the file stays as it is.
-=======
-def check_writable(path: Path) -> None:
-    """Find out before the work whether a file can be written: one is made beside it, and removed.
->>>>>>> 3f01677 (Export a run, or several averaged, as ONNX, checked on all test images before it is written; model cards)
 
     Raises
     ------
     RunError
-<<<<<<< HEAD
         If it cannot (read-only folder, full disk), or is a folder.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
@@ -78,18 +72,6 @@ def check_writable(path: Path) -> None:
         raise cannot_write(path, error) from None
     finally:
         temporary.unlink(missing_ok=True)
-=======
-        If it cannot: its folder is missing or read-only, or the path is a folder.
-    """
-    if path.is_dir():
-        raise RunError(f"{path}: is a folder: expected the name of a file to write")
-    probe = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        probe.touch(exist_ok=False)
-        probe.unlink()
-    except OSError as error:
-        raise cannot_write(path, error) from None
->>>>>>> 3f01677 (Export a run, or several averaged, as ONNX, checked on all test images before it is written; model cards)
 
 
 LOCK_SECONDS = 10.0

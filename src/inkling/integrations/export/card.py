@@ -84,7 +84,7 @@ def _title(runs: Sequence[Run]) -> str:
 
 
 def _head(runs: Sequence[Run], measured: RunEvaluation) -> str:
-    """The YAML head: every text in double quotes, so that none can be taken for YAML."""
+    """The YAML head: every text in double quotes, so that none is read as YAML of its own."""
     data, found = runs[0].data, measured.evaluation
     metrics: dict[str, float] = {"accuracy": found.accuracy, "loss": found.loss}
     lines = [

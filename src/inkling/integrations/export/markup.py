@@ -29,6 +29,6 @@ def in_markdown(text: str) -> str:
     Punctuation that could be markup is escaped, which CommonMark allows (section 2.4); a character that is not
     printable becomes the replacement character.
     """
-    line = " ".join(text.split())
+    line = " ".join(text.split()) or "(blank)"
     shown = "".join(character if character.isprintable() else "\ufffd" for character in line)
     return _MARKUP.sub(lambda found: f"{found[0][:-1]}\\{found[0][-1]}", html.escape(shown, quote=False))

@@ -281,7 +281,7 @@ class TorchNetwork:
     # --- for other programs ------------------------------------------------------------------------------------
 
     parity_tolerance = 1e-5
-    """By which a probability may move when another program computes it: the order of sums moves it by a tenth of that."""
+    """By which a probability may move when another program computes it; the order of sums moves it by a tenth of it."""
 
     def onnx_model(self, opset: int) -> Any:
         """Return the network as ONNX: see `inkling.networks.torch.portable.onnx_model`."""

@@ -1,0 +1,164 @@
+"""Exported models give the run's probabilities without Inkling, or are not written at all."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from command_line import assert_refused, inkling
+from inkling.errors import ExportError, NetworkError, RunError
+from inkling.images.sources.digits import load_digits
+from inkling.integrations.export.export import export_runs
+from inkling.integrations.export.model import LeavingModel
+from inkling.integrations.export.parity import measure_parity
+from inkling.integrations.export.registry import FORMATS, find_format
+from inkling.metrics.temperature import at_temperature
+from inkling.runs.run import Run
+
+onnxruntime = pytest.importorskip("onnxruntime")
+TEST = load_digits().test.images
+
+
+def trained(folder: Path, network: str, *words: object) -> Run:
+    done = inkling("train", "digits", "--network", network, "--epochs", 2, "--train-size", 300, "--out", folder, *words)
+    assert done.returncode == 0, done.stderr
+    return Run(folder)
+
+
+@pytest.fixture(scope="module")
+def perceptron(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return trained(tmp_path_factory.mktemp("runs") / "perceptron", "perceptron")
+
+
+@pytest.fixture(scope="module")
+def small_cnn(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    pytest.importorskip("torch")
+    return trained(tmp_path_factory.mktemp("runs") / "small-cnn", "small-cnn")
+
+
+def run_onnx(path: Path, images: np.ndarray) -> tuple[np.ndarray, dict[str, str]]:
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (probabilities,) = session.run(None, {"images": images})
+    return probabilities, session.get_modelmeta().custom_metadata_map
+
+
+def test_onnxruntime_gives_the_probabilities_of_a_perceptron_and_the_file_says_what_it_is(
+    perceptron: Run, tmp_path: Path
+) -> None:
+    out = tmp_path / "model.onnx"
+    exported = export_runs([perceptron], "onnx", out)
+    probabilities, about = run_onnx(out, TEST)
+    assert np.abs(probabilities - perceptron.predict(TEST)).max() < 1e-6
+    assert json.loads(about["class_names"]) == list(perceptron.data.class_names)
+    assert json.loads(about["image_shape"]) == [8, 8, 1]
+    assert json.loads(about["opset"]) == 18
+    parity = json.loads(about["parity"])
+    assert (parity["images"], parity["changed_labels"]) == (360, 0)
+    assert parity == exported.parity.to_dict()
+    assert json.loads(about["runs"])[0]["weights_sha256"] == perceptron.weights_digest()
+    assert str(tmp_path).encode() not in out.read_bytes()
+
+
+def test_any_number_of_images_goes_in(perceptron: Run, tmp_path: Path) -> None:
+    export_runs([perceptron], "onnx", tmp_path / "model.onnx")
+    for n in (1, 2, 257):
+        assert run_onnx(tmp_path / "model.onnx", np.zeros((n, 8, 8, 1), np.uint8))[0].shape == (n, 10)
+
+
+def test_a_network_of_pytorch_exports_without_paths_of_this_machine(small_cnn: Run, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    out = tmp_path / "model.onnx"
+    done = inkling("export", small_cnn.folder, "--format", "onnx", "--calibrated", "--out", out, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["parity"]["images"] == 360
+    assert "torchvision" not in done.stderr
+    probabilities, about = run_onnx(out, TEST)
+    calibrated = small_cnn.predict(TEST, calibrated=True)
+    assert small_cnn.temperature() != 1
+    assert np.abs(probabilities - calibrated).max() < 1e-5
+    assert json.loads(about["temperature"]) == small_cnn.temperature()
+    assert b"site-packages" not in out.read_bytes()
+    assert b".py" not in out.read_bytes()
+
+
+def test_several_runs_leave_as_one_model_that_averages(perceptron: Run, small_cnn: Run, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    export_runs([perceptron, small_cnn], "onnx", tmp_path / "mean.onnx", calibrated=True)
+    model = LeavingModel([perceptron, small_cnn], calibrated=True)
+    mean = (perceptron.predict(TEST).astype(float) + small_cnn.predict(TEST)) / 2
+    expected = at_temperature(mean, model.temperature)
+    assert np.abs(run_onnx(tmp_path / "mean.onnx", TEST)[0] - expected).max() < 1e-5
+
+
+def test_a_model_that_is_not_the_runs_is_not_written(
+    perceptron: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = find_format("onnx")
+    wrong = replace(kind.draft(LeavingModel([perceptron])), predict=lambda images: perceptron.predict(images[:, ::-1]))
+    monkeypatch.setattr(type(kind), "draft", lambda *_: wrong)
+    done = inkling("export", perceptron.folder, "--format", "onnx", "--out", tmp_path / "model.onnx")
+    assert_refused(done, "not written, because the exported model is not the run's")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_probability_that_is_not_a_number_is_no_agreement() -> None:
+    images = np.zeros((300, 1, 1, 1), np.uint8)
+
+    def wrong(part: np.ndarray) -> np.ndarray:
+        answers = np.full((len(part), 2), 0.5)
+        answers[-1] = np.nan
+        return answers
+
+    parity = measure_parity(wrong, lambda part: np.full((len(part), 2), 0.5), images, "test")
+    assert not parity.agrees
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--format", "onxx"), "no format is called 'onxx' (did you mean 'onnx'?): choose from onnx"),
+        (("--format", "onnx", "--out", "model.pt"), "a file of format onnx must be called *.onnx"),
+        (("--format", "onnx", "--out", "nowhere/model.onnx"), "cannot be written"),
+    ],
+)
+def test_what_cannot_be_written_is_said_before_the_work(
+    perceptron: Run, tmp_path: Path, words: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LeavingModel, "predict", lambda *_: pytest.fail("worked"))
+    assert_refused(inkling("export", perceptron.folder, *words, cwd=tmp_path), message)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_network_that_onnx_cannot_express_is_named_with_the_reason(small_cnn: Run) -> None:
+    pytest.importorskip("onnxscript")
+    import torch
+
+    from inkling.networks.torch.network import TorchNetwork
+
+    class Looking(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = torch.nn.Linear(64, 10)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.linear(x.flatten(1)) * (1 if float(x.sum()) > 0 else 2)
+
+    with pytest.raises(NetworkError, match=r"^ONNX cannot express the network 'looking' \("):
+        TorchNetwork(Looking(), (8, 8, 1), 10, "looking").onnx_model(18)
+
+
+def test_a_run_that_is_not_finished_is_refused(perceptron: Run, tmp_path: Path) -> None:
+    info = {**perceptron.info, "results": None, "finished": None}
+    unfinished = Run.create(tmp_path / "run", {key: value for key, value in info.items() if key != "format"})
+    with pytest.raises(RunError, match="not finished"):
+        export_runs([unfinished], "onnx", tmp_path / "model.onnx")
+
+
+def test_every_format_is_named_and_has_a_suffix() -> None:
+    assert all(each.name == name and each.suffix.startswith(".") and each.summary for name, each in FORMATS.items())
+    with pytest.raises(ExportError, match="choose from"):
+        find_format("pickle")
