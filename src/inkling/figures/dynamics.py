@@ -42,7 +42,7 @@ class DataMapDisplay(Display):
 
     def plot(self, ax: Axes | None = None, title: str = "") -> Figure:
         """Draw, into `ax` or a new figure."""
-        ax = new_axes(420, 300) if ax is None else ax
+        ax = new_axes(640, 340) if ax is None else ax
         style_axes(ax, "variability over the epochs", "confidence: mean probability of the label", title)
         for which, colour, name in ((False, 0, "other images"), (True, 1, "hard or mislabelled")):
             drawn = self.mislabelled == which
