@@ -5,6 +5,7 @@
     ├── Differentiable    says how its logits move with the pixels
     ├── Inspectable       shows its layers, first weights, feature maps and hidden units
     ├── FeatureExtractor  makes features of images that are kept
+    ├── FeatureTrainable  learns from what its first operation makes of images, where that is given in their place
     ├── Preparable        makes itself ready for its training images before the first epoch
     └── Portable          says how it computes, for programs without Inkling
 
@@ -185,6 +186,29 @@ class FeatureExtractor(Classifier, Protocol):
 
     def features(self, images: NDArray[np.uint8], progress: Progress | None = None) -> NDArray[np.float32]:
         """Return features (N, D) of images (N, H, W, C); `progress` is called with (images done, to compute)."""
+        ...
+
+
+@runtime_checkable
+class FeatureTrainable(Trainable, Protocol):
+    """A trainable classifier that takes features, numbers of any kind, where its first operation makes its own.
+
+    Of a network that starts from pixels they are pixels, 0..1 as its own scaling makes them, or whatever numbers are to
+    stand in their place; of a pretrained network they are those of its backbone, standardised.
+    """
+
+    def step_on_features(
+        self,
+        features: NDArray[np.floating[Any]],
+        targets: Targets,
+        learning_rate: float,
+        weights: NDArray[np.floating[Any]] | None = None,
+    ) -> SupportsFloat:
+        """Take one step on a mini-batch of features, float (N, D); else as `train_step`."""
+        ...
+
+    def proba_on_features(self, features: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        """Return the probability of each class, float32 of shape (N, K), for features, float (N, D)."""
         ...
 
 

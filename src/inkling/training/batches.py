@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from inkling.errors import DataError, SettingsError
 from inkling.images.augment import augment
-from inkling.images.dataset import ImageDataset
 from inkling.images.ordering import augmentation_generator, epoch_batches
 from inkling.images.progress import Progress
 from inkling.networks.prediction import predict_in_parts
 from inkling.networks.protocols import Classifier, Targets
+from inkling.training.examples import Examples
 from inkling.training.prefetch import prefetch
 from inkling.training.settings import TrainingSettings
 from inkling.training.targets import smooth_labels, soft_targets
@@ -36,7 +36,7 @@ class MiniBatches:
 
     Parameters
     ----------
-    dataset : ImageDataset
+    dataset : ImageDataset or FeatureDataset
     settings : TrainingSettings
     image_weights : ndarray of float, shape (N,), optional
         How much each image counts, 0 or more, on top of `settings.balance_classes`.
@@ -54,7 +54,7 @@ class MiniBatches:
 
     def __init__(
         self,
-        dataset: ImageDataset,
+        dataset: Examples,
         settings: TrainingSettings,
         image_weights: NDArray[np.floating[Any]] | None = None,
         teacher: Classifier | None = None,

@@ -3,27 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from inkling.images.dataset import ImageDataset
 from inkling.images.progress import Progress
 from inkling.networks.protocols import Preparable, Trainable
 from inkling.training.batches import MiniBatches
-
-
-@dataclass(frozen=True, eq=False)
-class FeatureDataset:
-    """Labelled features, in the place of labelled images."""
-
-    images: NDArray[Any]  # (N, D)
-    labels: NDArray[np.int64]  # (N,)
-    n_classes: int
-
-    def __len__(self) -> int:
-        return len(self.labels)
+from inkling.training.examples import Examples, FeatureDataset
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +16,12 @@ class Learning:
 
     network: Trainable
     batches: MiniBatches
-    training: ImageDataset | FeatureDataset
-    validation: ImageDataset | FeatureDataset
+    training: Examples
+    validation: Examples | None
 
 
 def prepare_learning(
-    network: Trainable, batches: MiniBatches, training: ImageDataset, validation: ImageDataset, progress: Progress
+    network: Trainable, batches: MiniBatches, training: Examples, validation: Examples | None, progress: Progress
 ) -> Learning:
     """Return what epochs work on: features where the backbone stays as it is and images are not augmented.
 
@@ -47,18 +31,19 @@ def prepare_learning(
         Configured.
     batches : MiniBatches
         Of the training images.
-    training, validation : ImageDataset
+    training : ImageDataset or FeatureDataset
+    validation : ImageDataset or FeatureDataset, optional
     progress : callable
         Called with (images whose features are computed, images in all).
     """
     if not isinstance(network, Preparable):
         return Learning(network, batches, training, validation)
-    ready = network.prepare((training.images, validation.images), training.labels, progress)
+    parts = (training, *([] if validation is None else [validation]))
+    ready = network.prepare([part.images for part in parts], training.labels, progress)
     if ready is None or batches.settings.augmentation:
         return Learning(network, batches, training, validation)
     rest, features = ready
     datasets = [
-        FeatureDataset(of_part, part.labels, part.n_classes)
-        for of_part, part in zip(features, (training, validation), strict=True)
+        FeatureDataset(of_part, part.labels, part.n_classes) for of_part, part in zip(features, parts, strict=True)
     ]
-    return Learning(rest, batches.over(features[0]), *datasets)
+    return Learning(rest, batches.over(features[0]), datasets[0], None if validation is None else datasets[1])

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.errors import TrainingError
-from inkling.images.dataset import ImageDataset, Splits
+from inkling.images.dataset import Splits
 from inkling.images.progress import Progress
 from inkling.metrics.scores import mean_cross_entropy
 from inkling.networks.prediction import predict_in_parts
 from inkling.networks.protocols import Classifier, State, Trainable, weights_only
 from inkling.training.batches import MiniBatches
-from inkling.training.features import FeatureDataset, Learning, prepare_learning
+from inkling.training.examples import Examples
+from inkling.training.features import Learning, prepare_learning
 from inkling.training.progress import FEATURES, MEASURING, TEACHER, TRAINING, EpochProgressCallback, ProgressMeter
 from inkling.training.schedules import rate_at
 from inkling.training.selection import EpochScore, patience_is_over
@@ -164,28 +165,40 @@ def train(
         If training diverged: the loss is not finite.
     """
     # The test images stay behind here: what chooses an epoch cannot read them.
-    return _train(network, splits.train, splits.validation, settings, start, image_weights, teacher, progress, observe)
+    return train_on(
+        network, splits.train, splits.validation, settings, start, image_weights, teacher, progress, observe
+    )
 
 
-def _train(
+def train_on(
     network: Trainable,
-    training: ImageDataset,
-    validation: ImageDataset,
+    training: Examples,
+    validation: Examples | None,
     settings: TrainingSettings,
-    start: TrainingState | None,
-    image_weights: NDArray[np.floating[Any]] | None,
-    teacher: Classifier | None,
-    progress: EpochProgressCallback | None,
-    observe: EpochObserver | None,
+    start: TrainingState | None = None,
+    image_weights: NDArray[np.floating[Any]] | None = None,
+    teacher: Classifier | None = None,
+    progress: EpochProgressCallback | None = None,
+    observe: EpochObserver | None = None,
 ) -> Generator[EpochRecord, None, None]:
+    """Do what `train` does with images or features, and without validation where there is none.
+
+    Parameters
+    ----------
+    training : ImageDataset or FeatureDataset
+    validation : ImageDataset or FeatureDataset, optional
+        None: the last epoch is kept, patience is not heeded, and the validation figures of the records are NaN.
+    network, settings, start, image_weights, teacher, progress, observe
+        As of `train`, which says what is raised.
+    """
     settings.check()
     meter = ProgressMeter(progress, settings.epochs)
-    course = _Course(network, start)
+    course = _Course(network, start, chooses=validation is not None)
     batches = MiniBatches(
         training, settings, image_weights, teacher, meter.stage(course.epoch + 1, TEACHER, len(training))
     )
     network.configure(settings.optimizer, settings.precision)
-    images = len(training) + len(validation)
+    images = len(training) + (0 if validation is None else len(validation))
     told = meter.stage(course.epoch + 1, FEATURES, images)
     learning = prepare_learning(network, batches, training, validation, told)
     if start:
@@ -201,9 +214,11 @@ def _train(
                 told = meter.stage(epoch, MEASURING, images)
                 probabilities = predict_in_parts(learning.network, learning.training.images, told)
                 train_loss, train_accuracy = _loss_and_accuracy(learning.training.labels, probabilities)
-                told = meter.stage(epoch, MEASURING, images, len(training))
-                loss, accuracy = measure(learning.network, learning.validation, told)
-        if not (math.isfinite(train_loss) and math.isfinite(loss)):
+                loss = accuracy = math.nan
+                if learning.validation is not None:
+                    told = meter.stage(epoch, MEASURING, images, len(training))
+                    loss, accuracy = measure(learning.network, learning.validation, told)
+        if not (math.isfinite(train_loss) and (math.isfinite(loss) or validation is None)):
             raise TrainingError(diverged(epoch, ", at its end", rate))
         if observe:
             observe(epoch, probabilities)
@@ -228,8 +243,9 @@ def _train(
 class _Course:
     """Where a training stands: epochs done, the best of them, and the network's arrays once somebody asked for them."""
 
-    def __init__(self, network: Trainable, start: TrainingState | None) -> None:
+    def __init__(self, network: Trainable, start: TrainingState | None, chooses: bool) -> None:
         self._network = network
+        self._chooses = chooses  # by validation; else every epoch is better than those before it
         self.epoch = start.epoch if start else 0  # epochs done
         self._best = EpochScore(start.best_epoch, start.best_accuracy, start.best_loss) if start else None
         self._best_weights = start.best if start else None
@@ -250,7 +266,7 @@ class _Course:
     def end_epoch(self, score: EpochScore) -> bool:
         """Take note of an epoch, and return whether it is the best so far."""
         self.epoch, self._under_way = score.epoch, False
-        if self._best is not None and not score.is_better_than(self._best):
+        if self._chooses and self._best is not None and not score.is_better_than(self._best):
             return False
         self._arrays = self._network.state()
         self._best, self._best_weights = score, weights_only(self._arrays)
@@ -296,9 +312,7 @@ def _train_epoch(learning: Learning, epoch: int, progress: Progress) -> tuple[fl
     return losses / n, steps[-1].learning_rate
 
 
-def measure(
-    network: Classifier, dataset: ImageDataset | FeatureDataset, progress: Progress | None = None
-) -> tuple[float, float]:
+def measure(network: Classifier, dataset: Examples, progress: Progress | None = None) -> tuple[float, float]:
     """Return the mean cross-entropy (nats) and the accuracy (fraction) of a network on a data set."""
     return _loss_and_accuracy(dataset.labels, predict_in_parts(network, dataset.images, progress))
 

@@ -179,6 +179,14 @@ class Perceptron:
             probabilities[part] = softmax(self.forward(self._scaled(images[part], memory))[1])
         return probabilities
 
+    def proba_on_features(self, features: Array) -> NDArray[np.float32]:
+        """Return p, float32 of shape (N, K), for inputs x (N, D) of any range."""
+        probabilities = np.empty((len(features), self.n_classes), np.float32)
+        for start in range(0, len(features), _PREDICTION_BATCH):
+            part = slice(start, start + _PREDICTION_BATCH)
+            probabilities[part] = softmax(self.forward(np.asarray(features[part], self.dtype))[1])
+        return probabilities
+
     # --- backward ----------------------------------------------------------------------------------------------
 
     def gradients(
@@ -244,7 +252,22 @@ class Perceptron:
         # Reused from step to step: the pages of a fresh array of this size cost more than the scaling.
         if len(self._batch_memory) < len(images):
             self._batch_memory = np.empty((len(images), self.parameters["W1"].shape[0]), self.dtype)
-        loss, gradients = self._gradients(self._scaled(images, self._batch_memory), targets, weights)
+        return self._step(self._scaled(images, self._batch_memory), targets, learning_rate, weights)
+
+    def step_on_features(
+        self,
+        features: Array,
+        targets: Targets,
+        learning_rate: float,
+        weights: NDArray[np.floating[Any]] | None = None,
+    ) -> float:
+        """Take one step on a batch of inputs x (N, D) of any range; return its mean loss before the step."""
+        return self._step(np.asarray(features, self.dtype), targets, learning_rate, weights)
+
+    def _step(
+        self, x: Array, targets: Targets, learning_rate: float, weights: NDArray[np.floating[Any]] | None
+    ) -> float:
+        loss, gradients = self._gradients(x, targets, weights)
         self._optimizer.update(self.parameters, gradients, learning_rate)
         return loss
 

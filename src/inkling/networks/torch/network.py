@@ -225,6 +225,16 @@ class TorchNetwork:
         check_batch(self, images, targets, weights)
         return self._step(lambda: self._training_pass(self.inputs(images)), targets, learning_rate, weights)
 
+    def step_on_features(
+        self,
+        features: NDArray[np.floating[Any]],
+        targets: Targets,
+        learning_rate: float,
+        weights: NDArray[np.floating[Any]] | None = None,
+    ) -> SupportsFloat:
+        """Take one step on rows of numbers (N, H * W * C) in the place of scaled pixels, in the order of an image's."""
+        return self._step(lambda: self._training_pass(self._pixels(features)), targets, learning_rate, weights)
+
     def _step(
         self,
         forward: Callable[[], Tensor],
@@ -273,6 +283,21 @@ class TorchNetwork:
                 logits = self.module(self.inputs(images[part]))
                 probabilities[part] = functional.softmax(logits.float(), dim=1).cpu().numpy()
         return probabilities
+
+    def proba_on_features(self, features: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        """Return the probability of each class, float32 (N, K), for rows of numbers in the place of scaled pixels."""
+        self.module.eval()
+        probabilities = np.empty((len(features), self.n_classes), np.float32)
+        with torch.inference_mode(), exact_float32(self._device):
+            for start in range(0, len(features), _PREDICTION_BATCH):
+                part = slice(start, start + _PREDICTION_BATCH)
+                logits = self.module(self._pixels(features[part]))
+                probabilities[part] = functional.softmax(logits.float(), dim=1).cpu().numpy()
+        return probabilities
+
+    def _pixels(self, features: NDArray[np.floating[Any]]) -> Tensor:
+        """Return rows of numbers (N, H * W * C) as what the module is given."""
+        return to_device(features.reshape(-1, *self.image_shape), self._device, torch.float32).permute(0, 3, 1, 2)
 
     def inputs(self, images: NDArray[np.uint8]) -> Tensor:
         """Return what the module is given: pixels in 0..1, (N, C, H, W) over memory in the order of the images."""

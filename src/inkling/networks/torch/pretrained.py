@@ -18,6 +18,7 @@ from inkling.images.progress import Progress, paced, part_of
 from inkling.networks.checks import check_batch, check_images, check_parameters, check_sizes
 from inkling.networks.feature_store import FeatureStore, store_key
 from inkling.networks.numpy.optimizers import OptimizerSettings
+from inkling.networks.on_features import OnFeatures
 from inkling.networks.protocols import FLOAT32, Layer, Targets, Trainable
 from inkling.networks.torch import inspection
 from inkling.networks.torch.backbones import build_backbone
@@ -138,7 +139,7 @@ class PretrainedNetwork(TorchNetwork):
             head.fit(features[0].to(self._device))
         standardised = [to_numpy(head.standardised(part.to(self._device))) for part in features]
         if self._frozen:
-            return _OnFeatures(self), standardised
+            return OnFeatures(self), standardised
         if fresh:
             self._fit_head(standardised[0], labels)
         return None
@@ -161,13 +162,13 @@ class PretrainedNetwork(TorchNetwork):
 
     def step_on_features(
         self,
-        standardised: NDArray[np.float32],
+        features: NDArray[np.floating[Any]],
         targets: Targets,
         learning_rate: float,
-        weights: NDArray[np.floating[Any]] | None,
+        weights: NDArray[np.floating[Any]] | None = None,
     ) -> SupportsFloat:
         """Take one step of the linear map on standardised features (N, D)."""
-        x = to_device(standardised, self._device, torch.float32)
+        x = to_device(features, self._device, torch.float32)
         return self._step(lambda: self.module.head.linear(x), targets, learning_rate, weights)
 
     def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -190,10 +191,10 @@ class PretrainedNetwork(TorchNetwork):
         with torch.inference_mode():
             return self.proba_on_features(to_numpy(self.module.head.standardised(features.to(self._device))))
 
-    def proba_on_features(self, standardised: NDArray[np.float32]) -> NDArray[np.float32]:
+    def proba_on_features(self, features: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """Return the probability of each class, float32 of shape (N, K), of standardised features (N, D)."""
         with torch.inference_mode(), exact_float32(self._device):
-            logits = self.module.head.linear(to_device(standardised, self._device, torch.float32))
+            logits = self.module.head.linear(to_device(features, self._device, torch.float32))
             probabilities: NDArray[np.float32] = functional.softmax(logits.float(), dim=1).cpu().numpy()
         return probabilities
 
@@ -309,41 +310,3 @@ class PretrainedNetwork(TorchNetwork):
     def __getstate__(self) -> dict[str, Any]:
         """What copies are made of; each finds its features in the cache by itself."""
         return {**super().__getstate__(), "_features": None}
-
-
-class _OnFeatures:
-    """A pretrained network from its standardised features (N, D) on, which it takes in the place of images."""
-
-    def __init__(self, network: PretrainedNetwork) -> None:
-        self._network = network
-        self.configure, self.state, self.load_state = network.configure, network.state, network.load_state
-        self.description = network.description
-
-    def predict_proba(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        """Return the probability of each class, float32 of shape (N, K)."""
-        return self._network.proba_on_features(images)
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(H, W, C) of the images that the features are of."""
-        return self._network.image_shape
-
-    @property
-    def n_classes(self) -> int:
-        """K."""
-        return self._network.n_classes
-
-    @property
-    def device(self) -> str:
-        """Where it computes."""
-        return self._network.device
-
-    def train_step(
-        self,
-        images: NDArray[Any],
-        targets: Targets,
-        learning_rate: float,
-        weights: NDArray[np.floating[Any]] | None = None,
-    ) -> SupportsFloat:
-        """Take one step of the linear map."""
-        return self._network.step_on_features(images, targets, learning_rate, weights)
