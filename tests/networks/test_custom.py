@@ -141,6 +141,8 @@ def test_nothing_runs_unasked(tmp_path: Path) -> None:
         ("import math\n\nimport nowhere_at_all\nclass Net: pass", r"net.py, line 3: ModuleNotFoundError"),
         ("class Nett: pass", r"no class is called 'Net' \(did you mean 'Nett'\?\): it has Nett"),
         ("Net = 3", r"it has none"),
+        ("raise SystemExit(3)", r"net.py, line 1: SystemExit"),
+        ("class Net:\n  def __init__(self):\n    exit()\n  forward = gradients = print", r"line 3: SystemExit"),
         ("\nclass Net:\n  parameters = {}\n  def forward(self, x): return x", r"line 2: Net lacks gradients"),
         (
             "class Net:\n  def __init__(self, width): pass\n  forward = gradients = print",
@@ -206,3 +208,16 @@ def test_a_network_that_takes_images_gets_them(batch: Any) -> None:
     network = NumpyNetwork(Rows(), SHAPE, 3)
     assert network.predict_proba(images).shape == (12, 3)
     network.train_step(images, labels, 0.1)
+
+
+def test_a_module_that_fails_in_training_only_is_refused_before_it(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\n\n\nclass Net(nn.Linear):\n    def __init__(self, n_classes):\n"
+        "        super().__init__(8, n_classes)\n\n    def forward(self, x):\n        if self.training:\n"
+        "            raise ValueError('not now')\n        return super().forward(x[:, 0, 0])\n"
+    )
+    with pytest.raises(NetworkError, match=r"net.py, line 10: ValueError: not now"):
+        build_network(f"{tmp_path / 'net.py'}:Net", SHAPE, 3)
+    with pytest.raises(NetworkError, match="expected the class in the file as well"):
+        find_network("net.py")

@@ -129,6 +129,8 @@ def find_network(name: str) -> NetworkEntry:
         return _pretrained_entry(name, "features of a network of another library, and a dense layer")
     if is_custom(name):
         return NetworkEntry(name, "a class of your own", partial(build_custom, name), "custom", 1, needs_torch=False)
+    if name.endswith(".py"):
+        raise NetworkError(f"expected the class in the file as well, {name}:CLASS, found '{name}'")
     raise NetworkError(
         f"no network is called '{name}'{did_you_mean(name, CATALOGUE)}: choose from {', '.join(CATALOGUE)}, a "
         "backbone as timm:NAME or torchvision:NAME, or a class of your own as FILE.py:CLASS"

@@ -7,6 +7,7 @@ which is done only for a file that was named in this process, or after `trust_cu
 from __future__ import annotations
 
 import ast
+import copy
 import hashlib
 import inspect
 import re
@@ -127,6 +128,10 @@ def build_custom(
 
         with seeded(torch.device("cpu"), seed):
             module = _made(found, image_shape, n_classes, seed)
+            height, width, channels = image_shape
+            two = torch.zeros(2, channels, height, width)
+            with torch.no_grad():  # on a copy: batch normalisation would remember it
+                _located(found, lambda: copy.deepcopy(module).train()(two))
         network: Network = TorchNetwork(module, image_shape, n_classes, name, seed, device, kept)
         return network
     if device not in ("auto", "cpu"):
@@ -157,7 +162,7 @@ def _located(found: CustomClass, call: Callable[[], Result]) -> Result:
         return call()
     except NetworkError as error:
         raise NetworkError(f"{_at_class(found)}: {error}") from None
-    except Exception as error:  # code of a person's own can fail in any way
+    except (Exception, SystemExit) as error:  # code of a person's own can fail in any way
         raise NetworkError(fault(error, found.file)) from error
 
 
@@ -173,7 +178,7 @@ def _executed(name: str, source: str, file: str) -> CustomClass:
             exec(compile(source, file, "exec"), module.__dict__)  # noqa: S102 - a file that its user named, or trusts
         except BaseException as error:
             del sys.modules[module.__name__]
-            if not isinstance(error, Exception):
+            if not isinstance(error, Exception | SystemExit):
                 raise
             raise NetworkError(fault(error, file)) from error
     else:

@@ -6,7 +6,7 @@ import sys
 import traceback
 
 
-def fault(error: Exception, file: str) -> str:
+def fault(error: BaseException, file: str) -> str:
     """Return the line of a file in which an exception was raised, or that called what raised it, and the exception.
 
     Returns
