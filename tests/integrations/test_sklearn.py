@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -19,8 +20,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from inkling import Perceptron, TrainingSettings, load_images, train
-from inkling.errors import InklingError, NetworkError, SettingsError
+from command_line import inkling as command
+from inkling import Perceptron, Run, TrainingSettings, load_images, train
+from inkling.errors import InklingError, NetworkError, RunError, SettingsError
 from inkling.sklearn import ConvNetClassifier, InputError, NetworkClassifier, PerceptronClassifier
 
 
@@ -295,3 +297,79 @@ def test_verbose_2_tells_how_far_an_epoch_is(
     out = capsys.readouterr().out
     assert "\rPerceptronClassifier: epoch 1/1, training 256 of 1,077" in out
     assert out.endswith("s in all\n")
+
+
+# --- runs --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def parts(digits: Any) -> tuple[Any, ...]:
+    images, words = digits
+    return images[:700], words[:700], images[700:], words[700:]
+
+
+def test_a_fitted_estimator_becomes_a_run_and_a_run_an_estimator(parts: Any, tmp_path: Path) -> None:
+    x, y, x_test, y_test = parts
+    fitted = PerceptronClassifier(hidden=20, epochs=5, early_stopping=True, random_state=1).fit(x, y)
+    run = fitted.save(tmp_path / "run", x, y, x_test, y_test)
+    assert run.finished
+    splits = run.subset(run.load_images())  # the images in the folder are those of the fingerprint
+    assert len(splits.validation) == len(fitted.validation_indices_)
+    np.testing.assert_array_equal(run.predictions("test").probabilities, fitted.predict_proba(x_test))
+    assert run.history()[fitted.best_epoch_ - 1]["validation_accuracy"] == max(fitted.validation_curve_)
+    back = PerceptronClassifier.from_run(tmp_path / "run")
+    np.testing.assert_array_equal(back.classes_, fitted.classes_)
+    np.testing.assert_array_equal(back.predict(x_test), fitted.predict(x_test))
+    assert back.validation_curve_ == fitted.validation_curve_
+    assert back.get_params()["hidden"] == 20
+    again = clone(back).fit(x, y)
+    np.testing.assert_array_equal(again.predict_proba(x_test), fitted.predict_proba(x_test))
+    assert back.partial_fit(x, y).n_iter_ == fitted.n_iter_ + 1
+    assert NetworkClassifier.from_run(run).get_params()["options"] == {"hidden": 20}
+    with pytest.raises(NetworkError, match=r"the network of the run is perceptron: use NetworkClassifier.from_run"):
+        ConvNetClassifier.from_run(run)
+
+
+def test_commands_work_on_a_saved_estimator(parts: Any, tmp_path: Path) -> None:
+    x, y, x_test, y_test = parts
+    for hidden in (8, 32):
+        estimator = PerceptronClassifier(hidden, epochs=3, early_stopping=True, random_state=1).fit(x / 255, y)
+        estimator.save(tmp_path / f"run{hidden}", x / 255, y, x_test / 255, y_test)
+    runs = [str(tmp_path / "run8"), str(tmp_path / "run32")]
+    for words in (
+        ["evaluate", runs[0]],
+        ["compare", *runs],
+        ["report", runs[0], "--out", str(tmp_path / "report.html")],
+    ):
+        done = command(*words)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+
+
+def test_a_run_of_a_command_becomes_an_estimator_with_numbers_as_classes(tmp_path: Path) -> None:
+    done = command("train", "digits", "--network", "perceptron", "--epochs", 2, "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    estimator = PerceptronClassifier.from_run(tmp_path / "run")
+    splits = load_images("digits")
+    assert estimator.classes_.tolist() == list(range(10))
+    assert estimator.n_iter_ == 2
+    np.testing.assert_array_equal(
+        estimator.predict_proba(splits.test.images), Run(tmp_path / "run").predict(splits.test.images)
+    )
+
+
+def test_what_cannot_become_a_run_is_said(parts: Any, iris: Any, tmp_path: Path) -> None:
+    x, y, x_test, y_test = parts
+    features, labels = iris
+    with pytest.raises(InputError, match="was fitted on plain features, and a run holds images"):
+        PerceptronClassifier(epochs=1).fit(features, labels).save(tmp_path / "a", features, labels, features, labels)
+    plain = PerceptronClassifier(epochs=1).fit(x, y)
+    with pytest.raises(InputError, match="fit with early_stopping=True, or give X_val and y_val"):
+        plain.save(tmp_path / "a", x, y, x_test, y_test)
+    stopped = PerceptronClassifier(epochs=1, early_stopping=True).fit(x, y)
+    with pytest.raises(InputError, match="expected the rows that fit was given"):
+        stopped.save(tmp_path / "a", x[:9], y[:9], x_test, y_test)
+    assert list(tmp_path.iterdir()) == []
+    stopped.save(tmp_path / "a", x, y, x_test, y_test)
+    with pytest.raises(RunError, match="holds a run already"):
+        stopped.save(tmp_path / "a", x, y, x_test, y_test)

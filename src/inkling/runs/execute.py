@@ -150,22 +150,9 @@ def train_run(
     check_teacher(plan.settings, teacher.network if teacher else None)
     network.configure(plan.settings.optimizer, plan.settings.precision)
     data = DataInfo.from_splits(plan.source, splits)
-    with one_blas_thread():
-        machine_in_training = machine()  # with the threads that epochs have
-    info: dict[str, Any] = {
-        "data": asdict(data),
-        "network": network.description(),
-        "settings": plan.settings.to_dict(),
-        "teacher": teacher.info if teacher else None,
-        "corrections": describe(plan.corrections) if plan.corrections else None,
-        "device": network.device,
-        "command": shlex.join(command),
-        "versions": versions(),
-        "machine": machine_in_training,
-        "started": _now(),
-        "finished": None,
-        "results": None,
-    }
+    info = run_info(data, network, plan.settings, command)
+    info["teacher"] = teacher.info if teacher else None
+    info["corrections"] = describe(plan.corrections) if plan.corrections else None
     if plan.variant:
         info["variant"] = dict(plan.variant)
     if plan.dynamics:
@@ -183,9 +170,31 @@ def train_run(
             state = yield from _recorded(records, run, start)
         if recorder:
             recorder.keep(splits.train.labels)
-        _finish(run, state, network, splits, ProgressMeter(progress, plan.settings.epochs))
+        finish_run(run, state, network, splits, ProgressMeter(progress, plan.settings.epochs))
         if recorder:
             recorder.clear()
+
+
+def run_info(
+    data: DataInfo, network: Network, settings: TrainingSettings, command: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return what run.json says of a run that begins now, without teacher and corrections."""
+    with one_blas_thread():
+        machine_in_training = machine()  # with the threads that epochs have
+    return {
+        "data": asdict(data),
+        "network": network.description(),
+        "settings": settings.to_dict(),
+        "teacher": None,
+        "corrections": None,
+        "device": network.device,
+        "command": shlex.join(command),
+        "versions": versions(),
+        "machine": machine_in_training,
+        "started": _now(),
+        "finished": None,
+        "results": None,
+    }
 
 
 def _open_run(folder: Path, resume: bool, data: DataInfo, info: dict[str, Any]) -> tuple[Run, TrainingState | None]:
@@ -233,7 +242,7 @@ def _recorded(
     return state
 
 
-def _finish(run: Run, state: TrainingState, network: Network, splits: Splits, meter: ProgressMeter) -> None:
+def finish_run(run: Run, state: TrainingState, network: Network, splits: Splits, meter: ProgressMeter) -> None:
     """Write the predictions on validation and test, and the results."""
     predictions: dict[str, Predictions] = {}
     images, before = len(splits.validation) + len(splits.test), 0

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -249,7 +249,11 @@ class Run:
                 f"{self.folder / 'history.jsonl'}: holds {len(kept)} epochs, the checkpoint {epochs}: "
                 "train again into another folder"
             )
-        write_atomically(self.folder / "history.jsonl", "".join(json.dumps(epoch) + "\n" for epoch in kept))
+        self.write_history(kept)
+
+    def write_history(self, epochs: Sequence[Mapping[str, Any]]) -> None:
+        """Write the lines of all epochs, in the place of those that are there."""
+        write_atomically(self.folder / "history.jsonl", "".join(json.dumps(epoch) + "\n" for epoch in epochs))
 
     # --- weights -----------------------------------------------------------------------------------------------
 

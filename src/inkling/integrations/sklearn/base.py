@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state, estimator_html_repr
-from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils import estimator_html_repr
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -26,6 +24,8 @@ from inkling.integrations.sklearn.inputs import (
 )
 from inkling.integrations.sklearn.layer_table import layer_table
 from inkling.integrations.sklearn.printing import EpochPrinter
+from inkling.integrations.sklearn.rows import LabelledRows, row_weights, seed_of
+from inkling.integrations.sklearn.saving import SavedAsRun
 from inkling.networks.on_features import OnFeatures
 from inkling.networks.protocols import OPTIMIZER, Classifier, Network, State, weights_only
 from inkling.training.examples import FeatureDataset
@@ -42,22 +42,7 @@ _DOUBLE = 2**18
 then the same as a row given twice to ten digits."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Learning:
-    """Rows to learn from, checked."""
-
-    rows: NDArray[Any]  # (N, P)
-    shape: ImageShape | None  # where they were images
-    labels: NDArray[np.int64]  # (N,) places among the classes
-    weights: NDArray[np.float64] | None  # (N,)
-
-    def part(self, places: NDArray[Any]) -> _Learning:
-        """Return some of the rows."""
-        weights = None if self.weights is None else self.weights[places]
-        return _Learning(self.rows[places], self.shape, self.labels[places], weights)
-
-
-class BaseNetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # of a library without types
+class BaseNetworkClassifier(SavedAsRun, ClassifierMixin, BaseEstimator):  # type: ignore[misc] # of a library without types
     """The parts that do not depend on how a network is named. `NetworkClassifier` says what the parameters are."""
 
     recipe: str
@@ -76,17 +61,10 @@ class BaseNetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
     random_state: Any
     verbose: int
 
-    history_: tuple[dict[str, Any], ...]
-
     _doc_link_module = "inkling"  # scikit-learn links to no page of its own
 
     def _network(self) -> tuple[Any, dict[str, Any], str]:
         """Return what is to be built, its options, and the device."""
-        raise NotImplementedError
-
-    @classmethod
-    def _named(cls, description: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parameters that name the network of a run, from its description."""
         raise NotImplementedError
 
     # --- fitting -----------------------------------------------------------------------------------------------
@@ -130,12 +108,12 @@ class BaseNetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             raise InputError(f"a classifier needs two classes or more, found 1 class: {classes[0]!r}")
         else:
             self.classes_ = classes
-        given = _Learning(rows, shape, labels.astype(np.int64), self._weights(sample_weight, y))
-        self._seed = _seed(self.random_state)
+        given = LabelledRows(rows, shape, labels.astype(np.int64), row_weights(sample_weight, self.class_weight, y))
+        self._seed = seed_of(self.random_state)
         validation, self.validation_indices_ = None, None
         if X_val is not None:
             val_rows, val_shape, val_y = self._validated(X_val, y_val, reset=False)
-            validation = _Learning(val_rows, val_shape, self._places(val_y), None)
+            validation = LabelledRows(val_rows, val_shape, self._places(val_y), None)
         elif self.early_stopping:
             train, held_out = train_test_split(
                 np.arange(len(labels)),
@@ -145,7 +123,7 @@ class BaseNetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             )
             self.validation_indices_ = np.sort(held_out)
             validation, given = given.part(self.validation_indices_), given.part(np.sort(train))
-        given = _without_zeros(given)
+        given = given.that_count()
         if not again:
             self._prepare(given)
         self._train(given, validation, self._settings(len(given.labels), validation is not None), None)
@@ -174,13 +152,15 @@ class BaseNetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         check_classification_targets(y)
         if first:
             self.classes_ = unique_labels(classes)
-            self._seed = _seed(self.random_state)
+            self._seed = seed_of(self.random_state)
             self.validation_indices_ = None
             if len(self.classes_) < 2:
                 raise InputError(f"a classifier needs two classes or more, found 1 class: {self.classes_[0]!r}")
         elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
             raise InputError(f"classes are not those of the first call: {self.classes_}, now {unique_labels(classes)}")
-        given = _without_zeros(_Learning(rows, shape, self._places(y), self._weights(sample_weight, y)))
+        given = LabelledRows(
+            rows, shape, self._places(y), row_weights(sample_weight, self.class_weight, y)
+        ).that_count()
         start = None
         if first:
             self._prepare(given)
@@ -213,25 +193,7 @@ class BaseNetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         places: NDArray[np.int64] = np.searchsorted(self.classes_, y).astype(np.int64)
         return places
 
-    def _weights(self, sample_weight: Any, y: Any) -> NDArray[np.float64] | None:
-        """Return the weight of each row, those of its class included; None where all count the same."""
-        weights = None
-        if sample_weight is not None:
-            weights = np.asarray(sample_weight, np.float64)
-            if weights.ndim == 0:
-                weights = np.full(len(y), float(weights))
-            if weights.shape != (len(y),):
-                raise InputError(f"expected one sample weight for each of {len(y)} rows, found shape {weights.shape}")
-            if not (np.isfinite(weights).all() and (weights >= 0).all()):
-                raise InputError("expected sample weights that are finite and 0 or more")
-            if not weights.any():
-                raise InputError("all sample weights are zero: some row must count")
-        if self.class_weight is not None:
-            of_class = compute_sample_weight(self.class_weight, y)
-            weights = of_class if weights is None else weights * of_class
-        return weights
-
-    def _prepare(self, given: _Learning) -> None:
+    def _prepare(self, given: LabelledRows) -> None:
         """Decide what rows are made into, and build the network for it."""
         network, options, device = self._network()
         name, side = type(self).__name__, smallest_side(network)
@@ -269,7 +231,11 @@ class BaseNetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         )
 
     def _train(
-        self, given: _Learning, validation: _Learning | None, settings: TrainingSettings, start: TrainingState | None
+        self,
+        given: LabelledRows,
+        validation: LabelledRows | None,
+        settings: TrainingSettings,
+        start: TrainingState | None,
     ) -> None:
         training = self._examples(given)
         network = self._on(training.images)
@@ -290,25 +256,12 @@ class BaseNetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         self.n_iter_, self.best_epoch_ = state.epoch, state.best_epoch
         self._memory = {name: array for name, array in state.network.items() if name.startswith(OPTIMIZER)}
 
-    def _examples(self, part: _Learning) -> FeatureDataset:
+    def _examples(self, part: LabelledRows) -> FeatureDataset:
         return FeatureDataset(self._form.arrays(part.rows, part.shape), part.labels, len(self.classes_))
 
     def _on(self, arrays: NDArray[Any]) -> Any:
         """Return the network, as it takes such arrays."""
         return self.network_ if arrays.dtype == np.uint8 else OnFeatures(self.network_)  # type: ignore[arg-type]
-
-    # --- what fitting was like ---------------------------------------------------------------------------------
-
-    @property
-    def loss_curve_(self) -> list[float]:
-        """Mean cross-entropy (nats) of the training rows at the end of each epoch."""
-        return [epoch["train_loss"] for epoch in self.history_]
-
-    @property
-    def validation_curve_(self) -> list[float] | None:
-        """Accuracy (fraction) on the validation rows at the end of each epoch; None where there were none."""
-        curve = [epoch["validation_accuracy"] for epoch in self.history_]
-        return None if np.isnan(curve).any() else curve
 
     # --- predicting --------------------------------------------------------------------------------------------
 
@@ -354,17 +307,3 @@ class BaseNetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         bundle: dict[str, str] = super()._repr_mimebundle_(**kwargs)
         return {**bundle, "text/html": self._repr_html_()} if "text/html" in bundle else bundle
-
-
-def _seed(random_state: Any) -> int:
-    """Return the seed of a fit; an integer is the seed itself, as of `inkling train --seed`."""
-    if isinstance(random_state, (int, np.integer)):
-        return int(random_state)
-    return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-def _without_zeros(given: _Learning) -> _Learning:
-    """Return the rows that count: a row of weight 0 is as if it were not there, in batches and statistics too."""
-    if given.weights is None or given.weights.all():
-        return given
-    return given.part(np.flatnonzero(given.weights))

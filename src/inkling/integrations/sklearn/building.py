@@ -34,6 +34,17 @@ def takes_floats(network: Network) -> bool:
     return isinstance(network, FeatureTrainable) and not isinstance(network, Preparable)
 
 
+def check_rebuilt(network: Network) -> None:
+    """Raise NetworkError unless a run folder's description is enough to build the network again."""
+    name = network.description()["network"]
+    try:
+        find_network(name)
+    except NetworkError:
+        raise NetworkError(
+            f"a run cannot build the module {name} again: put its class into a file and give network='FILE.py:{name}'"
+        ) from None
+
+
 def build(
     network: Any,
     image_shape: tuple[int, int, int],

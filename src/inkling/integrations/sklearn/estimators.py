@@ -7,7 +7,7 @@ from typing import Any
 
 from inkling.errors import NetworkError, did_you_mean
 from inkling.integrations.sklearn.base import BaseNetworkClassifier
-from inkling.networks.catalogue import CATALOGUE
+from inkling.networks.catalogue import CATALOGUE, find_network
 
 CONVOLUTIONAL = tuple(name for name, entry in CATALOGUE.items() if entry.needs_torch and not entry.pretrained)
 """The networks of `ConvNetClassifier`."""
@@ -115,6 +115,12 @@ class NetworkClassifier(BaseNetworkClassifier):
     def _network(self) -> tuple[Any, dict[str, Any], str]:
         return self.network, dict(self.options or {}), self.device
 
+    @classmethod
+    def _named(cls, description: Mapping[str, Any]) -> dict[str, Any]:
+        name = description["network"]
+        options = {what: value for what, value in description.items() if what in find_network(name).options}
+        return {"network": name, "options": options or None}
+
 
 class PerceptronClassifier(BaseNetworkClassifier):
     """The perceptron with one hidden layer of sigmoid units, written out in NumPy, as a classifier of scikit-learn.
@@ -169,6 +175,12 @@ validation_fraction, patience, class_weight, warm_start, random_state, verbose
 
     def _network(self) -> tuple[Any, dict[str, Any], str]:
         return "perceptron", {"hidden": self.hidden}, "cpu"
+
+    @classmethod
+    def _named(cls, description: Mapping[str, Any]) -> dict[str, Any]:
+        if description["network"] != "perceptron":
+            raise _other(description["network"])
+        return {"hidden": description["hidden"]}
 
 
 class ConvNetClassifier(BaseNetworkClassifier):
@@ -233,3 +245,13 @@ early_stopping, validation_fraction, patience, class_weight, warm_start, random_
                 "or use NetworkClassifier, which takes any"
             )
         return self.network, {}, self.device
+
+    @classmethod
+    def _named(cls, description: Mapping[str, Any]) -> dict[str, Any]:
+        if description["network"] not in CONVOLUTIONAL:
+            raise _other(description["network"])
+        return {"network": description["network"]}
+
+
+def _other(name: str) -> NetworkError:
+    return NetworkError(f"the network of the run is {name}: use NetworkClassifier.from_run, which takes any")
