@@ -1,9 +1,11 @@
-"""Screenshots of the upper part of a report, light and dark.
+"""Screenshots of the upper part of a report, or of an exported page that something was drawn on, light and dark.
 
     python docs/make_screenshots.py REPORT [OUTDIR]
+    python docs/make_screenshots.py --page PAGE [OUTDIR]
 
-REPORT is a report.html, or the folder of a study or run, whose report is then made anew. The README shows those in
-docs/images, which is the default of OUTDIR. Needs chromium, chromedriver and selenium.
+REPORT is a report.html, or the folder of a study or run, whose report is then made anew. PAGE is what `inkling export
+--format page` wrote of a run on digits. The README shows those in docs/images, which is the default of OUTDIR. Needs
+chromium, chromedriver and selenium.
 """
 
 from __future__ import annotations
@@ -11,18 +13,23 @@ from __future__ import annotations
 import argparse
 import base64
 import io
+import itertools
+import math
 import shutil
 import tempfile
 from pathlib import Path
 
 from PIL import Image
 from selenium import webdriver
+from selenium.webdriver import ActionChains
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.wait import WebDriverWait
 
 from inkling.report.page import write_report
 
 SHOTS = {"desktop": (1280, 1600, False), "desktop-dark": (1280, 1600, True)}
 """Name: width and height in CSS pixels, and whether the reader prefers dark pages."""
+PAGE_SHOTS = {"page": (1280, 1100, False), "page-dark": (1280, 1100, True)}
 LARGEST = 400_000
 """Bytes of a picture, at most."""
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -64,6 +71,20 @@ def emulate(
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": [scheme]})
 
 
+def draw(browser: webdriver.Chrome) -> None:
+    """Draw a three on an exported page, and wait for the evidence."""
+    bows = [(math.radians(angle), 0, -60, 58, 55) for angle in range(-140, 95, 14)]
+    bows += [(math.radians(angle), 5, 55, 70, 60) for angle in range(-80, 150, 14)]
+    places = [(round(x + a * math.cos(angle)), round(y + b * math.sin(angle))) for angle, x, y, a, b in bows]
+    area = browser.find_element("id", "area")
+    actions = ActionChains(browser, duration=20).move_to_element_with_offset(area, *places[0]).click_and_hold()
+    for here, there in itertools.pairwise(places):
+        actions.move_by_offset(there[0] - here[0], there[1] - here[1])
+    actions.release().perform()
+    WebDriverWait(browser, 30).until(lambda opened: opened.find_element("id", "strongest").text)
+    browser.execute_script("document.activeElement.blur(); scrollTo(0, 0)")
+
+
 def shrink(png: bytes) -> bytes:
     """Return the picture with as many colours as fit into the largest size."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
@@ -77,7 +98,8 @@ def shrink(png: bytes) -> bytes:
 
 def main() -> None:
     """Write the pictures."""
-    parser = argparse.ArgumentParser(description="Screenshots of the upper part of a report.")
+    parser = argparse.ArgumentParser(description="Screenshots of the upper part of a report or an exported page.")
+    parser.add_argument("--page", action="store_true", help="REPORT is an exported page to draw on")
     parser.add_argument("report", type=Path, metavar="REPORT", help="report.html, or the folder of a study or run")
     parser.add_argument(
         "outdir", type=Path, metavar="OUTDIR", nargs="?", default=Path(__file__).with_name("images"), help="%(default)s"
@@ -89,9 +111,12 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             made = Path(folder) / "report.html"
             page = write_report(arguments.report, made) if arguments.report.is_dir() else arguments.report
-            for name, (width, height, dark) in SHOTS.items():
+            shots = PAGE_SHOTS if arguments.page else SHOTS
+            for name, (width, height, dark) in shots.items():
                 emulate(browser, width, height, dark, scale=1.5)
                 browser.get(page.resolve().as_uri())
+                if arguments.page:
+                    draw(browser)
                 shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
                 path = arguments.outdir / f"{name}.png"
                 path.write_bytes(shrink(base64.b64decode(shot["data"])))

@@ -93,6 +93,7 @@ COMMANDS: dict[Callable[..., None], tuple[str, ...]] = {
     export.export: (
         "inkling export runs/cnn --format onnx --calibrated --out cnn.onnx",
         "inkling export runs/cnn-seed0 runs/cnn-seed1 --format onnx --out mean.onnx",
+        "inkling export runs/cnn --format page --calibrated --out cnn.html",
     ),
     card.card: ("inkling card runs/cnn", "inkling card runs/cnn --out README.md"),
     explain.explain: ("inkling explain runs/cnn digit.png", "inkling explain runs/cnn digit.png --class 7"),

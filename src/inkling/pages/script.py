@@ -29,9 +29,9 @@ def script(*names: str) -> Script:
     Parameters
     ----------
     names : str
-        A package of Inkling and a file among its templates: "pages/review.js".
+        A package of Inkling and a file among its templates: "pages/review.js", "integrations/export/model.js".
     """
-    parts = [name.split("/") for name in names]
+    parts = [name.rsplit("/", 1) for name in names]
     text = "\n".join(
         files("inkling").joinpath(package, "templates", file).read_text(encoding="utf-8") for package, file in parts
     )

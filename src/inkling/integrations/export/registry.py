@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from inkling.errors import ExportError, did_you_mean
 from inkling.integrations.export.onnx_file import OnnxFormat
+from inkling.integrations.export.page import PageFormat
 from inkling.integrations.export.protocol import Format
 
-FORMATS: Mapping[str, Format] = {each.name: each for each in (OnnxFormat(),)}
+FORMATS: Mapping[str, Format] = {each.name: each for each in (OnnxFormat(), PageFormat())}
 """Name -> format."""
 
 

@@ -37,6 +37,7 @@ from inkling.networks.numpy.equations import (
 from inkling.networks.numpy.jacobians import jacobians, trace
 from inkling.networks.numpy.optimizers import OptimizerSettings, make_optimizer
 from inkling.networks.protocols import FLOAT32, OPTIMIZER, HiddenLayer, Layer, State, Targets
+from inkling.networks.steps import Step, Steps, as_float32
 
 _PREDICTION_BATCH = 256
 
@@ -316,6 +317,20 @@ class Perceptron:
         from inkling.networks.numpy.portable import onnx_model
 
         return onnx_model(self.parameters, np.asarray([self.pixel_scale]), self.image_shape, opset)
+
+    def steps(self) -> Steps:
+        """Return what it computes in plain steps, float32."""
+        height, width, channels = self.image_shape
+        first = self.parameters["W1"].reshape(height, width, channels, self.hidden).transpose(3, 2, 0, 1)
+        inputs, last = int(np.prod(self.image_shape)), self.parameters["W2"].T
+        dense = [
+            Step("dense", {"inputs": n, "outputs": len(bias)}, {"weights": weights, "bias": bias})
+            for n, weights, bias in (
+                (inputs, as_float32(first.reshape(self.hidden, -1)), as_float32(self.parameters["b1"][0])),
+                (self.hidden, as_float32(last), as_float32(self.parameters["b2"][0])),
+            )
+        ]
+        return Steps(float(self.pixel_scale), (dense[0], Step("sigmoid"), dense[1]))
 
     # --- state -------------------------------------------------------------------------------------------------
 

@@ -15,10 +15,12 @@ from inkling.errors import NetworkError
 from inkling.networks.checks import check_batch, check_images, check_parameters, check_sizes, check_state
 from inkling.networks.numpy.optimizers import OptimizerSettings
 from inkling.networks.protocols import BFLOAT16, FLOAT32, OPTIMIZER, PRECISIONS, Layer, State, Targets
+from inkling.networks.steps import Steps
 from inkling.networks.torch import inspection
 from inkling.networks.torch.devices import exact_float32, find_device, seeded, to_device, to_numpy
 from inkling.networks.torch.dropout import SeededDropout, seed_dropout
 from inkling.networks.torch.modules import CONVOLUTIONAL
+from inkling.networks.torch.plain_steps import plain_steps
 from inkling.networks.torch.training_pass import training_pass
 
 _STEPS = OPTIMIZER + "steps"  # the seed, and the steps taken: together they fix what is random in the next one
@@ -314,6 +316,16 @@ class TorchNetwork:
 
         module = answering(self.module, self.pixel_scale, self.image_shape)
         return onnx_model(module, self.image_shape, self.name, opset)
+
+    def steps(self) -> Steps:
+        """Return what the module computes in plain steps, batch normalisation folded.
+
+        Raises
+        ------
+        NetworkError
+            If it has a layer that is none of them.
+        """
+        return Steps(float(self.pixel_scale), plain_steps(self.module, self.name))
 
     # --- state -------------------------------------------------------------------------------------------------
 

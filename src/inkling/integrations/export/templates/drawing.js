@@ -1,0 +1,299 @@
+// The page itself: a pen, pictures, and what is shown of an answer.
+
+const SIDE = 560, PEN = 0.08, KEY_STEP = 0.04, LARGEST = 1024, SHOWN = 10;
+const PAUSE = 250; // milliseconds without a stroke before evidence is computed
+
+const $ = (id) => document.getElementById(id);
+
+function percent(p) {
+  if (p >= 0.9995) return ">\u00a099.9%";
+  return p < 0.0005 ? "<\u00a00.1%" : `${(100 * p).toFixed(1)}%`;
+}
+
+// Blue below zero, white at zero, red above (ColorBrewer's RdBu), strongest at `limit`.
+function colourOf(value, limit) {
+  const ends = value > 0 ? [[247, 247, 247], [214, 96, 77], [103, 0, 31]] : [[247, 247, 247], [67, 147, 195], [5, 48, 97]];
+  const place = Math.min(1, Math.abs(value) / limit || 0) * 2, from = Math.min(1, Math.floor(place));
+  return ends[from].map((level, c) => level + (place - from) * (ends[from + 1][c] - level));
+}
+
+function paint(canvas, width, height, colour) {
+  canvas.width = width;
+  canvas.height = height;
+  const shown = new ImageData(width, height);
+  for (let i = 0; i < width * height; i++) shown.data.set([...colour(i), 255], 4 * i);
+  canvas.getContext("2d").putImageData(shown, 0, 0);
+}
+
+class Page {
+  constructor(model) {
+    this.model = model;
+    this.area = $("area");
+    this.context = this.area.getContext("2d", { willReadFrequently: true });
+    this.area.width = SIDE;
+    this.area.height = Math.round((SIDE * model.shape[0]) / model.shape[1]);
+    this.draws = model.shape[2] === 1;
+    this.pixels = null; // of the image that is answered
+    this.version = 0; // of the image: what is computed of an older one is dropped
+    this.listPictures();
+    if (this.draws) this.listenToPen();
+    this.listRows();
+    this.clear();
+  }
+
+  // --- drawing ------------------------------------------------------------------------------------------------
+
+  listenToPen() {
+    const area = this.area;
+    const at = (event) => {
+      const box = area.getBoundingClientRect();
+      return [((event.clientX - box.left) / box.width) * area.width, ((event.clientY - box.top) / box.height) * area.height];
+    };
+    let last = null;
+    area.addEventListener("pointerdown", (event) => {
+      if (event.button) return;
+      event.preventDefault();
+      area.focus({ preventScroll: true });
+      area.setPointerCapture(event.pointerId);
+      last = at(event);
+      this.stroke(last, last);
+    });
+    area.addEventListener("pointermove", (event) => {
+      if (!last) return;
+      for (const part of event.getCoalescedEvents?.() ?? [event]) {
+        const next = at(part);
+        this.stroke(last, next);
+        last = next;
+      }
+    });
+    for (const name of ["pointerup", "pointercancel"]) area.addEventListener(name, () => (last = null));
+    const pen = { place: [area.width / 2, area.height / 2], down: false };
+    area.addEventListener("keydown", (event) => {
+      const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+      if (event.key === " ") {
+        pen.down = !pen.down;
+        if (pen.down) this.stroke(pen.place, pen.place);
+      } else if (event.key === "Delete" || event.key === "Backspace") {
+        pen.down = false;
+        this.clear();
+      } else if (move) {
+        const limit = [area.width, area.height];
+        const next = pen.place.map((x, i) => Math.min(limit[i], Math.max(0, x + move[i] * KEY_STEP * area.width)));
+        if (pen.down) this.stroke(pen.place, next);
+        pen.place = next;
+      } else return;
+      event.preventDefault();
+      $("pen").hidden = false;
+      $("pen").style.left = `${(100 * pen.place[0]) / area.width}%`;
+      $("pen").style.top = `${(100 * pen.place[1]) / area.height}%`;
+      $("pen").classList.toggle("down", pen.down);
+    });
+    area.addEventListener("blur", () => {
+      $("pen").hidden = true;
+      pen.down = false;
+    });
+  }
+
+  stroke(from, to) {
+    if (this.picture) this.clear();
+    const { context, area } = this;
+    context.lineCap = context.lineJoin = "round";
+    context.lineWidth = PEN * area.width;
+    context.strokeStyle = "#1b1b1b"; // the area is paper in dark mode too
+    context.beginPath();
+    context.moveTo(...from);
+    context.lineTo(...to);
+    context.stroke();
+    this.say("");
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      const { width, height } = area, rgba = context.getImageData(0, 0, width, height).data;
+      const ink = Float32Array.from({ length: width * height }, (_, i) => rgba[4 * i + 3]);
+      this.answer(imageOfDrawing(ink, width, height, this.model.drawing, this.model.shape));
+    });
+  }
+
+  clear() {
+    cancelAnimationFrame(this.frame);
+    this.frame = null;
+    this.picture = false;
+    this.context.clearRect(0, 0, this.area.width, this.area.height);
+    this.say("");
+    this.answer(null);
+  }
+
+  // --- pictures -----------------------------------------------------------------------------------------------
+
+  listPictures() {
+    $("clear").addEventListener("click", () => this.clear());
+    for (const chooser of [$("file"), $("camera")]) {
+      chooser.addEventListener("change", () => {
+        if (chooser.files[0]) this.open(chooser.files[0]);
+        chooser.value = ""; // so that the same file can be chosen again
+      });
+    }
+    document.addEventListener("paste", (event) => {
+      const file = event.clipboardData?.files[0];
+      if (file) this.open(file);
+    });
+    document.addEventListener("dragover", (event) => event.preventDefault());
+    document.addEventListener("drop", (event) => {
+      event.preventDefault();
+      const file = event.dataTransfer?.files[0];
+      if (file) this.open(file);
+    });
+  }
+
+  async open(file) {
+    let bitmap;
+    try {
+      bitmap = await createImageBitmap(file);
+    } catch {
+      this.say(`${file.name || "What was pasted"}: not a picture that this browser can read.`);
+      return;
+    }
+    const ratio = Math.min(1, LARGEST / Math.max(bitmap.width, bitmap.height));
+    const width = Math.max(1, Math.round(bitmap.width * ratio)), height = Math.max(1, Math.round(bitmap.height * ratio));
+    const sheet = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+    sheet.fillStyle = "white"; // what is transparent lies on paper
+    sheet.fillRect(0, 0, width, height);
+    sheet.imageSmoothingQuality = "high";
+    sheet.drawImage(bitmap, 0, 0, width, height);
+    this.clear();
+    this.picture = true;
+    const zoom = Math.min(this.area.width / width, this.area.height / height);
+    this.context.imageSmoothingEnabled = zoom < 1;
+    this.context.drawImage(sheet.canvas, (this.area.width - width * zoom) / 2, (this.area.height - height * zoom) / 2,
+      width * zoom, height * zoom);
+    const image = imageOfPicture(sheet.getImageData(0, 0, width, height).data, width, height, this.model);
+    this.say(image ? `${file.name || "Pasted picture"}, ${bitmap.width}x${bitmap.height} pixels` : "Nothing stands out in this picture: there is no answer.");
+    this.answer(image);
+  }
+
+  // --- the answer ---------------------------------------------------------------------------------------------
+
+  say(text) {
+    $("status").textContent = text;
+  }
+
+  listRows() {
+    const names = this.model.class_names, rows = Math.min(names.length, SHOWN);
+    this.rows = Array.from({ length: rows }, () => {
+      const row = make("li"), parts = ["name", "bar", "value"].map((kind) => make("span", { class: kind }));
+      parts[1].append(make("i"));
+      row.append(...parts);
+      $("classes").append(row);
+      return { row, name: parts[0], bar: parts[1].firstChild, value: parts[2] };
+    });
+  }
+
+  answer(pixels) {
+    const { model } = this, version = ++this.version, names = model.class_names;
+    this.pixels = pixels;
+    clearTimeout(this.pause);
+    document.body.classList.toggle("empty", !pixels);
+    $("units").hidden = !pixels || !isPerceptron(model);
+    this.shown = null;
+    if (!pixels) {
+      $("answer").textContent = "No answer yet";
+      $("confidence").textContent = this.draws ? "Draw, or give a picture." : "Give a picture.";
+      $("spoken").textContent = "";
+      this.showRows(names.map(() => null), names.map((_, k) => k));
+      return;
+    }
+    const before = performance.now(), values = probabilities(model, pixels);
+    this.milliseconds = performance.now() - before;
+    const order = names.map((_, k) => k).sort((a, b) => values[b] - values[a]);
+    this.shown = { values, order };
+    $("answer").textContent = names[order[0]];
+    $("confidence").textContent = `${percent(values[order[0]])} confidence`;
+    this.showRows(values, names.length <= SHOWN ? names.map((_, k) => k) : order);
+    this.showInput(pixels);
+    if (isPerceptron(model)) this.showUnits(pixels, order[0], order[1]);
+    paint($("map"), model.shape[1], model.shape[0], () => colourOf(0, 1));
+    $("strongest").textContent = "";
+    this.pause = setTimeout(() => {
+      $("spoken").textContent = `${names[order[0]]}, ${percent(values[order[0]])}`;
+      this.explain(pixels, version);
+    }, PAUSE);
+  }
+
+  showRows(values, classes) {
+    const most = Math.max(...values);
+    this.rows.forEach(({ row, name, bar, value }, place) => {
+      const k = classes[place], p = values[k];
+      name.textContent = this.model.class_names[k];
+      bar.style.width = p === null ? "0" : `${100 * p}%`;
+      value.textContent = p === null ? "" : percent(p);
+      row.classList.toggle("first", p !== null && p === most);
+    });
+  }
+
+  showInput(pixels) {
+    const [height, width, channels] = this.model.shape;
+    paint($("seen"), width, height, (i) => [0, 1, 2].map((c) => pixels[i * channels + (channels === 1 ? 0 : c)]));
+  }
+
+  async explain(pixels, version) {
+    const { model } = this, [height, width] = model.shape, { values, order } = this.shown;
+    const names = model.class_names, [k, other] = order;
+    const found = await occlusion(model, pixels, k, () => version !== this.version);
+    if (!found) return;
+    const limit = Math.max(...found.map.map(Math.abs));
+    paint($("map"), width, height, (i) => colourOf(found.map[i], limit));
+    const { side } = model.occlusion;
+    $("strongest").textContent = found.strongest.fall > 0
+      ? `Covering the most important ${side}x${side} pixels takes the probability of ${names[k]} from ${percent(values[k])} to ${percent(found.strongest.probability)}.`
+      : `Covering no ${side}x${side} pixels makes ${names[k]} less probable.`;
+  }
+
+  showUnits(pixels, k, other) {
+    const { model } = this, [height, width] = model.shape, names = model.class_names;
+    const all = unitContributions(model, pixels, k, other);
+    const most = all.sort((a, b) => Math.abs(b.contribution) - Math.abs(a.contribution)).slice(0, 8);
+    const limit = Math.max(...most.map(({ weights }) => weights.reduce((top, w) => Math.max(top, Math.abs(w)), 0)));
+    $("unit-title").textContent = `The hidden units that decide between ${names[k]} and ${names[other]}`;
+    $("unit-list").replaceChildren(...most.map(({ unit, activation, contribution, weights }) => {
+      const item = make("li"), picture = make("canvas", { "aria-hidden": "true" });
+      paint(picture, width, height, (i) => colourOf(weights[i], limit));
+      const sign = contribution < 0 ? "−" : "+", amount = Math.abs(contribution).toFixed(2);
+      item.append(picture, make("strong", {}, `${sign}${amount}`), make("span", {}, `unit ${unit}, output ${activation.toFixed(2)}`));
+      return item;
+    }));
+  }
+}
+
+// The page gives no answers in a browser whose numbers are not those of the run.
+function differs(model) {
+  const length = model.shape.reduce((product, side) => product * side, 1);
+  return Math.max(...model.check.map(({ seed, probabilities: expected }) => {
+    const found = probabilities(model, checkImage(seed, length));
+    return Math.max(...found.map((p, i) => Math.abs(p - expected[i])));
+  }));
+}
+
+async function start() {
+  const holder = $("model"), model = JSON.parse(holder.dataset.model);
+  const weights = await unpack(holder.dataset.weights);
+  model.networks.forEach((network) => (network.steps = bind(network.steps, weights)));
+  const difference = differs(model);
+  if (!(difference <= model.tolerance)) throw new Error(`its answers to test images differ by ${difference.toExponential(1)}`);
+  document.body.classList.remove("waiting");
+  const page = new Page(model);
+  return Object.freeze({
+    model,
+    page,
+    difference,
+    predict: (pixels) => probabilities(model, pixels),
+    drawing: (ink, width, height) => imageOfDrawing(ink, width, height, model.drawing, model.shape),
+    picture: (rgba, width, height) => imageOfPicture(rgba, width, height, model),
+    occlusion: (pixels, k) => occlusion(model, pixels, k),
+    units: (pixels, k, other) => unitContributions(model, pixels, k, other),
+  });
+}
+
+// For tests, and for whoever opens the console: pixels are numbers 0..255 in the order row, column, channel.
+globalThis.inkling = start();
+globalThis.inkling.catch((error) => {
+  $("status").textContent = `This browser cannot run the network: ${error.message}.`;
+});
