@@ -12,7 +12,9 @@ from inkling.cli.console import Json, Output, Quiet
 
 def export(
     runs: Annotated[list[Path], typer.Argument(help="Run folder, or several to average.", metavar="RUN...")],
-    format_name: Annotated[str, typer.Option("--format", help="What to write: onnx, page.", metavar="FORMAT")],
+    format_name: Annotated[
+        str, typer.Option("--format", help="What to write: onnx, torch, npz or page.", metavar="FORMAT")
+    ],
     out: Annotated[
         Path | None, typer.Option(help="File to write.  [default: named like the run, in this folder]")
     ] = None,

@@ -250,6 +250,19 @@ class Portable(Classifier, Protocol):
         """
         ...
 
+    def torch_function(self) -> tuple[str, State]:
+        """Return the body of a Python function that needs PyTorch alone, and the arrays that it looks up.
+
+        Of `w`, a mapping to these arrays as tensors, and `images`, a uint8 tensor (N, H, W, C), it returns
+        probabilities, float32 (N, K). It is indented by four spaces and may use torch, device, inf and nan.
+
+        Raises
+        ------
+        NetworkError
+            If PyTorch's exporter cannot follow it.
+        """
+        ...
+
 
 @runtime_checkable
 class Network(Trainable, Differentiable, Inspectable, Protocol):

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +17,13 @@ import pytest
 from command_line import assert_refused, inkling
 from inkling.errors import ExportError, NetworkError, RunError
 from inkling.images.sources.digits import load_digits
+from inkling.integrations.export import npz_file
 from inkling.integrations.export.export import export_runs
 from inkling.integrations.export.model import LeavingModel
 from inkling.integrations.export.parity import measure_parity
 from inkling.integrations.export.registry import FORMATS, find_format
 from inkling.metrics.temperature import at_temperature
+from inkling.networks.catalogue import build_network
 from inkling.runs.run import Run
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -92,6 +99,88 @@ def test_several_runs_leave_as_one_model_that_averages(perceptron: Run, small_cn
     mean = (perceptron.predict(TEST).astype(float) + small_cnn.predict(TEST)) / 2
     expected = at_temperature(mean, model.temperature)
     assert np.abs(run_onnx(tmp_path / "mean.onnx", TEST)[0] - expected).max() < 1e-5
+
+
+def test_the_torch_files_need_pytorch_alone_and_load_with_weights_only(
+    perceptron: Run, small_cnn: Run, tmp_path: Path
+) -> None:
+    torch = pytest.importorskip("torch")
+    runs = [perceptron, small_cnn]
+    exported = export_runs(runs, "torch", tmp_path / "mean.pt", calibrated=True)
+    assert [file.name for file in exported.files] == ["mean.pt", "mean_loader.py", "mean_card.md"]
+    saved = torch.load(tmp_path / "mean.pt", weights_only=True)
+    assert saved["class_names"] == list(perceptron.data.class_names)
+    assert saved["parity"] == exported.parity.to_dict()
+    np.save(tmp_path / "images.npy", TEST)
+    script = (
+        "import sys; sys.modules['inkling'] = None; import numpy as np; from mean_loader import load; "
+        "predict, about = load('mean.pt'); np.save('answers.npy', predict(np.load('images.npy')).numpy())"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    model = LeavingModel(runs, calibrated=True)
+    assert np.abs(np.load(tmp_path / "answers.npy") - model.predict(TEST)).max() < 1e-5
+
+
+def documented_forward() -> Callable[..., np.ndarray]:
+    """The function that docs/export.md shows, run as it stands there."""
+    text = (Path(__file__).parents[3] / "docs" / "export.md").read_text(encoding="utf-8")
+    found: dict[str, Any] = {}
+    exec(re.search(r"<!-- forward -->\n```python\n(.*?)```", text, re.DOTALL)[1], found)
+    forward: Callable[..., np.ndarray] = found["forward"]
+    return forward
+
+
+@pytest.mark.parametrize("network", ["perceptron", "small_cnn"])
+def test_the_documented_lines_of_numpy_compute_an_npz_file(
+    network: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    run = request.getfixturevalue(network)
+    exported = export_runs([run], "npz", tmp_path / "model.npz", calibrated=True)
+    with np.load(tmp_path / "model.npz") as model:
+        probabilities = documented_forward()(model, TEST)
+        assert json.loads(str(model["facts"]))["parity"] == exported.parity.to_dict()
+    assert np.abs(probabilities - run.predict(TEST, calibrated=True)).max() < 1e-5
+
+
+@pytest.mark.parametrize("network", ["reference-cnn", "cnn", "small-cnn", "photo-cnn"])
+def test_the_documented_lines_compute_every_network_that_is_trained_from_scratch(network: str) -> None:
+    pytest.importorskip("torch")
+    built = build_network(network, (17, 12, 3), 4, device="cpu")
+    images = np.random.default_rng(0).integers(0, 256, (3, 17, 12, 3), dtype=np.uint8)
+    arrays = npz_file._written(built.steps(), 2.0)
+    expected = at_temperature(built.predict_proba(images), 2.0)
+    assert np.abs(documented_forward()(arrays, images) - expected).max() < 1e-5
+    assert np.abs(npz_file._computing(arrays)(images) - expected).max() < 1e-5
+
+
+def test_npz_keeps_the_arrays_of_a_network_of_somebodys_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert inkling("new", "network", "mine.py", "--numpy").returncode == 0
+    run = trained(tmp_path / "run", "mine.py:MyNetwork")
+    for name in ("onnx", "torch"):
+        with pytest.raises(NetworkError, match="use --format npz"):
+            export_runs([run], name)
+    exported = export_runs([run], "npz")
+    assert exported.parity.largest_difference == 0
+    with np.load("run.npz") as model:
+        state = run.network().state()
+        arrays = [name for name in model if name.startswith("weights.")]
+        assert len(arrays) >= 2
+        for name in arrays:
+            np.testing.assert_array_equal(model[name], state[name.removeprefix("weights.")])
+
+
+def test_a_pretrained_network_leaves_with_the_filter_that_makes_images_smaller() -> None:
+    torch = pytest.importorskip("torch")
+    from inkling.networks.torch.portable import PreparedByProducts
+    from inkling.networks.torch.pretrained_module import Preparation
+
+    x = torch.rand(2, 3, 60, 40)
+    for side in (32, 50, 96):
+        preparation = Preparation(side, (0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
+        products = PreparedByProducts(preparation, 60, 40)
+        torch.testing.assert_close(products(x), preparation(x), rtol=0, atol=1e-5)
 
 
 def test_a_model_that_is_not_the_runs_is_not_written(

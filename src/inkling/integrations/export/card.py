@@ -12,11 +12,12 @@ from inkling import __version__
 from inkling.diagnosis.run_evaluation import RunEvaluation, evaluate_runs
 from inkling.errors import RunError
 from inkling.integrations.export.markup import in_markdown, in_yaml
+from inkling.integrations.export.model import public_name
 from inkling.integrations.export.parity import Parity
 from inkling.metrics.formatting import percent, percent_interval
 from inkling.metrics.intervals import Interval
 from inkling.runs.ledger import weights_of
-from inkling.runs.run import Run
+from inkling.runs.run import Run, variant_label
 from inkling.studies.ledger import use_of_test_set
 
 TO_FILL_IN = "*To be filled in by who publishes this model.*"
@@ -78,9 +79,14 @@ def model_card(
 
 
 def _title(runs: Sequence[Run]) -> str:
-    networks = sorted({run.network_name for run in runs})
+    networks = sorted({public_name(run) for run in runs})
     name = " and ".join(networks) if len(runs) == 1 else f"mean of {len(runs)} networks ({', '.join(networks)})"
     return f"{name} on {runs[0].data.name}"
+
+
+def _label(run: Run) -> str:
+    """What a run is called, as Markdown."""
+    return in_markdown(variant_label(public_name(run), run.variant))
 
 
 def _head(runs: Sequence[Run], measured: RunEvaluation) -> str:
@@ -223,7 +229,7 @@ def _training(runs: Sequence[Run]) -> str:
     for run in runs:
         results: dict[str, Any] = run.results or {}
         cells = (
-            in_markdown(run.label), in_markdown(run.settings.recipe), str(run.settings.seed), str(results["epochs"]),
+            _label(run), in_markdown(run.settings.recipe), str(run.settings.seed), str(results["epochs"]),
             str(results["best_epoch"]), percent(results["validation_accuracy"], run.data.validation),
             f"{run.data.validation:,}",
         )  # fmt: skip
@@ -233,10 +239,10 @@ def _training(runs: Sequence[Run]) -> str:
 
 
 def _hashes(runs: Sequence[Run], files: Mapping[str, str]) -> str:
-    rows = [f"- Weights of {in_markdown(run.label)}, seed {run.settings.seed}: `{weights_of(run)}`" for run in runs]
+    rows = [f"- Weights of {_label(run)}, seed {run.settings.seed}: `{weights_of(run)}`" for run in runs]
     for run in runs:
         source = run.info["network"].get("source_sha256")
-        rows += [f"- Source file of {in_markdown(run.label)}: `{in_markdown(str(source))}`"] if source else []
+        rows += [f"- Source file of {_label(run)}: `{in_markdown(str(source))}`"] if source else []
     rows += [
         f"- Images and labels, all splits: `{runs[0].data.fingerprint}`",
         f"- Images and labels of the test split: `{runs[0].data.test_fingerprint}`",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ from inkling import __version__
 from inkling.errors import RunError
 from inkling.integrations.export.parity import TOLERANCE
 from inkling.metrics.temperature import at_temperature
+from inkling.networks.custom import is_custom
 from inkling.networks.ensemble import Ensemble
 from inkling.networks.protocols import Classifier, Portable
 from inkling.runs.ensemble import classifier_of, temperature_of
@@ -106,10 +108,16 @@ class LeavingModel:
         }  # fmt: skip
 
 
+def public_name(run: Run) -> str:
+    """Return the name of a run's network; of one from FILE.py:CLASS without the folders of the file."""
+    name = run.network_name
+    return re.split(r"[/\\\\]", name)[-1] if is_custom(name) else name
+
+
 def _facts_of(run: Run) -> Mapping[str, Any]:
     results, settings = run.results or {}, run.settings
     return {
-        "network": run.network_name, "recipe": settings.recipe, "seed": settings.seed,
+        "network": public_name(run), "recipe": settings.recipe, "seed": settings.seed,
         "epochs": results["epochs"], "best_epoch": results["best_epoch"],
         "validation_accuracy": results["validation_accuracy"], "weights_sha256": weights_of(run),
         "versions": run.info["versions"],

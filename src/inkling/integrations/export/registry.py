@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from inkling.errors import ExportError, did_you_mean
+from inkling.integrations.export.npz_file import NpzFormat
 from inkling.integrations.export.onnx_file import OnnxFormat
 from inkling.integrations.export.page import PageFormat
 from inkling.integrations.export.protocol import Format
+from inkling.integrations.export.torch_file import TorchFormat
 
-FORMATS: Mapping[str, Format] = {each.name: each for each in (OnnxFormat(), PageFormat())}
+FORMATS: Mapping[str, Format] = {each.name: each for each in (OnnxFormat(), TorchFormat(), NpzFormat(), PageFormat())}
 """Name -> format."""
 
 

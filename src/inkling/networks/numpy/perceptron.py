@@ -36,7 +36,7 @@ from inkling.networks.numpy.equations import (
 )
 from inkling.networks.numpy.jacobians import jacobians, trace
 from inkling.networks.numpy.optimizers import OptimizerSettings, make_optimizer
-from inkling.networks.protocols import FLOAT32, OPTIMIZER, HiddenLayer, Layer, State, Targets
+from inkling.networks.protocols import FLOAT32, OPTIMIZER, HiddenLayer, Layer, State, Targets, weights_only
 from inkling.networks.steps import Step, Steps, as_float32
 
 _PREDICTION_BATCH = 256
@@ -331,6 +331,12 @@ class Perceptron:
             )
         ]
         return Steps(float(self.pixel_scale), (dense[0], Step("sigmoid"), dense[1]))
+
+    def torch_function(self) -> tuple[str, State]:
+        """Return the body of a function of `w` and `images`, and its arrays: see `Portable`."""
+        from inkling.networks.numpy.portable import TORCH_FUNCTION
+
+        return TORCH_FUNCTION, weights_only(self.state())
 
     # --- state -------------------------------------------------------------------------------------------------
 

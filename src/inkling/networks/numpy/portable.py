@@ -1,4 +1,4 @@
-"""The perceptron for programs without Inkling: as an ONNX graph, written out operation by operation."""
+"""The perceptron for programs without Inkling: as an ONNX graph, and as Python for PyTorch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from numpy.typing import NDArray
+
+TORCH_FUNCTION = """\
+    x = images.reshape(len(images), -1).to(w["W1"].dtype) * w["pixel_scale"]  # (N, D)
+    f1 = torch.sigmoid(x @ w["W1"] + w["b1"])  # (N, H)
+    return torch.softmax(f1 @ w["W2"] + w["b2"], dim=1).float()  # (N, K)
+"""
+"""`Portable.torch_function` of every perceptron."""
 
 
 def onnx_model(

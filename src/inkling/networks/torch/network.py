@@ -327,6 +327,12 @@ class TorchNetwork:
         """
         return Steps(float(self.pixel_scale), plain_steps(self.module, self.name))
 
+    def torch_function(self) -> tuple[str, State]:
+        """Return the body of a function of `w` and `images`, and its arrays: see `Portable`."""
+        from inkling.networks.torch.portable import answering, torch_function
+
+        return torch_function(answering(self.module, self.pixel_scale, self.image_shape), self.image_shape, self.name)
+
     # --- state -------------------------------------------------------------------------------------------------
 
     def state(self) -> State:

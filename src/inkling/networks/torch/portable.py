@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inkling.errors import NetworkError
+from inkling.networks.protocols import State
+from inkling.networks.torch.devices import to_numpy
 from inkling.networks.torch.pretrained_module import Preparation, PretrainedModule
 
 
@@ -62,9 +65,10 @@ class PreparedByProducts(nn.Module):  # type: ignore[misc]
 
 def _resizing(length: int, side: int, filtered: bool) -> Tensor:
     """Return the matrix (side, length) of bilinear interpolation along one axis, with or without a filter."""
-    units = torch.eye(length)[None, :, :, None]  # each place as a channel that is 1 there
-    resized = functional.interpolate(units, (side, 1), mode="bilinear", antialias=filtered)
-    return resized[0, :, :, 0].T.contiguous()
+    # Each place as an image that is 1 there, and some columns wide: PyTorch filters a single column wrongly.
+    units = torch.eye(length)[:, None, :, None].expand(-1, -1, -1, 4).contiguous()
+    resized = functional.interpolate(units, (side, 4), mode="bilinear", antialias=filtered)
+    return resized[:, 0, :, 0].T.contiguous()
 
 
 def answering(module: nn.Module, pixel_scale: np.float32, image_shape: tuple[int, int, int]) -> Answering:
@@ -107,6 +111,58 @@ def onnx_model(module: Answering, image_shape: tuple[int, int, int], name: str, 
         except Exception as error:  # of a module of somebody's own, which can fail in any way
             raise NetworkError(f"ONNX cannot express the network '{name}' ({_reason(error)})") from error
     return program.model_proto
+
+
+def torch_function(module: Answering, image_shape: tuple[int, int, int], name: str) -> tuple[str, State]:
+    """Return the body of a function that computes as the module does, and the arrays that it looks up.
+
+    The text is that of the graph which torch.export traces: calls of PyTorch's own operators, one a line.
+
+    Raises
+    ------
+    NetworkError
+        If torch.export cannot follow the module, or not for any number of images.
+    """
+    with _silent():
+        try:
+            program = torch.export.export(
+                module, (_images(image_shape),), dynamic_shapes={"images": {0: torch.export.Dim("n")}}
+            )
+        except Exception as error:  # of a module of somebody's own, which can fail in any way
+            raise NetworkError(f"PyTorch cannot export the network '{name}' ({_reason(error)})") from error
+    graph = program.graph_module.graph
+    for node in list(graph.nodes):
+        if node.target is torch.ops.aten._assert_tensor_metadata.default:  # would hold it on the CPU
+            graph.erase_node(node)
+    odd = [node.op for node in graph.nodes if node.op in ("call_module", "get_attr")]
+    if odd or len(program.graph_signature.output_specs) != 1:
+        raise NetworkError(
+            f"PyTorch cannot export the network '{name}' as one function: it branches by its numbers, or changes its "
+            "arrays when it predicts"
+        )
+    arrays = {**program.state_dict, **program.constants}
+    used = {node.name for node in graph.nodes if node.op == "placeholder" and node.users}
+    looked_up = {
+        part.arg.name: part.target for part in program.graph_signature.input_specs
+        if part.target is not None and part.arg.name in used
+    }  # fmt: skip
+    written = graph.python_code("self").src.partition(":\n")[2].rstrip()
+    first = [f"    {variable} = w[{array!r}]" for variable, array in looked_up.items()]
+    (answer,) = next(node for node in graph.nodes if node.op == "output").args[0]
+    body = [line for line in written.splitlines() if line.strip() and not line.strip().startswith("return ")]
+    text = "\n".join([*first, *body, f"    return {answer.name}"]) + "\n"
+    return text, {array: to_numpy(arrays[array]) for array in looked_up.values()}
+
+
+def state_file(values: Mapping[str, Any], weights: Mapping[str, State]) -> bytes:
+    """Return what `torch.load(…, weights_only=True)` reads: JSON values, and tensors of each network as "weights"."""
+    tensors = {
+        network: {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+        for network, arrays in weights.items()
+    }
+    content = io.BytesIO()
+    torch.save({**values, "weights": tensors}, content)
+    return content.getvalue()
 
 
 def _images(image_shape: tuple[int, int, int]) -> Tensor:
