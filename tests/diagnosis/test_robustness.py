@@ -16,7 +16,12 @@ from inkling.diagnosis.run_robustness import FILE, stored_robustness, stress_run
 from inkling.errors import DataError, RunError
 from inkling.images.corruptions import CORRUPTIONS
 from inkling.images.sources.digits import load_digits
+from inkling.metrics.intervals import Interval
 from inkling.metrics.paired import PairedDifference
+from inkling.report.gather import Report, load_evidence
+from inkling.report.page import render_report
+from inkling.report.sections import sections
+from inkling.report.sections.robustness import robustness_title
 from inkling.runs.execute import RunPlan, train_run
 from inkling.runs.run import Run
 from inkling.training.recipes.registry import recipe
@@ -72,6 +77,37 @@ def test_standard_errors_are_those_of_pairs_and_never_0() -> None:
     assert found.standard_error == pytest.approx(PairedDifference(100, 5, 10).standard_error, rel=0.01)
     assert mean_change(np.full(20, -1.0)).standard_error > 0
     assert mean_change(np.zeros(20)).p_value == 1
+    assert PairedDifference(10, 0, 10).standard_error == PairedDifference(10, 10, 0).standard_error > 0
+
+
+def test_intervals_stay_within_what_accuracy_can_change() -> None:
+    right = np.array([True, True])
+    found = Robustness(("dust",), right, np.array([[right, ~right]]))
+    assert found.costs[0].interval == found.change.interval() == Interval(-1, 1)
+    assert mean_change(np.array([-2.0, 2.0]), 2).interval() == Interval(-2, 2)
+
+
+def test_a_loss_that_only_the_mean_over_severities_shows_is_not_denied() -> None:
+    right = np.ones((1, 5, 30), bool)
+    for severity in range(5):
+        right[0, severity, 3 * severity : 3 * severity + 3] = False
+    found = Robustness(("dust",), np.ones(30, bool), right)
+    assert not any(effect.harmful for effect in found.effects)
+    assert found.change.interval().high < 0
+    assert found.verdict.startswith("Accuracy is 100.0% on 30 test images and 90.0% on average")
+    assert found.verdict.endswith(" At no severity by itself is accuracy shown to be lower.")
+    assert robustness_title("perceptron", found).startswith("Corruptions cost the perceptron 10.0 points of accuracy")
+
+
+def test_the_title_says_what_is_shown() -> None:
+    clean = np.arange(50) % 5 > 0
+    nothing = Robustness(("dust",), clean, np.tile(clean, (1, 2, 1)))
+    assert robustness_title("cnn", nothing) == (
+        "No corruption is shown to lower the accuracy of the cnn on 50 test images"
+    )
+    half = np.arange(50) % 2 > 0
+    opposed = Robustness(("dust", "rain"), half, np.array([np.zeros((2, 50), bool), np.ones((2, 50), bool)]))
+    assert robustness_title("cnn", opposed) == "Dust lowers the accuracy of the cnn"
 
 
 def test_corruptions_that_change_nothing_are_seldom_called_harmful() -> None:
@@ -174,10 +210,12 @@ def test_the_command_measures_keeps_and_draws(runs: tuple[Path, Path]) -> None:
 
 def test_the_report_of_a_stressed_run_shows_it(runs: tuple[Path, Path]) -> None:
     stress_runs([Run(runs[1])], images=120)
-    assert inkling("report", runs[1], "--quiet").returncode == 0
-    page = (runs[1] / "report.html").read_text(encoding="utf-8")
-    verdict = stored_robustness(Run(runs[1])).robustness.verdict
-    assert f"<h2>{verdict}</h2>" in page
+    evidence = load_evidence(runs[1])
+    (section,) = (each for each in sections() if each.id == "robustness")
+    page = render_report(Report(evidence, {section.id: section.gather(evidence)}))
+    measured = stored_robustness(Run(runs[1])).robustness
+    assert f"<h2>{robustness_title('perceptron', measured)}</h2>" in page
+    assert f"<p>{measured.verdict}</p>" in page
     assert "as it is" in page
 
 

@@ -65,16 +65,17 @@ class CorruptionEffect:
 
 @dataclass(frozen=True)
 class MeanChange:
-    """The mean over images of what changes in each, from -2 to 2, and how far the choice of images may take it."""
+    """The mean over images of what changes in each, and how far the choice of images may take it."""
 
     mean: float
     standard_error: float
     n: int
+    most: float = 1.0  # that can change in one image: 1, and 2 where it is a difference of two changes
 
     def interval(self, confidence: float = 0.95) -> Interval:
-        """Return Student's interval, cut at -2 and 2."""
+        """Return Student's interval, cut at what can change."""
         reach = float(student.ppf((1 + confidence) / 2, self.n - 1)) * self.standard_error
-        return Interval(max(-2.0, self.mean - reach), min(2.0, self.mean + reach))
+        return Interval(max(-self.most, self.mean - reach), min(self.most, self.mean + reach))
 
     @property
     def p_value(self) -> float:
@@ -194,8 +195,13 @@ class Robustness:
         others = [place for place in range(len(self.corruptions)) if place != most]
         if not others:
             return 1.0
-        against = (mean_change(self.changes[most] - self.changes[other]).p_value for other in others)
+        against = (mean_change(self.changes[most] - self.changes[other], 2).p_value for other in others)
         return min(1.0, len(others) * max(against))
+
+    @property
+    def lowers(self) -> bool:
+        """Whether a mean over severities, of one corruption or of all, is shown to be lower, whatever each shows."""
+        return self.change.interval().high < 0 or any(cost.interval.high < 0 for cost in self.costs)
 
     @property
     def verdict(self) -> str:
@@ -203,7 +209,7 @@ class Robustness:
         n, images = self.n, f"{self.n:,} {self.split} images"
         grid = f"{len(self.corruptions)} corruptions at {len(self.severities)} severities"
         harmful = [cost for cost in self.costs if cost.harmful_at]
-        if not harmful:
+        if not harmful and not self.lowers:
             return (
                 f"No corruption is shown to lower accuracy: {percent(self.clean_accuracy, n)} of {images} as they are, "
                 f"{percent(self.corrupted_accuracy, n)} on average over {grid}."
@@ -216,7 +222,7 @@ class Robustness:
         )
         most = self.costliest
         if self.costliest_p < LEVEL:
-            text += f" {_title(most.corruption)} costs most, {points(-most.change.mean, n)} points on average."
+            text += f" {title_case(most.corruption)} costs most, {points(-most.change.mean, n)} points on average."
         elif len(self.costs) > 1:
             second = sorted(self.costs, key=lambda cost: cost.change.mean)[1]
             text += (
@@ -224,7 +230,9 @@ class Robustness:
                 f"points on average, {second.corruption} {points(-second.change.mean, n)}."
             )
         spared = [cost.corruption for cost in self.costs if not cost.harmful_at]
-        if spared:
+        if not harmful:
+            text += " At no severity by itself is accuracy shown to be lower."
+        elif spared:
             text += f" Under {and_list(spared)} accuracy is not shown to be lower at any severity."
         return text
 
@@ -284,8 +292,8 @@ def measure_robustness(
     return Robustness(tuple(corrupted), clean.argmax(axis=1) == labels, np.array(right), split)
 
 
-def mean_change(values: NDArray[np.float64]) -> MeanChange:
-    """Return the mean of what changes in each of N images, (N,), with its standard error.
+def mean_change(values: NDArray[np.float64], most: float = 1.0) -> MeanChange:
+    """Return the mean of what changes in each of N images, (N,) from -`most` to `most`, with its standard error.
 
     The variance is that of these images and of two more: half an image that changes by 1, half one by -1, one that does
     not change. So rare changes do not look certain (the idea of Agresti and Min, 2005, Stat. Med. 24:729, for matched
@@ -293,7 +301,7 @@ def mean_change(values: NDArray[np.float64]) -> MeanChange:
     """
     n = len(values)
     variance = (float((values**2).sum()) + 1) / (n + 2) - (float(values.sum()) / (n + 2)) ** 2
-    return MeanChange(float(values.mean()), (variance / n) ** 0.5, n)
+    return MeanChange(float(values.mean()), (variance / n) ** 0.5, n, most)
 
 
 def paired(right: NDArray[np.bool_], clean_right: NDArray[np.bool_]) -> PairedDifference:
@@ -301,5 +309,6 @@ def paired(right: NDArray[np.bool_], clean_right: NDArray[np.bool_]) -> PairedDi
     return PairedDifference(len(right), int((right & ~clean_right).sum()), int((clean_right & ~right).sum()))
 
 
-def _title(name: str) -> str:
+def title_case(name: str) -> str:
+    """Return a name as a sentence begins with it: "noise" as "Noise", "JPEG" as it is."""
     return name[0].upper() + name[1:]

@@ -133,7 +133,7 @@ def compare_robustness(measured: Mapping[str, Robustness]) -> RobustnessComparis
     changes = {name: each.changes.mean(axis=0) for name, each in measured.items()}
     accuracies = {name: _of_images(each) for name, each in measured.items()}
     pairs = list(combinations(measured, 2))
-    tested = [(mean_change(changes[a] - changes[b]), mean_change(accuracies[a] - accuracies[b])) for a, b in pairs]
+    tested = [(mean_change(changes[a] - changes[b], 2), mean_change(accuracies[a] - accuracies[b])) for a, b in pairs]
     adjusted = holm([found.p_value for both in tested for found in both])
     return RobustnessComparison(
         dict(measured),

@@ -29,9 +29,10 @@ class PairedDifference:
 
     @property
     def standard_error(self) -> float:
-        """Of the difference, with half an image more in each of the four counts (Agresti and Min, 2005)."""
-        only_one = (self.only_a_right + self.only_b_right + 1) / (self.n + 2)
-        return float(((only_one - self.difference**2) / self.n) ** 0.5)
+        """Of the difference, above 0: with half an image more in each of the four counts (Agresti and Min, 2005)."""
+        n = self.n + 2
+        only_one = (self.only_a_right + self.only_b_right + 1) / n
+        return float(((only_one - ((self.only_a_right - self.only_b_right) / n) ** 2) / n) ** 0.5)
 
     @property
     def p_value(self) -> float:

@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.diagnosis.robustness import Robustness
+from inkling.diagnosis.robustness import Robustness, title_case
 from inkling.diagnosis.robustness_comparison import RobustnessComparison, compare_robustness
 from inkling.diagnosis.run_robustness import StressedRun, corrupted_pictures, stored_robustness
 from inkling.figures.robustness import RobustnessDisplay
+from inkling.metrics.formatting import and_list, points, points_interval
+from inkling.metrics.intervals import Interval
+from inkling.networks.catalogue import network_noun
 from inkling.report.drawing import Drawing
 from inkling.report.evidence import Cell, Evidence
 from inkling.report.section import Section
@@ -26,6 +29,22 @@ class StressedNetworks:
     folders: tuple[str, ...]  # names of the runs' folders, in the same order
     comparison: RobustnessComparison | None  # of two networks or more
     pictures: NDArray[np.uint8] | None  # one image under each corruption; None where the images could not be loaded
+
+
+def robustness_title(network: str, measured: Robustness) -> str:
+    """Return whether corruptions of the images are shown to cost a network accuracy, and how much."""
+    noun, low_to_high = network_noun(network), measured.change.interval()
+    if low_to_high.high < 0:
+        cost = Interval(-low_to_high.high, -low_to_high.low)
+        return (
+            f"Corruptions cost the {noun} {points(-measured.change.mean, measured.n)} points of accuracy on average "
+            f"(95% interval {points_interval(cost, measured.n)})"
+        )
+    harmful = [cost.corruption for cost in measured.costs if cost.harmful_at or cost.interval.high < 0]
+    if harmful:
+        verb = "lowers" if len(harmful) == 1 else "lower"
+        return f"{title_case(and_list(harmful))} {verb} the accuracy of the {noun}"
+    return f"No corruption is shown to lower the accuracy of the {noun} on {measured.n:,} {measured.split} images"
 
 
 def _gather(evidence: Evidence) -> StressedNetworks | None:
@@ -63,7 +82,8 @@ def _draw(content: StressedNetworks, evidence: Evidence, drawing: Drawing) -> di
         display = RobustnessDisplay.from_robustness(content.measured, content.pictures, colours)
         label = "One image under every corruption and severity, and the accuracy of each network under it"
         figure = drawing.svg("robustness", display.plot(), label)
-    return {"figure": figure}
+    title = robustness_title(*next(iter(content.measured.items())))
+    return {"figure": figure, "title": title}
 
 
 SECTION = Section(
