@@ -48,6 +48,7 @@ def test_a_class_without_images_is_passed_over() -> None:
     assert (values[2]["recall"], values[2]["precision"], values[2]["f1"]) == (None, None, None)
     assert values[0]["f1"] == pytest.approx(18 / 19)
     assert not found.unequal
+    assert found.verdict.endswith("), without 1 of 3 classes, of which there is no test image.")
 
 
 def test_one_image_is_no_images() -> None:
@@ -86,7 +87,8 @@ def test_macro_f1_has_an_interval_where_every_class_has_images_enough() -> None:
     assert enough.macro_f1_interval is not None
     assert 0 < enough.macro_f1_interval.low < enough.macro_f1 < enough.macro_f1_interval.high <= 1
     assert enough.verdict.endswith(
-        f"(95% interval {enough.macro_f1_interval.low:.3f}–{enough.macro_f1_interval.high:.3f})."
+        f"(95% interval {enough.macro_f1_interval.low:.3f}–{enough.macro_f1_interval.high:.3f}), "
+        "without 1 of 3 classes, of which there is no test image."
     )
 
 

@@ -40,6 +40,9 @@ def test_the_figures_of_an_image_by_hand() -> None:
     assert found.hard(1) == [1]
     assert "the labels of 1 of 4 training images were predicted after none of 4 epochs" in found.verdict
     assert found.to_dict()["never_learnt"] == 1
+    learnt = diagnose_dynamics(TrainingDynamics.from_probabilities(labels, np.eye(2)[np.tile(labels, (3, 1))]))
+    assert "ach of the 4 labels was predicted after some epoch of 3" in learnt.verdict
+    assert "hard" not in learnt.verdict
     with pytest.raises(DataError, match="one epoch"):
         TrainingDynamics.from_probabilities(labels, [])
 

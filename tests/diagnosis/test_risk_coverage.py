@@ -32,6 +32,11 @@ def test_rejecting_at_random_changes_nothing() -> None:
     assert "does not lower the error rate: 25.0% [" in found.verdict
 
 
+def test_where_nothing_is_wrong_rejecting_changes_nothing() -> None:
+    found = risk_coverage(np.zeros(40, np.int64), np.tile([[0.9, 0.1]], (40, 1)))
+    assert found.verdict == "None of the 40 test images is misclassified: rejecting some changes nothing."
+
+
 def test_json_values_of_the_curve() -> None:
     found = risk_coverage(*calibrated(np.random.default_rng(6), 300))
     values = json.loads(json.dumps(found.to_dict(), allow_nan=False))

@@ -345,6 +345,9 @@ def test_curves_and_gaps_in_one_line(evidence: Evidence) -> None:
     assert curves_title([small, large], 360) == (
         "Validation error of the perceptron, by training images: 10.0% at 100, 4.0% at 400 (one run each)"
     )
+    several = replace(small, runs=(small.first,) * 2)
+    assert curves_title([small], 360).startswith("Validation error of the perceptron is 10.0% at epoch ")
+    assert curves_title([several], 360).endswith("is 10.0% on average over 2 runs, each at its best epoch")
     seeds = [
         replace(cell, runs=tuple(of_accuracy(cell, mean + d) for d in (0, 0.001, -0.001)))
         for cell, mean in ((small, 0.9), (large, 0.96))

@@ -97,8 +97,16 @@ class ClassScores:
             f"On {self.n:,} {self.split} {'image' if self.n == 1 else 'images'} it is {against}; balanced accuracy "
             f"{percent(self.balanced_accuracy, self.n)} "
             f"(95% interval {percent_interval(self.balanced_interval, self.n)}), "
-            f"macro-F1 {self.macro_f1:.3f} ({self.macro_f1_reach})."
+            f"macro-F1 {self.macro_f1:.3f} ({self.macro_f1_reach}){self.without_images}."
         )
+
+    @property
+    def without_images(self) -> str:
+        """What balanced accuracy and macro-F1 leave out, in words; empty where every class has images."""
+        missing = sum(not each.images for each in self.classes)
+        if not missing:
+            return ""
+        return f", without {missing:,} of {len(self.classes):,} classes, of which there is no {self.split} image"
 
     @property
     def macro_f1_reach(self) -> str:

@@ -55,11 +55,14 @@ class DynamicsDiagnosis:
         """One sentence."""
         never = f"the labels of {self.never:,} of {self.n:,} training images were predicted after none of {self.epochs}"
         never += f" epoch{'' if self.epochs == 1 else 's'}"
+        if self.never == 0:
+            never = f"each of the {self.n:,} labels was predicted after some epoch of {self.epochs}"
         found = self.mislabelled
         if found is None:
-            return f"{never[0].upper()}{never[1:]}, which hard images and wrong labels have in common."
+            shared = ", which hard images and wrong labels have in common" if self.never else ""
+            return f"{never[0].upper()}{never[1:]}{shared}."
         if not found.flagged:
-            return f"No wrong training labels are shown: {never}, which can be hard images."
+            return f"No wrong training labels are shown: {never}{', which can be hard images' if self.never else ''}."
         return (
             f"{found.flagged:,} of {self.n:,} training images {'is' if found.flagged == 1 else 'are'} hard or "
             f"mislabelled: over {self.epochs} epochs confident learning singles out {found.singled_out:,}, where a "

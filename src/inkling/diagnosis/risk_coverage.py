@@ -47,6 +47,8 @@ class RiskCoverage:
         """One sentence."""
         everything, tenth = self.at(0), self.at(0.1)
         interval = tenth.error_interval
+        if not everything.error:
+            return f"None of the {self.n:,} {self.split} images is misclassified: rejecting some changes nothing."
         lowers = "lowers" if tenth.error < everything.error else "does not lower"
         return (
             f"Rejecting the tenth of the {self.split} images of lowest confidence {lowers} the error rate: "

@@ -26,7 +26,7 @@ def class_scores_title(network: str, evaluation: Evaluation) -> str:
     scores, noun = evaluation.scores, network_noun(network)
     balanced = (
         f"{percent(scores.balanced_accuracy, scores.n)} (95% interval "
-        f"{percent_interval(scores.balanced_interval, scores.n)})"
+        f"{percent_interval(scores.balanced_interval, scores.n)}{scores.without_images})"
     )
     if not scores.beats_baseline:
         return (

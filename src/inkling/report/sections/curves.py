@@ -28,8 +28,12 @@ def curves_title(cells: Sequence[Cell], n_validation: int) -> str:
     noun = network_noun(small.network)
     of_small, of_large = (1 - cell.validation_accuracy.mean for cell in (small, large))
     if len(cells) == 1:
-        where = f" at epoch {small.first.best_epoch}" if len(small.runs) == 1 else ""
-        return f"Validation error of the {noun} falls to {percent(of_small, n_validation)}{where}"
+        first = small.first
+        epochs = len(first.history)
+        where = "after one epoch" if epochs == 1 else f"at epoch {first.best_epoch}, the best of {epochs}"
+        if len(small.runs) > 1:
+            where = f"on average over {len(small.runs)} runs, each at its best epoch"
+        return f"Validation error of the {noun} is {percent(of_small, n_validation)} {where}"
     errors = (
         f"{percent(of_small, n_validation)} at {small.train_size:,}, {percent(of_large, n_validation)} at "
         f"{large.train_size:,}"

@@ -44,7 +44,7 @@ def _gather(evidence: Evidence) -> Measured | None:
 def _draw(content: Measured, evidence: Evidence, _: Drawing) -> dict[str, Any]:
     of_chosen = content.get(evidence.chosen.network, next(iter(content.values())))
     middle = [sets for sets in of_chosen if sets.threshold.level == LEVELS[1]] or of_chosen
-    return {"title": middle[0].verdict}
+    return {"title": middle[0].verdict.removesuffix(".")}
 
 
 SECTION = Section(
