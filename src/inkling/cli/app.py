@@ -28,6 +28,7 @@ from inkling.cli import (
     train,
 )
 from inkling.cli import next as next_to_label
+from inkling.cli.optional_value import InvertCommand
 from inkling.cli.streams import writing_output
 
 Trust = Annotated[
@@ -88,6 +89,8 @@ COMMANDS: dict[Callable[..., None], tuple[str, ...]] = {
     predict.predict: (
         "inkling predict runs/cnn digit.png",
         "inkling predict runs/cnn scan.png --invert --calibrated",
+        "inkling predict runs/cnn new-pictures --invert auto --skip-unreadable --out predictions.csv",
+        "inkling predict runs/cnn 'scans/**/*.png' --format jsonl",
     ),
     stress.stress: ("inkling stress runs/cnn", "inkling stress runs/perceptron runs/cnn --images 2000"),
     export.export: (
@@ -127,7 +130,8 @@ LOADING = (
 for command, examples in COMMANDS.items():
     # Named after its file: `next` as a function would hide Python's own.
     name = command.__module__.rpartition(".")[2].replace("_", "-")
-    app.command(name=name, epilog=_examples(*examples) if examples else None)(
+    kind = InvertCommand if command is predict.predict else None
+    app.command(name=name, cls=kind, epilog=_examples(*examples) if examples else None)(
         _trusting(command) if command in LOADING else command
     )
 app.add_typer(data.app, name="data")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, ExitStack
 from typing import Annotated, Any
 
 import typer
@@ -63,6 +63,32 @@ class Output:
                     self.results.print(line)
                 else:
                     self.results.print(line.translate(_CONTROLS), markup=False)
+
+    def stream(self, what: str, parts: Callable[[Watcher], Iterable[str]]) -> None:
+        """Print a long result as it is made; progress is shown until then, or beside it where it goes elsewhere.
+
+        Parameters
+        ----------
+        what : str
+            What is being done.
+        parts : callable
+            Given what counts progress, yields the texts. It is printed in UTF-8, whatever the terminal's encoding is.
+        """
+        stdout, screen = sys.stdout, ExitStack()  # before a bar is shown, which takes what is printed for itself
+        watcher: Watcher | None = screen.enter_context(self.watch(what))
+
+        def watch(done: int, total: int, /) -> None:
+            if watcher is not None:
+                watcher(done, total)
+
+        with screen:
+            for part in parts(watch):
+                if stdout.isatty():  # the bar would stand between the rows
+                    watcher = None
+                    screen.close()
+                with writing_output():
+                    stdout.buffer.write(part.encode())
+                    stdout.flush()
 
     def progress(self, total: float, what: str) -> AbstractContextManager[Meter]:
         """Show how far a task is, which the command counts."""

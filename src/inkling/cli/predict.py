@@ -1,22 +1,51 @@
-"""`inkling predict`: what a run, or several as an ensemble, predicts for picture files."""
+"""`inkling predict`: what a run, or several as an ensemble, predicts for picture files, however many they are."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from inkling.cli import choices
-from inkling.cli.console import Json, Output, Quiet, table
+from inkling.cli.console import Json, Output, Quiet
+
+if TYPE_CHECKING:
+    from inkling.cli.prediction_formats import PredictionFormat, Row
+    from inkling.diagnosis.prediction_sets import SetThreshold
+    from inkling.diagnosis.shift import Familiarity
+    from inkling.runs.pictures import PictureClassifier, PredictedBatch
+    from inkling.runs.prepared import PictureBatch
+    from inkling.runs.run import Run
 
 
 def predict(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(help="Run folder, or several to average, then picture files.", metavar="RUN... IMAGE..."),
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            help="Run folder, or several to average, then picture files, folders of them, patterns such as "
+            "'new/*.png', or - for a list of paths on standard input.",
+            metavar="RUN... IMAGE...",
+        ),
     ],
-    invert: choices.Invert = False,
+    invert: Annotated[
+        Literal["auto", "yes", "no"],
+        typer.Option(
+            help="Invert brightness, for dark ink on paper where training images are light on dark; auto: of pictures "
+            "that look so beside the training images. Alone it means yes."
+        ),
+    ] = "no",
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="Go on without pictures that cannot be read, and list them.")
+    ] = False,
+    format_: Annotated[
+        Literal["table", "csv", "jsonl", "json"] | None,
+        typer.Option("--format", help="How predictions are written.  [default: by the ending of --out, else table]"),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="File for the predictions.  [default: standard output]")] = None,
     tta: choices.Tta = False,
     calibrated: Annotated[
         bool,
@@ -40,76 +69,160 @@ def predict(
 ) -> None:
     """Classify picture files: label and probability of each.
 
-    Pictures are fitted to the size that the network takes. Several runs are averaged as an ensemble.
+    Pictures are fitted to the size that the network takes. Several runs are averaged as an ensemble. Of folders, the
+    pictures in them and below them are taken. Predictions are written as they are made.
     """
-    import numpy as np
-
     from inkling.cli.looks import looked_at_test
+    from inkling.cli.prediction_formats import FORMATS, Extras, Table
     from inkling.diagnosis.run_sets import run_sets
-    from inkling.diagnosis.run_shift import unlike_pictures
-    from inkling.diagnosis.shift import LEVEL
-    from inkling.metrics.rounding import rounded
-    from inkling.runs.pictures import calibrated_temperature, predict_pictures
-    from inkling.runs.run import Run
+    from inkling.diagnosis.run_shift import run_familiarity
+    from inkling.errors import DataError
+    from inkling.images.sources.loose_files import find_loose_files
+    from inkling.runs.pictures import PictureClassifier, calibrated_temperature
+    from inkling.runs.prepared import listed, unreadable_pictures
+    from inkling.storage.atomic import check_writable, write_atomically
 
-    output = Output(quiet, json)
-    for path in paths[1:]:
-        _refuse_pictures(path)
-    runs = [Run(paths[0]), *(Run(path) for path in paths[1:] if path.is_dir())]
-    files = [path for path in paths[1:] if not path.is_dir()]
+    format_name = _format_name(format_, json, out)
+    output = Output(quiet, format_name != "table" or json)
+    runs, paths = _runs_and_paths(words)
+    loose = find_loose_files(paths)
+    if not loose.files:
+        raise DataError("expected one picture or more after the run, found none: inkling predict RUN IMAGE…")
+    if out is not None:
+        check_writable(out)
     temperature = calibrated_temperature(runs, tta) if calibrated else 1.0
     threshold = None if sets is None else run_sets(runs, sets, temperature, tta)
-    with output.watch("reading pictures") as progress:
-        predictions = predict_pictures(runs, files, invert, tta, temperature, device, progress)
+    classifier = PictureClassifier(runs, invert, tta, temperature, device)
+    if not skip_unreadable:
+        with output.watch("checking pictures") as progress:
+            unreadable = unreadable_pictures(loose.files, progress)
+        if unreadable:
+            raise DataError(listed(unreadable, len(loose.files)))
+    familiarity = run_familiarity(runs[0], classifier.classifier) if unlike else None
     if threshold is not None:
         looked_at_test(output, "predict --sets", runs)
-    p_values = unlike_pictures(runs, files, invert, tta, device) if unlike else None
-    headers = ["file", "label", "probability", "next"]
-    headers += [] if threshold is None else [f"set at {threshold.level:g}"]
-    headers += [] if p_values is None else ["like the run's images"]
-    rows = table(*headers)
-    results = []
-    for place, prediction in enumerate(predictions):
-        (label, first), (other, second) = prediction.ranked[:2]
-        cells = [
-            str(prediction.file),
-            label,
-            rounded(first, 4, (0.0, 1.0)),
-            f"{other} {rounded(second, 4, (0.0, 1.0))}",
+    output.note(*loose.notes, *classifier.notes(loose.files))
+    extras = Extras(None if threshold is None else threshold.level, unlike)
+    names = runs[0].data.class_names
+    written = (
+        Table(extras, names, loose.files, output.results if out is None else None)
+        if format_name == "table"
+        else FORMATS[format_name](extras, names, loose.files)
+    )
+    work = _Work(classifier, loose.files, skip_unreadable, written, threshold, familiarity)
+    if out is None:
+        output.stream("predicting", work.text)
+    else:
+        with output.watch("predicting") as progress:
+            write_atomically(out, (part.encode() for part in work.text(progress)))
+    notes = _notes(threshold, familiarity is not None)
+    if work.inverted and invert == "auto":
+        output.note(f"Inverted: {work.inverted:,} of {work.done:,} pictures (--invert auto).")
+    if work.unreadable:
+        output.note(f"Left out: {len(work.unreadable):,} of {len(loose.files):,} pictures.", *work.unreadable)
+    if out is not None:
+        values = {"out": str(out), "format": format_name, "pictures": work.done, "left_out": work.unreadable}
+        output = Output(quiet, json)
+        output.result(values, f"Predictions of {work.done:,} pictures are in {out}", *notes)
+    elif output.as_json:
+        output.note(*notes)
+    else:
+        output.result(None, *([] if quiet else notes))
+
+
+@dataclass(eq=False)
+class _Work:
+    """All pictures, read and predicted batch by batch."""
+
+    classifier: PictureClassifier
+    files: Sequence[str]
+    skip_unreadable: bool
+    format: PredictionFormat
+    threshold: SetThreshold | None
+    familiarity: Familiarity | None
+    unreadable: list[str] = field(default_factory=list)
+    done: int = 0
+    inverted: int = 0
+
+    def text(self, progress: Callable[[int, int], None]) -> Iterator[str]:
+        """Yield the predictions as text.
+
+        A picture that is to be refused ends them, and the others are only read, to say of all that cannot be.
+        """
+        from inkling.errors import DataError
+        from inkling.runs.prepared import listed, prepared_batches
+
+        for batch in prepared_batches(self.classifier.data, self.files, progress):
+            self.unreadable += batch.unreadable
+            if batch.files and (self.skip_unreadable or not self.unreadable):
+                yield self.format.batch(self._rows(batch))
+        if self.unreadable and (not self.skip_unreadable or not self.done):
+            raise DataError(listed(self.unreadable, len(self.files)))
+        yield self.format.end()
+
+    def _rows(self, batch: PictureBatch) -> list[Row]:
+        from inkling.cli.prediction_formats import Row
+        from inkling.diagnosis.shift import LEVEL, plain_features
+
+        predicted: PredictedBatch = self.classifier.predict(batch)
+        rows = [
+            Row(prediction, {**prediction.to_dict(), "temperature": self.classifier.temperature})
+            for prediction in predicted.predictions
         ]
-        result = {**prediction.to_dict(), "temperature": temperature}
-        if threshold is not None:
-            inside = threshold.sets(prediction.probabilities[np.newaxis])[0]
-            members = [name for name, held in zip(prediction.class_names, inside, strict=True) if held]
-            cells.append(", ".join(members))
-            result |= {"set": members, "set_level": threshold.level, "set_calibration_images": threshold.n}
-        if p_values is not None:
-            p_value = float(p_values[place])
-            cells.append(f"{'unlike' if p_value <= LEVEL else 'like'} (p = {p_value:.3g})")
-            result |= {"unlike": p_value <= LEVEL, "familiarity_p_value": p_value}
-        rows.add_row(*cells)
-        results.append(result)
+        if self.threshold is not None:
+            about = {"set_level": self.threshold.level, "set_calibration_images": self.threshold.n}
+            names = self.classifier.data.class_names
+            for row, inside in zip(rows, self.threshold.sets(predicted.probabilities), strict=True):
+                row.values["set"] = [name for name, held in zip(names, inside, strict=True) if held]
+                row.values.update(about)
+        if self.familiarity is not None:
+            p_values = self.familiarity.p_values(plain_features(predicted.images, predicted.answers))
+            for row, p_value in zip(rows, p_values, strict=True):
+                row.values.update(unlike=bool(p_value <= LEVEL), familiarity_p_value=float(p_value))
+        self.done += len(rows)
+        self.inverted += sum(row.prediction.inverted for row in rows)
+        return rows
+
+
+def _format_name(format_: str | None, json: bool, out: Path | None) -> str:
+    """Return the format that was asked for, or that the ending of the file says."""
+    from inkling.cli.prediction_formats import FORMATS
+    from inkling.errors import SettingsError
+
+    ending = out.suffix.lower().lstrip(".") if out else ""
+    if out is None and json:
+        if format_ not in (None, "json"):
+            raise SettingsError([f"--json is --format json, found --format {format_} as well: leave out one of them"])
+        return "json"
+    return format_ or (ending if ending in FORMATS else "table")
+
+
+def _notes(threshold: SetThreshold | None, unlike: bool) -> list[str]:
+    from inkling.diagnosis.shift import LEVEL
+
     notes = []
     if threshold is not None:
         notes.append(
             f"Sets hold the true class of {100 * threshold.level:.4g}% or more of pictures like the test images, on "
             f"average and all classes together; calibrated on {threshold.n:,} test images, which chose nothing."
         )
-    if p_values is not None:
+    if unlike:
         notes.append(f"Unlike: farther from training images than all but {LEVEL:.0%} of validation images.")
-    output.result(results, rows, *notes)
+    return notes
 
 
-def _refuse_pictures(path: Path) -> None:
-    """Raise RunError for a folder of pictures, which are asked for one by one."""
-    from inkling.errors import RunError
-    from inkling.images.sources.folder import ClassFolders, loose_pictures
+def _runs_and_paths(words: list[str]) -> tuple[list[Run], list[str]]:
+    """Return the runs, which are the folders with a run.json, and all other paths; standard input is read last."""
+    from inkling.images.sources.loose_files import STANDARD_INPUT, expanded, paths_on
+    from inkling.runs.run import Run
 
-    if not path.is_dir() or (path / "run.json").exists():
-        return
-    loose = loose_pictures(path)
-    if loose or ClassFolders().matches(str(path)):
-        raise RunError(
-            f"{path}: expected run folders and picture files, found a folder of pictures: give the files, as "
-            f"{path}/{'*' if loose else '*/*'}"
-        )
+    found = expanded(words)
+    folders = [word for word in found if (Path(word) / "run.json").is_file()]
+    runs = [Run(folder) for folder in folders or found[:1]]  # which says what is wrong where there is no run
+    paths: list[str] = []
+    for word in found:
+        if word == STANDARD_INPUT:
+            paths += paths_on(sys.stdin.buffer)
+        elif word not in folders:
+            paths.append(word)
+    return runs, paths

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 
+from inkling.images.appearance import border_pixels
 from inkling.images.progress import Progress, paced
 
 LEAST_SIDE = 32
@@ -68,7 +69,7 @@ def measure_pictures(images: NDArray[np.uint8], progress: Progress | None = None
     """
     n, height, width, channels = images.shape
     report, size = paced(progress), max(1, _BLOCK // (height * width))
-    rim = _rim(height, width)
+    rim = border_pixels(height, width)
     parts = []
     for start in range(0, n, size):
         block = np.asarray(images[start : start + size])  # (B, H, W, C)
@@ -82,14 +83,6 @@ def measure_pictures(images: NDArray[np.uint8], progress: Progress | None = None
         parts.append((brightness, _level(highest, 0.99), _level(lowest, 0.01), contrast, _sharpness(grey), border))
         report(min(start + size, n), n)
     return PictureMeasures(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-
-
-def _rim(height: int, width: int) -> NDArray[np.bool_]:
-    """Which pixels are the border, (H, W)."""
-    wide = max(1, min(height, width) // 16)
-    rim = np.ones((height, width), np.bool_)
-    rim[wide : height - wide, wide : width - wide] = False
-    return rim
 
 
 def _level(values: NDArray[np.uint8], share: float) -> NDArray[np.uint8]:

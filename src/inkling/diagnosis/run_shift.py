@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +12,7 @@ from inkling.diagnosis.shift import (
     LARGEST,
     LEAST,
     WITH_FEATURES,
+    Familiarity,
     TwoSampleTest,
     learn_familiarity,
     plain_features,
@@ -22,8 +21,6 @@ from inkling.diagnosis.shift import (
 from inkling.errors import InklingError
 from inkling.networks.prediction import predict_in_parts
 from inkling.networks.protocols import Classifier
-from inkling.runs.ensemble import classifier_of
-from inkling.runs.pictures import prepared_picture
 from inkling.runs.run import Run
 
 
@@ -61,40 +58,26 @@ def compare_with_test(run: Run, network: Classifier, new: NDArray[np.uint8]) -> 
     return replace(found, by_network=by_network, unlike=tuple(int(new_places[place]) for place in found.unlike))
 
 
-def unlike_pictures(
-    runs: Sequence[Run], files: Sequence[Path], invert: bool = False, tta: bool = False, device: str = "auto"
-) -> NDArray[np.float64]:
-    """Return how unlike the run's images pictures are, as p-values of `diagnosis.shift.Familiarity`.
+def run_familiarity(run: Run, classifier: Classifier) -> Familiarity:
+    """Return what says how unlike the run's images new ones are, by p-values (`diagnosis.shift.Familiarity`).
 
-    The distance is to training images, and as far as it is for validation images is not unlike.
+    The distance is to training images, and as far as it is for validation images is not unlike: a p-value is 0.05 or
+    less for at most 5% of images that are like the validation images. New images are given as
+    `plain_features(images, classifier.predict_proba(images))`.
 
     Parameters
     ----------
-    runs : sequence of Run
-        The images are those of the first.
-    files : sequence of Path
-        N pictures.
-    invert, tta, device
-        As for `runs.pictures.predict_pictures`.
-
-    Returns
-    -------
-    ndarray of float64, shape (N,)
-        Small where a picture is unlike: 0.05 or less of at most 5% of pictures that are like the validation images.
+    run : Run
+        Whose images are loaded.
+    classifier : Classifier
+        Of the run, or of an ensemble that it belongs to.
 
     Raises
     ------
     DataError, UnknownSourceError
         If the run's own images can no longer be loaded.
     """
-    classifier, run, rng = classifier_of(runs, device, tta), runs[0], np.random.default_rng(0)
-    splits = run.subset(run.load_images())
-
-    def features(images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        return plain_features(images, predict_in_parts(classifier, images))
-
-    train, validation = (
-        features(part.images[rng.permutation(len(part))[:LARGEST]]) for part in (splits.train, splits.validation)
-    )
-    pictures = np.stack([prepared_picture(run, file, invert) for file in files])
-    return learn_familiarity(train, validation).p_values(features(pictures))
+    rng, splits = np.random.default_rng(0), run.subset(run.load_images())
+    parts = [part.images[rng.permutation(len(part))[:LARGEST]] for part in (splits.train, splits.validation)]
+    train, validation = (plain_features(images, predict_in_parts(classifier, images)) for images in parts)
+    return learn_familiarity(train, validation)

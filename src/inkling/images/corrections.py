@@ -4,8 +4,7 @@ A row is an image that is suspected: its split and index there, its picture file
 the label suggested, and how probable a network finds the label it has. A person puts the right class into
 `correct_label`; rows where it is empty change nothing.
 
-A spreadsheet takes text that begins with =, +, - or @ for a formula, and runs it. Such a name is written with an
-apostrophe in front, which is taken off when the file is read.
+Names that a spreadsheet would take for a formula are written with an apostrophe in front (`storage.spreadsheets`).
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from inkling.errors import DataError, did_you_mean
 from inkling.images.dataset import ImageDataset, Splits
+from inkling.storage.spreadsheets import as_meant, no_formula
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,6 @@ class Suspect:
 
 _COLUMNS = tuple(field.name for field in fields(Suspect))
 _NEEDED = ("split", "index", "label", "correct_label")
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
 
 
 @dataclass(frozen=True)
@@ -127,16 +126,8 @@ def _row(suspect: Suspect) -> str:
 def _line(values: Sequence[str | int]) -> str:
     """Return a line without its end."""
     text = io.StringIO()
-    csv.writer(text).writerow([_no_formula(value) if isinstance(value, str) else value for value in values])
+    csv.writer(text).writerow([no_formula(value) if isinstance(value, str) else value for value in values])
     return text.getvalue().removesuffix("\r\n")
-
-
-def _no_formula(text: str) -> str:
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
-def _as_meant(text: str) -> str:
-    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
 def _rows(path: Path) -> list[tuple[dict[str, str], str]]:
@@ -152,7 +143,7 @@ def _rows(path: Path) -> list[tuple[dict[str, str], str]]:
                     f"{path}: expected a CSV file with the columns {', '.join(_NEEDED)}, found {columns[:200]}"
                 )
             return [
-                ({name: _as_meant(cell) for name, cell in row.items() if name}, f"{path}, line {reader.line_num}")
+                ({name: as_meant(cell) for name, cell in row.items() if name}, f"{path}, line {reader.line_num}")
                 for row in reader
             ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:

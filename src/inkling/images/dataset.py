@@ -264,6 +264,9 @@ class Splits:
         Files that could not be read and were left out, because `options.skip_unreadable` said so.
     bits_used : int, optional
         Of pictures of 16 bits a pixel, how many hold what they show: 8, 10, 12, 14 or 16. None: there were none.
+    sides : tuple of int, optional
+        Shortest and longest of the shorter sides of the source's pictures, in pixels. None: it holds images of one
+        size.
 
     Raises
     ------
@@ -279,6 +282,7 @@ class Splits:
     notes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     bits_used: int | None = None
+    sides: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         for split, dataset in self.items():

@@ -152,6 +152,7 @@ def load_pictures(
     _fingerprint(datasets, stored, observer)
     if stored.unreadable:
         notes.append(f"Left out: {_listed(pictures, stored.unreadable)}.")
+    shorter = [min(width, height) for width, height, _ in measured.sizes]
     return Splits(
         datasets[TRAIN],
         datasets[VALIDATION],
@@ -161,6 +162,7 @@ def load_pictures(
         tuple(dict.fromkeys(notes)),
         tuple(shown(pictures.files[place].name) for place in sorted(stored.unreadable)),
         measured.bits_used,
+        (min(shorter), max(shorter)),
     )
 
 

@@ -18,7 +18,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ from inkling.metrics.temperature import at_temperature
 from inkling.networks.protocols import Network
 from inkling.runs.arrays import file_sha256, load_arrays, save_arrays
 from inkling.runs.network_file import save_weights, with_weights
+from inkling.runs.prepared import listed, prepared_batches
 from inkling.runs.schema import (
     FORMAT,
     CheckpointInfo,
@@ -290,13 +291,19 @@ class Run:
             )
         return network
 
-    def predict(self, images: NDArray[np.uint8], calibrated: bool = False, device: str = "auto") -> NDArray[np.float32]:
+    def predict(
+        self,
+        images: NDArray[np.uint8] | str | Path | Sequence[str | Path],
+        calibrated: bool = False,
+        device: str = "auto",
+    ) -> NDArray[np.float32]:
         """Return the probability of each class for images. The network is loaded once, at the first call.
 
         Parameters
         ----------
-        images : ndarray of uint8, shape (N, H, W, C)
-            Pixels 0..255, of the image shape of the run.
+        images : ndarray of uint8, shape (N, H, W, C), or paths
+            Pixels 0..255, of the image shape of the run; or the path of a picture file, or a sequence of N of them,
+            which are read a batch at a time and made as the run's images were.
         calibrated : bool
             At the temperature that was fitted on the validation images.
         device : str
@@ -311,12 +318,24 @@ class Run:
         ------
         NetworkError
             If the images are of another shape or type.
+        DataError
+            If files cannot be read as pictures: all of them are counted, the first ones named.
         RunError
             As `network` and, with `calibrated`, as `temperature`.
         """
         if device not in self._networks:
             self._networks[device] = self.network(device)
-        probabilities = self._networks[device].predict_proba(images)
+        network, files = self._networks[device], _paths(images)
+        if files is None:
+            probabilities = network.predict_proba(cast(NDArray[np.uint8], images))
+        else:
+            parts, unreadable = [], list[str]()
+            for batch in prepared_batches(self.data, files):
+                unreadable += batch.unreadable
+                parts.append(network.predict_proba(batch.images))
+            if unreadable:
+                raise DataError(listed(unreadable, len(files)))
+            probabilities = np.concatenate(parts)
         return at_temperature(probabilities, self.temperature()) if calibrated else probabilities
 
     @property
@@ -396,6 +415,15 @@ class Run:
 
     def _not_finished(self) -> RunError:
         return RunError(f"{self.folder}: the run is not finished: go on with it by 'inkling train … --resume'")
+
+
+def _paths(images: object) -> list[str | Path] | None:
+    """Return the paths that somebody gives instead of images; None of anything else."""
+    if isinstance(images, str | Path):
+        return [images]
+    if isinstance(images, Sequence) and images and all(isinstance(image, str | Path) for image in images):
+        return list(images)
+    return None
 
 
 def variant_label(network: str, variant: Mapping[str, str]) -> str:

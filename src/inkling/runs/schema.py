@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from inkling.errors import RunError, SettingsError
+from inkling.images.appearance import Appearance
 from inkling.images.dataset import Splits
 from inkling.images.options import AS_THE_SOURCE_HAS_IT, LoadOptions
 from inkling.images.sources.registry import canonical
@@ -48,6 +49,7 @@ class DataInfo:
     options: LoadOptions = AS_THE_SOURCE_HAS_IT  # how pictures became images
     skipped: tuple[str, ...] = ()  # files that could not be read and were left out
     bits_used: int | None = None  # of pictures of 16 bits a pixel
+    appearance: Appearance | None = None  # of the training images; a run made before it was recorded has none
 
     @classmethod
     def from_splits(cls, source: str, splits: Splits) -> DataInfo:
@@ -56,6 +58,7 @@ class DataInfo:
             canonical(source), splits.name, splits.fingerprint, splits.train.image_shape, splits.train.class_names,
             len(splits.train), len(splits.validation), len(splits.test), splits.test.fingerprint,
             splits.options, splits.skipped, splits.bits_used,
+            Appearance.of(splits.train.images, splits.sides),
         )  # fmt: skip
 
 

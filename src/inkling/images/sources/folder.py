@@ -38,7 +38,7 @@ class ClassFolders:
         folder, _ = folder_and_size(source)
         wanted = {*readable_suffixes(), *PICTURE_SUFFIXES}  # that some cannot be read here is said by `load`
         return folder.is_dir() and any(
-            "/" in name and suffix(name) in wanted for name, _ in _walk(folder, [], PassedOver())
+            "/" in name and suffix(name) in wanted for name, _ in walk(folder, [], PassedOver())
         )
 
     def load(
@@ -88,7 +88,7 @@ def refuse_beside_classes(folder: Path, found: str) -> None:
     """
     wanted = readable_suffixes()
     classes = {
-        name.partition("/")[0] for name, _ in _walk(folder, [], PassedOver()) if suffix(name) in wanted and "/" in name
+        name.partition("/")[0] for name, _ in walk(folder, [], PassedOver()) if suffix(name) in wanted and "/" in name
     }
     if len(classes) > 1:
         raise DataError(
@@ -153,7 +153,7 @@ def arrange_listing(listing: Listing, name: str, where: str) -> Pictures:
 def _list(root: Path) -> Listing:
     """Find every picture in a folder and below it."""
     listing, suffixes = Listing([], [], PassedOver()), frozenset(readable_suffixes())
-    for name, entry in _walk(root, listing.folders, listing.passed):
+    for name, entry in walk(root, listing.folders, listing.passed):
         ending = suffix(entry.name)
         if ending in suffixes:
             listing.files.append(_picture_file(name, entry))
@@ -176,10 +176,15 @@ def _refuse(reason: str) -> NoReturn:
     raise DataError(reason)
 
 
-def _walk(root: Path, folders: list[str], passed: PassedOver) -> Iterator[tuple[str, os.DirEntry[str]]]:
+def walk(root: Path, folders: list[str], passed: PassedOver) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Yield (relative name, entry) of every file, in one order on every machine: of a folder, its files come first.
 
-    The names of folders are added to `folders`.
+    The names of folders are added to `folders`, links that are not followed to `passed`.
+
+    Raises
+    ------
+    DataError
+        If a folder cannot be read.
     """
     waiting, read = [("", str(root))], [os.path.join(os.path.realpath(root), "")]
     while waiting:
