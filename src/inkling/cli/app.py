@@ -106,7 +106,7 @@ COMMANDS: dict[Callable[..., None], tuple[str, ...]] = {
     ),
     next_to_label.next_pictures: ("inkling next runs/cnn new-pictures --count 50",),
     find_lr.find_lr: ("inkling find-lr mnist --network cnn --recipe strong",),
-    gradcheck.gradcheck: ("inkling gradcheck", "inkling gradcheck runs/perceptron"),
+    gradcheck.gradcheck: ("inkling gradcheck", "inkling gradcheck my_net.py:MyNetwork"),
 }
 """Command -> examples of it."""
 

@@ -3,37 +3,76 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inkling.cli.console import Json, Output, Quiet, table
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from inkling.networks.numpy.class_check import ClassCheck
+
+_IMAGES = 8  # of a perceptron's check
+_BATCHES = (7, 11, 13, 17)  # images of a class's check: a number that is no size of its arrays, so factors tell apart
+_SHAPES = ((28, 28, 1), (8, 8, 1))  # tried where none is given: MNIST's and the bundled digits'
+
 
 def gradcheck(
     run: Annotated[
-        Path | None, typer.Argument(help="Run folder of a perceptron.  [default: new random weights]")
+        str | None,
+        typer.Argument(
+            help="FILE.py:CLASS, a network of your own, or the run folder of a perceptron.  "
+            "[default: a perceptron of new random weights]",
+            metavar="[RUN | FILE.py:CLASS]",
+        ),
     ] = None,
+    image_shape: Annotated[
+        str | None,
+        typer.Option(help="Of FILE.py:CLASS: HxWxC, as 32x32x3.  [default: 28x28x1, else 8x8x1]", metavar="HxWxC"),
+    ] = None,
+    classes: Annotated[int, typer.Option(help="Of FILE.py:CLASS.", min=2)] = 10,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Check Jacobians and gradients by central differences.
 
-    They are also compared with torch.autograd, where PyTorch is installed.
+    Those of a perceptron are also compared with torch.autograd, where PyTorch is installed. Of a network of your own,
+    FILE.py:CLASS, every gradient is checked, and known mistakes are tried on wrong ones: it says what is likely wrong.
     """
+    from inkling.networks.custom import is_custom
+    from inkling.runs.run import Run
+
+    output = Output(quiet, json)
+    if run is not None and is_custom(run):
+        passed = _check_class(output, run, image_shape, classes)
+    else:
+        opened = None if run is None else Run(run)
+        if opened is not None and is_custom(opened.network_name):
+            from inkling.errors import NetworkError
+
+            raise NetworkError(
+                f"{run} is a run of {opened.network_name}: check the class itself, "
+                f"inkling gradcheck {opened.network_name}"
+            )
+        passed = _check_perceptron(output, None if run is None else Path(run))
+    if not passed:
+        raise typer.Exit(1)
+
+
+def _check_perceptron(output: Output, run: Path | None) -> bool:
     import numpy as np
 
     from inkling.networks.numpy.gradcheck import TOLERANCE, TORCH_TOLERANCE, check_gradients
     from inkling.networks.numpy.perceptron import Perceptron
     from inkling.runs.run import Run
 
-    output = Output(quiet, json)
     network = Run(run).network() if run else Perceptron()
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (8, *network.image_shape), dtype=np.uint8)
-    labels = rng.integers(0, network.n_classes, 8)
+    images, labels = _batch(network.image_shape, network.n_classes, _IMAGES)
     with output.watch("checking gradients") as progress:
-        checks = check_gradients(network, images, labels, progress)
+        checks = check_gradients(network, images, np.asarray(labels), progress)
     rows = table("", "shape", "entries", "against differences", "against torch", "")
     for check in checks:
         against_torch = "not installed" if check.torch_error is None else f"{check.torch_error:.1e}"
@@ -52,5 +91,88 @@ def gradcheck(
         verdict,
         rows,
     )  # fmt: skip
-    if not passed:
-        raise typer.Exit(1)
+    return passed
+
+
+def _check_class(output: Output, name: str, image_shape: str | None, classes: int) -> bool:
+    from inkling.errors import NetworkError
+    from inkling.networks.custom import build_custom
+    from inkling.networks.numpy.class_check import check_class
+    from inkling.networks.numpy.subject import UncheckedNetwork
+
+    shapes = _SHAPES if image_shape is None else (_shape(image_shape),)
+    errors = []
+    for shape in shapes:
+        try:
+            network = build_custom(name, shape, classes, device="cpu", numpy_network=UncheckedNetwork)
+            break
+        except NetworkError as error:
+            errors.append(error)
+    else:
+        raise errors[0]
+    with output.watch("checking gradients") as progress:
+        if isinstance(network, UncheckedNetwork):
+            sizes = {size for array in network.parameters.values() for size in array.shape} | {classes}
+            n = next((n for n in _BATCHES if n not in sizes), _BATCHES[0])
+            check = check_class(network, *_batch(shape, classes, n), progress)
+        else:
+            from inkling.networks.torch.module_check import check_module
+
+            check = check_module(network, *_batch(shape, classes, _BATCHES[0]), progress)  # type: ignore[arg-type]
+    _print(output, check)
+    return check.passed
+
+
+def _print(output: Output, check: ClassCheck) -> None:
+    rows = table("", "shape", "entries", "against differences", "")
+    for part in check.checks:
+        rows.add_row(
+            part.name, "x".join(map(str, part.shape)), f"{part.entries:,}", f"{part.difference_error:.1e}",
+            "ok" if part.passed else "WRONG",
+        )  # fmt: skip
+    for jacobian in check.jacobians:
+        error = "" if jacobian.difference_error is None else f"{jacobian.difference_error:.1e}"
+        rows.add_row(
+            jacobian.name, "x".join(map(str, jacobian.shape)), "", error,
+            "not checked" if not error else "ok" if jacobian.passed else "WRONG",
+        )  # fmt: skip
+    lines = list(check.notices)
+    if check.loss.sentence:
+        lines.append(check.loss.sentence)
+    for part in check.checks:
+        if part.remark:
+            lines.append(f"{part.name}: {part.remark}")
+        if part.first_wrong:
+            lines.append(f"{part.name}{part.first_wrong}")
+        if part.kinks:
+            lines.append(f"{part.name}: {part.kinks} entries left out, where the loss has a corner")
+    for jacobian in check.jacobians:
+        if jacobian.first_wrong:
+            lines.append(f"{jacobian.name}{jacobian.first_wrong}")
+        said = [said for said in (jacobian.remark, jacobian.likely and f"likely: {jacobian.likely}") if said]
+        lines += [f"{jacobian.name}: {'; '.join(said)}"] if said else []
+    lines += check.likely_sentences
+    output.result(check.to_dict(), check.verdict, rows, *lines)
+
+
+def _shape(text: str) -> tuple[int, int, int]:
+    import re
+
+    from inkling.errors import SettingsError
+
+    sizes = re.fullmatch(r"(\d{1,6})x(\d{1,6})x(\d{1,6})", text)
+    if sizes is None:
+        raise SettingsError([f"--image-shape must be HxWxC, as 28x28x1, found '{text}'"])
+    height, width, channels = map(int, sizes.groups())
+    return height, width, channels
+
+
+def _batch(shape: tuple[int, int, int], classes: int, n: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return random images, with labels of two classes or more."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (n, *shape), dtype=np.uint8)
+    labels = rng.integers(0, classes, n)
+    labels[0], labels[-1] = 0, classes - 1
+    return images, labels

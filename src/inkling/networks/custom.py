@@ -95,6 +95,7 @@ def build_custom(
     device: str = "auto",
     source: str | None = None,
     source_sha256: str | None = None,
+    numpy_network: type[NumpyNetwork] = NumpyNetwork,
 ) -> Network:
     """Return a fresh network of a person's own class.
 
@@ -108,6 +109,8 @@ def build_custom(
         Of a PyTorch network.
     source, source_sha256 : str, optional
         The file's text as a run kept it, in the place of the file.
+    numpy_network : type
+        What an object of a plain NumPy class is made into.
 
     Raises
     ------
@@ -146,7 +149,7 @@ def build_custom(
     np.random.seed(seed % 2**32)  # noqa: NPY002
     try:
         made: NumpyClass = _made(found, image_shape, n_classes, seed)
-        return _located(found, lambda: NumpyNetwork(made, image_shape, n_classes, name, kept))
+        return _located(found, lambda: numpy_network(made, image_shape, n_classes, name, kept))
     finally:
         np.random.set_state(before)  # noqa: NPY002
 

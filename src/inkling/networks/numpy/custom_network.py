@@ -109,7 +109,7 @@ class NumpyNetwork:
         size = sum(array.size for array in parameters.values())
         check_parameters(size, self.name, self.image_shape, self.n_classes)
         blank = self._shaped(np.zeros((2, *self.image_shape), self.dtype))
-        logits = self._forward(blank)
+        logits = self.logits(blank)
         if logits.shape != (2, self.n_classes):
             raise NetworkError(
                 f"{self.name}.forward must give logits of shape (2, {self.n_classes}) for x of shape {blank.shape}, "
@@ -154,13 +154,15 @@ class NumpyNetwork:
     def _shaped(self, pixels: Array) -> Array:
         return pixels if self.takes_images else pixels.reshape(len(pixels), -1)
 
-    def _forward(self, x: Array) -> Array:
+    def logits(self, x: Array) -> Array:
+        """Return the object's own logits (N, K) for x as `inputs` gives it."""
         logits: Any = self._theirs(lambda: self.network.forward(x))
         if not isinstance(logits, np.ndarray) or logits.ndim != 2 or logits.dtype.kind != "f":
             raise NetworkError(f"{self.name}.forward must return logits, floats (N, K), found {_found(logits)}")
         return logits
 
-    def _user_gradients(self, x: Array, labels: NDArray[np.int64]) -> tuple[float, dict[str, Array]]:
+    def named_gradients(self, x: Array, labels: NDArray[np.int64]) -> tuple[float, dict[str, Array]]:
+        """Return the object's own loss, and copies of its gradients, one for each parameter, in whatever shapes."""
         given: Any = self._theirs(lambda: self.network.gradients(x, labels))
         if not isinstance(given, tuple) or len(given) != 2 or not isinstance(given[1], Mapping):
             raise NetworkError(
@@ -175,13 +177,25 @@ class NumpyNetwork:
                 f"{self.name}.gradients must return a gradient for each of {', '.join(self.parameters)}; "
                 f"{wrong[0]} is {'missing' if wrong[0] in self.parameters else 'no parameter'}"
             )
+        arrays = {what: np.array(gradients[what]) for what in self.parameters}
+        for what, array in arrays.items():
+            if array.dtype.kind not in "fiub":
+                raise NetworkError(f"{self.name}.gradients must return numbers for '{what}', found {_found(array)}")
+        return float(loss), arrays
+
+    def _user_gradients(self, x: Array, labels: NDArray[np.int64]) -> tuple[float, dict[str, Array]]:
+        loss, gradients = self.named_gradients(x, labels)
         for what, array in self.parameters.items():
-            if np.shape(gradients[what]) != array.shape:
+            if gradients[what].shape != array.shape:
                 raise NetworkError(
                     f"{self.name}.gradients must return '{what}' of shape {array.shape}, that of the parameter, "
-                    f"found {np.shape(gradients[what])}"
+                    f"found {gradients[what].shape}: 'inkling gradcheck' says what is likely wrong"
                 )
-        return float(loss), {what: np.array(gradients[what], array.dtype) for what, array in self.parameters.items()}
+        return loss, {what: gradients[what].astype(array.dtype) for what, array in self.parameters.items()}
+
+    def called(self, method: str, *values: Any) -> Any:
+        """Return what a further method of the object gives, as `jacobians`."""
+        return self._theirs(lambda: getattr(self.network, method)(*values))
 
     def _theirs(self, call: Callable[[], Result]) -> Result:
         """Return what the object computes; what it raises becomes a NetworkError with the line at fault."""
@@ -197,7 +211,7 @@ class NumpyNetwork:
         probabilities = np.empty((len(images), self.n_classes), np.float32)
         for start in range(0, len(images), _PREDICTION_BATCH):
             part = slice(start, start + _PREDICTION_BATCH)
-            probabilities[part] = softmax(self._forward(self.inputs(images[part])))
+            probabilities[part] = softmax(self.logits(self.inputs(images[part])))
         return probabilities
 
     # --- learning ----------------------------------------------------------------------------------------------
@@ -300,7 +314,7 @@ class NumpyNetwork:
         gradients = np.empty((len(pixels), size))
         nudges = np.eye(size).reshape(size, *self.image_shape) * _NUDGE
         for place, (image, target) in enumerate(zip(pixels, targets, strict=True)):
-            above, below = (self._forward(self._shaped(image + sign * nudges))[:, target] for sign in (1, -1))
+            above, below = (self.logits(self._shaped(image + sign * nudges))[:, target] for sign in (1, -1))
             gradients[place] = (above.astype(np.float64) - below) / (2 * _NUDGE)
         return gradients.reshape(pixels.shape)
 
