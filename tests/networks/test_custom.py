@@ -87,7 +87,7 @@ def test_a_starting_point_trains_resumes_and_is_evaluated(tmp_path: Path) -> Non
         train = ("train", "digits", "--network", name)
         whole, parts = tmp_path / f"{kind}-whole", tmp_path / f"{kind}-parts"
         values = last_json(inkling(*train, "--epochs", 3, "--out", whole, "--json"))
-        assert values["validation_accuracy"] > 0.2
+        assert values["validation_accuracy"] > 0.5
         assert inkling(*train, "--epochs", 3, "--out", parts).returncode == 0
         assert Run(whole).weights_digest() == Run(parts).weights_digest(), "the seed decides"
         kept = json.loads((whole / "run.json").read_text())["network"]

@@ -166,7 +166,7 @@ def check_class(
         Examined at its weights with small random numbers added, and left as it was.
     images : ndarray of uint8, shape (N, H, W, C)
     labels : ndarray of int64, shape (N,)
-        2 classes or more, where the mistakes are to be told apart.
+        2 classes or more, so that the mistakes lead to different gradients.
     progress : callable, optional
         Called with (entries compared, entries in all).
 

@@ -34,7 +34,7 @@ _SLIPS: dict[str, tuple[str, Derivative]] = {
 
 
 def derivatives(chain: DenseChain) -> Iterator[tuple[str, str, Derivative]]:
-    """Yield (mistake, what it means, factor) of what is taken for the derivative of a chain's activation."""
+    """Yield (mistake, what it means, factor) of what stands in the place of the derivative of a chain's activation."""
     kind = chain.activation
     right = f"the derivative of {kind.name}, {kind.written},"
     yield "derivative-forgotten", f"{right} is forgotten", lambda u: np.ones_like(u.f)

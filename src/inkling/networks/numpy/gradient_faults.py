@@ -86,7 +86,7 @@ class Explanation:
         return {"mistake": self.mistake, "text": self.text, "parameters": list(self.names), "error": self.error}
 
 
-# --- between loss and logits: what is taken for the gradient (N, K) of the mean loss for the logits -------------------
+# --- between loss and logits: what stands for the gradient (N, K) of the mean loss for the logits -------------------
 
 OutputMistake = Callable[[Output], Array]
 
