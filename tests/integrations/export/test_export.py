@@ -194,6 +194,35 @@ def test_a_model_that_is_not_the_runs_is_not_written(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_model_that_fails_on_the_test_images_is_not_written(
+    perceptron: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(images: np.ndarray) -> np.ndarray:
+        raise RuntimeError("no such kernel\nadvice")
+
+    kind = find_format("onnx")
+    failing = replace(kind.draft(LeavingModel([perceptron])), predict=fail)
+    monkeypatch.setattr(type(kind), "draft", lambda *_: failing)
+    done = inkling("export", perceptron.folder, "--format", "onnx", "--out", tmp_path / "model.onnx")
+    assert_refused(done, "fails on 256 test images (no such kernel)")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "library", "extra"),
+    [("onnx", "onnx", "export"), ("onnx", "onnxruntime", "export"), ("torch", "torch", "torch")],
+)
+def test_a_library_that_is_missing_is_named_with_the_extra(
+    perceptron: Run, name: str, library: str, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in [module for module in sys.modules if module.startswith("inkling.networks.torch")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, library, None)
+    done = inkling("export", perceptron.folder, "--format", name, cwd=tmp_path)
+    assert_refused(done, f"which is not installed: run pip install 'inkling-ml[{extra}]'")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_probability_that_is_not_a_number_is_no_agreement() -> None:
     images = np.zeros((300, 1, 1, 1), np.uint8)
 

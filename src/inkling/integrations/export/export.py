@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from inkling.errors import ExportError, RunError
 from inkling.images.progress import Progress
 from inkling.images.sources.protocol import LoadObserver
 from inkling.integrations.export.card import model_card
 from inkling.integrations.export.model import LeavingModel
 from inkling.integrations.export.parity import Parity, measure_parity
+from inkling.integrations.export.protocol import Draft, Predict
 from inkling.integrations.export.registry import find_format
 from inkling.runs.run import Run
 from inkling.storage.atomic import check_writable, write_atomically
@@ -85,7 +89,8 @@ def export_runs(
     model = LeavingModel(tuple(runs), calibrated)
     draft = kind.draft(model)
     test = runs[0].subset(runs[0].load_images(load_progress)).test
-    parity = measure_parity(draft.predict, model.predict, test.images, draft.computed_by, draft.tolerance, progress)
+    exported = _failing_in_one_line(draft, path)
+    parity = measure_parity(exported, model.predict, test.images, draft.computed_by, draft.tolerance, progress)
     if not parity.agrees:
         raise ExportError(f"{path}: not written, because the exported model is not the run's: {parity.verdict}")
     contents = {path.with_name(path.stem + ending): content for ending, content in draft.files(parity).items()}
@@ -95,6 +100,19 @@ def export_runs(
     _write_all(contents)
     return Exported(kind.name, {file: hashlib.sha256(text).hexdigest() for file, text in contents.items()},
                     model.temperature, parity)  # fmt: skip
+
+
+def _failing_in_one_line(draft: Draft, path: Path) -> Predict:
+    def predict(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        try:
+            return draft.predict(images)
+        except Exception as error:  # of a module of somebody's own, in a program that is not ours
+            reason = next(iter(str(error).splitlines()), type(error).__name__)[:200]
+            raise ExportError(
+                f"{path}: not written, because {draft.computed_by} fails on {len(images)} test images ({reason})"
+            ) from error
+
+    return predict
 
 
 def _write_all(contents: dict[Path, bytes]) -> None:

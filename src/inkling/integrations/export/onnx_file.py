@@ -39,10 +39,15 @@ class OnnxFormat:
             raise MissingLibraryError(
                 f"--format onnx needs {error.name}, which is not installed: run pip install 'inkling-ml[export]'"
             ) from None
-        onnx.checker.check_model(proto, full_check=True)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # results then do not depend on the number of cores
-        session = onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        providers = ["CPUExecutionProvider"]
+        try:
+            onnx.checker.check_model(proto, full_check=True)
+            session = onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=providers)
+        except Exception as error:  # of the graph of a module of somebody's own; each library has its own errors
+            reason = next(iter(str(error).splitlines()), type(error).__name__)[:200]
+            raise NetworkError(f"onnxruntime {onnxruntime.__version__} cannot run the network ({reason})") from error
 
         def files(parity: Parity) -> dict[str, bytes]:
             facts = {**model.facts(), "opset": OPSET, "parity": parity.to_dict()}

@@ -21,7 +21,7 @@ LOADER = "_loader.py"
 _HEAD = '''\
 """A model as PyTorch computes it; Inkling is not needed.
 
-    from NAME_loader import load  # NAME being that of the two files
+    load = runpy.run_path("NAME_loader.py")["load"]  # or import it, where NAME is one that Python can import
     predict, about = load("NAME.pt")
     probabilities = predict(images)  # uint8 (N, H, W, C) -> float32 (N, K), in the order of about["class_names"]
 """
