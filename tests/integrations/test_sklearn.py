@@ -168,6 +168,42 @@ def test_settings_and_names_are_checked(iris: Any) -> None:
         PerceptronClassifier().fit(x, y, X_val=x)
 
 
+OWN = """
+import numpy as np
+
+class Softmax:
+    def __init__(self, image_shape, n_classes):
+        self.parameters = {"W": np.zeros((int(np.prod(image_shape)), n_classes)), "b": np.zeros(n_classes)}
+
+    def forward(self, x):
+        return x @ self.parameters["W"] + self.parameters["b"]
+
+    def gradients(self, x, targets):
+        a = self.forward(x)
+        p = np.exp(a - a.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        chosen = np.arange(len(x)), targets
+        loss = -np.log(p[chosen]).mean()
+        p[chosen] -= 1
+        return loss, {"W": x.T @ p / len(x), "b": p.mean(axis=0)}
+"""
+
+
+def test_a_numpy_class_of_ones_own_takes_images_floats_and_features(digits: Any, iris: Any, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN, encoding="utf-8")
+    images, words = digits
+    estimator = NetworkClassifier(f"{tmp_path / 'own.py'}:Softmax", epochs=5, random_state=0)
+    of_bytes = clone(estimator).fit(images, words)
+    of_floats = clone(estimator).fit(images / 255, words)
+    np.testing.assert_allclose(of_floats.predict_proba(images / 255), of_bytes.predict_proba(images), atol=1e-6)
+    features, labels = iris
+    assert clone(estimator).fit(features, labels, sample_weight=1 + labels).score(features, labels) > 0.8
+    stopped = clone(estimator).set_params(early_stopping=True).fit(images[:700], words[:700])
+    stopped.save(tmp_path / "run", images[:700], words[:700], images[700:], words[700:])
+    back = NetworkClassifier.from_run(tmp_path / "run")
+    np.testing.assert_array_equal(back.predict_proba(images), stopped.predict_proba(images))
+
+
 # --- learning ----------------------------------------------------------------------------------------------------
 
 

@@ -19,8 +19,10 @@ from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.ordering import epoch_batches
 from inkling.networks.numpy.optimizers import OptimizerSettings
 from inkling.networks.numpy.perceptron import Perceptron
+from inkling.networks.on_features import OnFeatures
 from inkling.networks.protocols import State, Trainable, weights_only
-from inkling.training.loop import EpochRecord, measure, train
+from inkling.training.examples import FeatureDataset
+from inkling.training.loop import EpochRecord, measure, train, train_on
 from inkling.training.schedules import ScheduleSettings
 from inkling.training.settings import TrainingSettings
 
@@ -361,3 +363,31 @@ def test_image_weights_count(tiny_splits: Splits) -> None:
     for name, array in weights_only(plain.state()).items():
         np.testing.assert_allclose(array, ones.state()[name], rtol=1e-4, atol=1e-6)
     assert same(weights_only(zeros.state()), weights_only(fresh().state()))
+
+
+def test_without_validation_the_last_epoch_is_kept(tiny_splits: Splits) -> None:
+    network = fresh()
+    chosen = TrainingSettings(epochs=4, patience=1)
+    records = list(train_on(network, tiny_splits.train, None, chosen))
+    assert len(records) == 4
+    assert all(record.best for record in records)
+    assert all(np.isnan([record.validation_loss, record.validation_accuracy]).all() for record in records)
+    assert records[-1].state.best_epoch == 4
+    loss, accuracy = measure(network, tiny_splits.train)
+    assert (loss, accuracy) == (records[-1].train_loss, records[-1].train_accuracy)
+
+
+def test_features_are_learnt_from_as_images_are(tiny_splits: Splits) -> None:
+    pixels = [
+        part.images.reshape(len(part), -1) * np.float32(1 / 255) for part in (tiny_splits.train, tiny_splits.validation)
+    ]
+    datasets = [
+        FeatureDataset(x, part.labels, part.n_classes)
+        for x, part in zip(pixels, (tiny_splits.train, tiny_splits.validation), strict=True)
+    ]
+    chosen = TrainingSettings(epochs=3)
+    on_images, on_features = fresh(), fresh()
+    expected = list(train(on_images, tiny_splits, chosen))
+    found = list(train_on(OnFeatures(on_features), *datasets, chosen))
+    assert [record.train_loss for record in found] == pytest.approx([record.train_loss for record in expected])
+    np.testing.assert_allclose(on_features.parameters["W1"], on_images.parameters["W1"], atol=1e-6)

@@ -8,6 +8,7 @@ predictions.safetensors     labels and probabilities on validation and test, of 
 robustness.safetensors      what `inkling stress` measured, if it did
 dynamics.safetensors        training dynamics, where they were asked for (runs/dynamics.py)
 corrections.csv             the corrections of labels it was trained with, if any
+data.npz                    the images, of a run that was made of an estimator (runs/trained_elsewhere.py)
 test_ledger.jsonl           a line for each look at its test predictions (runs/ledger.py)
 """
 

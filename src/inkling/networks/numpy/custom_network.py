@@ -151,6 +151,10 @@ class NumpyNetwork:
         """Return x of images: pixels in 0..1, (N, D), or (N, H, W, C) where the class takes images."""
         return self._shaped(images * self.pixel_scale)
 
+    def _on_features(self, features: NDArray[np.floating[Any]]) -> Array:
+        """Return x of rows of numbers that stand in the place of scaled pixels."""
+        return self._shaped(np.asarray(features, self.dtype).reshape(-1, *self.image_shape))
+
     def _shaped(self, pixels: Array) -> Array:
         return pixels if self.takes_images else pixels.reshape(len(pixels), -1)
 
@@ -208,10 +212,17 @@ class NumpyNetwork:
     def predict_proba(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probability of each class, float32 of shape (N, K), for uint8 images (N, H, W, C)."""
         check_images(self, images)
-        probabilities = np.empty((len(images), self.n_classes), np.float32)
-        for start in range(0, len(images), _PREDICTION_BATCH):
+        return self._proba(images, self.inputs)
+
+    def proba_on_features(self, features: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        """Return p, float32 (N, K), for rows of numbers (N, H * W * C) in the place of scaled pixels."""
+        return self._proba(features, self._on_features)
+
+    def _proba(self, inputs: NDArray[Any], prepared: Callable[[NDArray[Any]], Array]) -> NDArray[np.float32]:
+        probabilities = np.empty((len(inputs), self.n_classes), np.float32)
+        for start in range(0, len(inputs), _PREDICTION_BATCH):
             part = slice(start, start + _PREDICTION_BATCH)
-            probabilities[part] = softmax(self.logits(self.inputs(images[part])))
+            probabilities[part] = softmax(self.logits(prepared(inputs[part])))
         return probabilities
 
     # --- learning ----------------------------------------------------------------------------------------------
@@ -233,7 +244,12 @@ class NumpyNetwork:
     ) -> tuple[float, dict[str, Array]]:
         """Return the mean loss of a batch and its gradient for each parameter, as `Perceptron.gradients` does."""
         check_batch(self, images, targets, weights)
-        x, n = self.inputs(images), len(targets)
+        return self._gradients(self.inputs(images), targets, weights)
+
+    def _gradients(
+        self, x: Array, targets: Targets, weights: NDArray[np.floating[Any]] | None
+    ) -> tuple[float, dict[str, Array]]:
+        n = len(targets)
         if weights is None and targets.ndim == 1:
             return self._user_gradients(x, np.asarray(targets, np.int64))
         loss, total = 0.0, {what: np.zeros_like(array) for what, array in self.parameters.items()}
@@ -260,6 +276,18 @@ class NumpyNetwork:
             If images, targets or weights do not fit, or there is no image.
         """
         loss, gradients = self.gradients(images, targets, weights)
+        self._optimizer.update(self.parameters, gradients, learning_rate)
+        return loss
+
+    def step_on_features(
+        self,
+        features: NDArray[np.floating[Any]],
+        targets: Targets,
+        learning_rate: float,
+        weights: NDArray[np.floating[Any]] | None = None,
+    ) -> float:
+        """Take one step on rows of numbers (N, H * W * C) in the place of scaled pixels."""
+        loss, gradients = self._gradients(self._on_features(features), targets, weights)
         self._optimizer.update(self.parameters, gradients, learning_rate)
         return loss
 

@@ -364,3 +364,7 @@ class Perceptron:
         self._optimizer.load_state(
             {name.removeprefix(OPTIMIZER): array for name, array in state.items() if name.startswith(OPTIMIZER)}
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles are made of: the memory for a batch is taken anew."""
+        return {**self.__dict__, "_batch_memory": self._batch_memory[:0].copy()}
