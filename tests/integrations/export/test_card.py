@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,19 @@ def test_hashes_intervals_and_places_to_fill_in_are_there_and_no_path_is(run: Ru
     assert "| accuracy | test | 360 |" in card
     assert card.count(TO_FILL_IN) == 4
     assert str(run.folder.parent) not in card
+
+
+def test_names_are_shown_and_never_obeyed_wherever_they_stand(run: Run) -> None:
+    hostile = Run(run.folder)
+    names = tuple(f"<b>**{number}**|x" for number in range(10))
+    hostile.data = replace(run.data, name='"<b>: {', class_names=names)
+    _, head, body = model_card([hostile]).split("---\n", 2)
+    assert yaml.safe_load(head)["model-index"][0]["results"][0]["dataset"]["name"] == '"<b>: {'
+    assert "<b>" not in body
+    assert "**0" not in body
+    assert "|x" not in body.replace("\\|x", "")
+    html = MarkdownIt("gfm-like", {"linkify": False}).render(body)
+    assert html.count("&lt;b&gt;**8**|x") >= 2
 
 
 def test_the_command_writes_it_beside_the_run_or_where_it_is_told(run: Run, tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def _metrics(measured: RunEvaluation) -> str:
     if calibration.after:
         words = f"the same at temperature {calibration.temperature or 1:.3g}"
         rows.append(f"| {words} | test | {found.n:,} | {calibration.after.ece:.4f} | |")
-    return "\n".join([*rows, "", found.scores.verdict, "", _classes(measured)])
+    return "\n".join([*rows, "", in_markdown(found.scores.verdict), "", _classes(measured)])
 
 
 def _classes(measured: RunEvaluation) -> str:
