@@ -12,6 +12,7 @@ import pytest
 from command_line import assert_refused, inkling, last_json
 from inkling.diagnosis.run_evaluation import evaluate_runs
 from inkling.errors import DataError
+from inkling.runs.ledger import read_ledger
 from inkling.runs.run import Run
 
 
@@ -63,7 +64,13 @@ def test_training_images_and_other_images_are_computed_with_progress(runs: list[
     measured = evaluate_runs([Run(runs[0])], "train", progress=lambda done, total: told.append((done, total)))
     assert not measured.stored
     assert told[-1] == (200, 200)
-    assert not evaluate_runs([Run(runs[0])], data="digits").stored
+    again = evaluate_runs([Run(runs[0])], data="digits")
+    assert not again.stored
+    # The run's own test images by another name are compared with nothing, and looked at all the same.
+    assert (again.own_test, again.shift) == (True, None)
+    looks = len(read_ledger(runs[0]).looks)
+    assert "digits are the run's own test images" in inkling("evaluate", runs[0], "--data", "digits").stdout
+    assert len(read_ledger(runs[0]).looks) == looks + 1
     with pytest.raises(DataError, match="did you mean 'test'"):
         evaluate_runs([Run(runs[0])], "tset")
 
@@ -77,7 +84,9 @@ def test_a_run_is_evaluated_though_its_source_is_gone(tmp_path: Path, write_idx:
     assert inkling("train", tmp_path / "data", "--network", "perceptron", "--epochs", 3, "--out", run).returncode == 0
     before = last_json(inkling("evaluate", run, "--json"))
     shutil.rmtree(tmp_path / "data")
-    assert last_json(inkling("evaluate", run, "--json")) == before
+    after = last_json(inkling("evaluate", run, "--json"))
+    assert after.pop("test_ledger")["looks"] == before.pop("test_ledger")["looks"] + 1
+    assert after == before
     assert before["predictions"] == "stored"
     assert_refused(inkling("evaluate", run, "--split", "train"), str(tmp_path / "data"))
 

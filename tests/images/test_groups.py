@@ -37,10 +37,11 @@ def test_a_file_names_the_group_of_each_picture(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (b"file,group\na,\n", r"1 of 1 pictures have no group in .*groups\.csv: a: fill in"),
-        (b"", "found an empty file"),
+        (b"", "found an empty first line"),
         (b"file,kind\n", "columns file and group, found file,? kind"),
         (b"file,group\na,x\na,y\n", "line 3: a is in group x already"),
-        (b"file,group\n\xff,x\n", "cannot be read"),
+        (b"file,group\n\xff,x\n", "found other bytes: save it as CSV in UTF-8"),
+        (b"file;group\na;x\na;y\n", "line 3: a is in group x already"),
         (b'file,group\n"a,x\n', "cannot be read"),
         (b"file,group\na\n", r"1 of 1 pictures have no group in"),
         (b"file,group\nb,x\n", r"1 of 1 pictures are not in"),

@@ -69,8 +69,10 @@ def evaluate(
         last.insert(0, measured.shift.verdict(f"{split} images of {data}", "the run's own test images"))
         if measured.unlike:
             last.insert(1, f"Most unlike: {', '.join(measured.unlike)}")
+    elif measured.own_test and data is not None:
+        last.insert(0, f"The {split} images of {data} are the run's own test images.")
     values = measured.to_dict()
-    if split == "test" and data is None:
+    if measured.own_test:
         use = looked_at_test(output, "evaluate", opened)
         values["test_ledger"] = use.to_dict()
         if use.best:

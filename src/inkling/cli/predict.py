@@ -204,7 +204,8 @@ def _notes(threshold: SetThreshold | None, unlike: bool) -> list[str]:
     if threshold is not None:
         notes.append(
             f"Sets hold the true class of {100 * threshold.level:.4g}% or more of pictures like the test images, on "
-            f"average and all classes together; calibrated on {threshold.n:,} test images, which chose nothing."
+            f"average and all classes together; calibrated on {threshold.n:,} test "
+            f"image{'' if threshold.n == 1 else 's'}, which chose nothing."
         )
     if unlike:
         notes.append(f"Unlike: farther from training images than all but {LEVEL:.0%} of validation images.")

@@ -33,8 +33,12 @@ class ClassBalance:
     @property
     def unmeasured(self) -> tuple[str, ...]:
         """Classes with no image to choose by or to evaluate on."""
-        held_out = [counts for split, counts in self.counts.items() if split != "train"]
-        return tuple(name for name in self.counts["train"] if not all(counts[name] for counts in held_out))
+        return tuple(name for name in self.counts["train"] if any(name in of for of in self._without().values()))
+
+    def _without(self) -> dict[str, tuple[str, ...]]:
+        """Return, by each split but that for training, the classes that it has no image of."""
+        held_out = {split: counts for split, counts in self.counts.items() if split != "train"}
+        return {split: tuple(name for name, count in of.items() if not count) for split, of in held_out.items()}
 
     @property
     def ratio(self) -> float:
@@ -60,8 +64,7 @@ class ClassBalance:
         ]
         if self.few:
             sentences.append(f"Fewer than {FEW} training images: {_list(self.few)}.")
-        if self.unmeasured:
-            sentences.append(f"No image for validation or for the test: {_list(self.unmeasured)}.")
+        sentences += [f"No {split} image: {_list(names)}." for split, names in self._without().items() if names]
         return " ".join(sentences)
 
     def to_dict(self) -> dict[str, Any]:

@@ -41,6 +41,7 @@ class RunEvaluation:
     shift: TwoSampleTest | None = None  # of images of another source, against the run's own test images
     unlike: tuple[str, ...] = ()  # names of those that are most unlike, where a difference is shown
     slices: RunSlices | None = None  # where attributes of the images were given
+    own_test: bool = False  # whether the images are the runs' own test images, also where another source gives them
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -51,6 +52,7 @@ class RunEvaluation:
             "runs": [str(run.folder) for run in self.runs],
             "tta": self.tta,
             "predictions": "stored" if self.stored else "computed",
+            "own_test_images": self.own_test,
             "shift": None if self.shift is None else {**self.shift.to_dict(), "unlike": list(self.unlike)},
             **({} if self.slices is None else self.slices.to_dict()),
         }
@@ -105,12 +107,14 @@ def evaluate_runs(
     stored = None if data or tta or device != "auto" else _stored_predictions(runs, split)
     shift: TwoSampleTest | None = None
     unlike: tuple[str, ...] = ()
+    own_test = split == "test" and data is None
     if stored:
         labels, probabilities = stored.labels, stored.probabilities
     else:
         dataset = _dataset(runs, split, data, load_progress)
         labels, probabilities = dataset.labels, predict_in_parts(classifier, dataset.images, progress)
-        if data:
+        own_test = own_test or dataset.fingerprint == first.data.test_fingerprint
+        if data and not own_test:
             shift = compare_with_test(first, classifier, dataset.images)
             unlike = () if shift is None else tuple(dataset.image_name(place, split) for place in shift.unlike)
     # The temperature was fitted to answers without test-time augmentation, and corrects only those.
@@ -131,6 +135,7 @@ def evaluate_runs(
         shift=shift,
         unlike=unlike,
         slices=sliced,
+        own_test=own_test,
     )
 
 

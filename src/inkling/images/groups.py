@@ -10,6 +10,7 @@ from pathlib import Path
 
 from inkling.errors import DataError
 from inkling.images.naming import some
+from inkling.images.sources.csv_rows import read_header
 
 _COLUMNS = ("file", "group")
 
@@ -73,10 +74,11 @@ def _compiled(groups: str) -> re.Pattern[str]:
 
 def _read_csv(path: Path) -> dict[str, str]:
     """Return the group of each file that a CSV file names."""
+    # A spreadsheet program may put a byte order mark in front, and semicolons between cells.
+    separator = read_header(path).separator
     try:
-        # A spreadsheet program may put a byte order mark in front.
         with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True, restval="")
+            reader = csv.DictReader(file, strict=True, restval="", delimiter=separator)
             if not set(_COLUMNS) <= set(reader.fieldnames or ()):
                 columns = ", ".join(reader.fieldnames or ()) or "an empty file"
                 raise DataError(f"{path}: expected a CSV file with the columns file and group, found {columns[:200]}")
@@ -89,7 +91,9 @@ def _read_csv(path: Path) -> dict[str, str]:
                         "leave one row of it"
                     )
             return of_file
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: expected a CSV file in UTF-8, found other bytes: save it as CSV in UTF-8") from None
+    except (OSError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"{path}: groups cannot be read ({reason}): expected a CSV file in UTF-8") from None
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from inkling.errors import DataError
 from inkling.images.naming import some
 from inkling.images.sampling import stratified_order
+from inkling.metrics.formatting import and_list
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 SPLITS = (TRAIN, VALIDATION, TEST)
@@ -121,7 +122,7 @@ def _check_groups(parts: Mapping[str, NDArray[np.intp]], groups: Sequence[str] |
         torn = TornGroups(
             splits, len(splits_of), {split: sum(group in trained for group in of_part[split]) for split in SPLITS[1:]}
         )
-        listed = some([f"{group} (in {' and '.join(within)})" for group, within in splits.items()])
+        listed = some([f"{group} (in {and_list(within)})" for group, within in splits.items()])
         raise TornGroupsError(
             f"{where}: {len(splits):,} group{'s are' if len(splits) > 1 else ' is'} in two splits: {listed}: put all "
             "pictures of a group into one split",
