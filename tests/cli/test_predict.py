@@ -204,6 +204,7 @@ def test_several_runs_are_averaged_wherever_they_stand(run: Path, tmp_path: Path
     np.testing.assert_allclose(list(both["probabilities"].values()), mean[0], atol=1e-6)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory is counted in other units")
 def test_memory_does_not_grow_with_the_number_of_pictures(run: Path, tmp_path: Path) -> None:
     _save(tmp_path / "new", 60)
 
@@ -222,7 +223,6 @@ def test_memory_does_not_grow_with_the_number_of_pictures(run: Path, tmp_path: P
         assert len((tmp_path / "out.csv").read_text().splitlines()) == 60 * times + 1
         return int(done.stdout.splitlines()[-1])  # KiB
 
-    pytest.importorskip("resource")
     few, many = peak(10), peak(60)
     # Their paths need half a megabyte; what is written of them, kept, would need more than ten.
     assert many - few < 5 * 1024, f"{few / 1024:.1f} MiB for 600 pictures, {many / 1024:.1f} MiB for 3,600"
@@ -249,3 +249,17 @@ def test_nobody_reading_is_no_error_of_ours(run: Path, tmp_path: Path) -> None:
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
     assert process.wait() == 1
+
+
+def test_a_name_that_is_no_unicode_comes_through(run: Path, tmp_path: Path) -> None:
+    (file,) = _save(tmp_path / "new", 1)
+    try:
+        odd = file.rename(tmp_path / "new" / "caf\udce9.png")
+    except (OSError, UnicodeError):
+        pytest.skip("the file system has no such names")
+    (value,) = last_json(inkling("predict", run, tmp_path / "new", "--json"))
+    assert value["file"] == str(odd)
+    assert "caf\\udce9.png" in inkling("predict", run, tmp_path / "new", "--format", "csv").stdout
+    assert "caf\\udce9.png" in inkling("predict", run, tmp_path / "new").stdout
+    odd.write_text("no picture")
+    assert_refused(inkling("predict", run, tmp_path / "new"), "caf\\udce9.png: expected a picture")

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from safetensors import safe_open
 
-from inkling.errors import InklingError, NetworkError, RunError
+from inkling.errors import DataError, InklingError, NetworkError, RunError
 from inkling.images.sources.digits import load_digits
 from inkling.metrics.temperature import at_temperature, fit_temperature
 from inkling.networks.numpy.perceptron import Perceptron
@@ -170,6 +171,23 @@ def test_predict_is_the_network_and_calibrated_at_the_temperature(run: Run) -> N
     )
     with pytest.raises(NetworkError, match=r"shape \(8, 8, 1\)"):
         run.predict(np.zeros((2, 9, 9, 1), np.uint8))
+
+
+def test_predict_takes_paths_of_pictures(run: Run, tmp_path: Path) -> None:
+    images, files = load_digits().test.images[:300], []
+    for number, image in enumerate(images[..., 0]):
+        files.append(tmp_path / f"{number}.png")
+        Image.fromarray(image).save(files[-1])
+    expected = run.predict(images)
+    np.testing.assert_allclose(run.predict(files), expected, atol=1e-6)
+    assert run.predict(tuple(map(str, files[:2])), calibrated=True).shape == (2, 10)
+    for one in (files[3], str(files[3])):
+        np.testing.assert_allclose(run.predict(one), expected[3:4], atol=1e-6)
+    (tmp_path / "text.png").write_text("text")
+    with pytest.raises(DataError, match=r"2 of 3 pictures cannot be read \(.*text\.png: expected .*missing\.png"):
+        run.predict([files[0], tmp_path / "text.png", tmp_path / "missing.png"])
+    with pytest.raises(NetworkError):
+        run.predict([])
 
 
 def test_weights_that_training_did_not_write_are_refused(run: Run) -> None:

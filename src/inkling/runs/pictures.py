@@ -128,7 +128,8 @@ class PictureClassifier:
             shown = replace(shown, images=_turned(shown.images, turned))
         differences = appearance.differences(*appearance_of_files(shown))
         if differences:
-            subject = f"Most of {n} pictures looked at are" if n > 1 else "The picture is"
+            subject = f"most of {n} pictures looked at are" if n > 1 else "the picture is"
+            subject = f"Even inverted, {subject}" if turned.sum() > n // _FEW else subject.capitalize()
             notes.append(
                 f"{subject} unlike the training images: {'; '.join(differences)}. No accuracy was measured on such."
             )
