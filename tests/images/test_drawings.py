@@ -83,9 +83,12 @@ def test_nothing_drawn_is_no_image() -> None:
     assert draw(np.full((50, 50), 20, np.float32), path, (28, 28, 1)) is None
 
 
+PATHS = (measure_drawings(like_mnist(20)), measure_drawings(load_digits().train.images[:50]))
+
+
 @given(arrays(np.float32, (12, 17), elements=st.floats(0, 255, width=32)))
 def test_any_ink_gives_an_image_or_none(ink: NDArray[np.float32]) -> None:
-    for path in (measure_drawings(like_mnist(20)), measure_drawings(load_digits().train.images[:50])):
+    for path in PATHS:
         side = 28 if path.longest == 20 else 8
         image = draw(ink, path, (side, side, 1))
         assert (image is None) == (not (ink > 32).any())

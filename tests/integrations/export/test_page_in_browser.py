@@ -211,6 +211,9 @@ def test_pictures_become_what_python_makes_of_them(
     own = np.dstack([image] * 3 + [np.full((28, 28), 255, np.uint8)])
     same = ask(browser, what, own.ravel().tolist(), 28, 28)
     np.testing.assert_array_equal(same, image.ravel())  # of the network's own size: as it is, like `inkling predict`
+    own[..., :3] = 255 - own[..., :3]
+    turned = ask(browser, what, own.ravel().tolist(), 28, 28)
+    np.testing.assert_array_equal(turned, image.ravel())
 
 
 def test_the_map_is_what_covering_does(browser: Any, perceptron: tuple[Run, Path], source: str) -> None:
@@ -266,6 +269,29 @@ def test_a_person_draws_and_clears(browser: Any, perceptron: tuple[Run, Path]) -
     assert text(browser, "answer") == "No answer yet"
     assert text(browser, "strongest") == ""
     assert browser.get_log("browser") == []
+
+
+def test_one_finger_draws_and_a_second_does_nothing(browser: Any, perceptron: tuple[Run, Path]) -> None:
+    show(browser, perceptron[1], 390)
+    box = browser.execute_script("return document.getElementById('area').getBoundingClientRect().toJSON()")
+    places = [(box["x"] + 150, box["y"] + 60 + 20 * step) for step in range(10)]
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        given = [{"x": x, "y": y, "id": place} for place, (x, y) in enumerate(points)]
+        browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": given})
+
+    touch("touchStart", places[0])
+    for place in places[1:]:
+        touch("touchMove", place)
+    time.sleep(0.3)
+    one = ask(browser, "Array.from(found.page.pixels)")
+    touch("touchStart", places[-1], (box["x"] + 30, box["y"] + 30))
+    touch("touchMove", places[-1], (box["x"] + 300, box["y"] + 300))
+    touch("touchEnd")
+    time.sleep(0.3)
+    assert browser.execute_script("return scrollY") == 0
+    assert ask(browser, "Array.from(found.page.pixels)") == one
+    assert text(browser, "answer") in tuple("0123456789")
 
 
 def test_keys_draw(browser: Any, perceptron: tuple[Run, Path]) -> None:

@@ -49,24 +49,29 @@ class Page {
       const box = area.getBoundingClientRect();
       return [((event.clientX - box.left) / box.width) * area.width, ((event.clientY - box.top) / box.height) * area.height];
     };
-    let last = null;
+    let last = null, pointer = null; // a second finger draws nothing
     area.addEventListener("pointerdown", (event) => {
-      if (event.button) return;
+      if (event.button || last) return;
       event.preventDefault();
       area.focus({ preventScroll: true });
-      area.setPointerCapture(event.pointerId);
+      pointer = event.pointerId;
+      area.setPointerCapture(pointer);
       last = at(event);
       this.stroke(last, last);
     });
     area.addEventListener("pointermove", (event) => {
-      if (!last) return;
+      if (!last || event.pointerId !== pointer) return;
       for (const part of event.getCoalescedEvents?.() ?? [event]) {
         const next = at(part);
         this.stroke(last, next);
         last = next;
       }
     });
-    for (const name of ["pointerup", "pointercancel"]) area.addEventListener(name, () => (last = null));
+    for (const name of ["pointerup", "pointercancel"]) {
+      area.addEventListener(name, (event) => {
+        if (event.pointerId === pointer) last = null;
+      });
+    }
     const pen = { place: [area.width / 2, area.height / 2], down: false };
     area.addEventListener("keydown", (event) => {
       const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
@@ -165,8 +170,11 @@ class Page {
     this.context.imageSmoothingEnabled = zoom < 1;
     this.context.drawImage(sheet.canvas, (this.area.width - width * zoom) / 2, (this.area.height - height * zoom) / 2,
       width * zoom, height * zoom);
-    const image = imageOfPicture(sheet.getImageData(0, 0, width, height).data, width, height, this.model);
-    this.say(image ? `${file.name || "Pasted picture"}, ${bitmap.width}x${bitmap.height} pixels` : "Nothing stands out in this picture: there is no answer.");
+    const rgba = sheet.getImageData(0, 0, width, height).data;
+    const image = imageOfPicture(rgba, width, height, this.model);
+    const turned = isTurned(rgba, width, height, this.model) ? ", dark and light exchanged" : "";
+    this.say(image ? `${file.name || "Pasted picture"}, ${bitmap.width}x${bitmap.height} pixels${turned}`
+      : "Nothing stands out in this picture: there is no answer.");
     this.answer(image);
   }
 

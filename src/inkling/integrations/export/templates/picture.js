@@ -1,6 +1,6 @@
 // From a drawing or a picture to an image such as the network was trained on; images/drawings.py does the same.
 
-const THRESHOLD = 32, FAINTEST = 32, NOISE = 0.25, ROUND_UP = 1e-6;
+const THRESHOLD = 32, FAINTEST = 32, NOISE = 0.35, FULL = 0.6, ROUND_UP = 1e-6;
 
 const KERNELS = {
   box: { support: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
@@ -124,7 +124,7 @@ function inkOfPicture(grey, width, height) {
   }
   const sign = below > above ? -1 : 1, strongest = Math.max(above, below);
   if (strongest < FAINTEST) return new Float32Array(grey.length);
-  const share = (level) => (sign * (level - ground) / strongest - NOISE) / (1 - NOISE);
+  const share = (level) => (sign * (level - ground) / strongest - NOISE) / (FULL - NOISE);
   return Float32Array.from(grey, (level) => Math.min(1, Math.max(0, share(level))) * 255);
 }
 
@@ -153,6 +153,13 @@ function fittedChannel(source, width, height, [high, wide], fit) {
   return out;
 }
 
+// Whether a picture of the model's own size is dark on light where the training images are light on dark, or the reverse.
+function isTurned(rgba, width, height, { shape, drawing }) {
+  if (shape[2] !== 1 || drawing.kind !== "ink" || width !== shape[1] || height !== shape[0]) return false;
+  const grey = greyOf(rgba), mean = grey.reduce((sum, level) => sum + level, 0) / grey.length;
+  return mean < 127.5 !== drawing.light_on_dark;
+}
+
 // A picture, rgba without transparency, becomes an image of the model's shape; null where nothing is in it.
 function imageOfPicture(rgba, width, height, model) {
   const [high, wide, channels] = model.shape, path = model.drawing;
@@ -165,5 +172,5 @@ function imageOfPicture(rgba, width, height, model) {
   const fitted = planes.map((plane) => fittedChannel(plane, width, height, model.shape, model.fit));
   const pixels = new Uint8Array(wide * high * channels);
   fitted.forEach((plane, c) => plane.forEach((level, i) => (pixels[i * channels + c] = level)));
-  return pixels;
+  return isTurned(rgba, width, height, model) ? pixels.map((level) => 255 - level) : pixels;
 }
