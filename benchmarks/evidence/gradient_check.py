@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evidence.claim import Claim, Effort, Measured, rate
-from inkling.networks.numpy.class_check import ClassCheck, check_class
+from inkling.networks.numpy.class_check import check_class
+from inkling.networks.numpy.class_check_result import ClassCheck
 from inkling.networks.numpy.subject import UncheckedNetwork
 
 Array = NDArray[Any]

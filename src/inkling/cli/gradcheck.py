@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from inkling.networks.numpy.class_check import ClassCheck
+    from inkling.networks.numpy.class_check_result import ClassCheck
 
 _IMAGES = 8  # of a perceptron's check
 _BATCHES = (7, 11, 13, 17)  # images of a class's check: a number that is no size of its arrays, so factors tell apart
@@ -145,7 +145,7 @@ def _print(output: Output, check: ClassCheck) -> None:
         if part.first_wrong:
             lines.append(f"{part.name}{part.first_wrong}")
         if part.kinks:
-            lines.append(f"{part.name}: {part.kinks} entries left out, where the loss has a corner")
+            lines.append(f"{part.name}: entries left out, where the loss has a corner: {part.kinks}")
     for jacobian in check.jacobians:
         if jacobian.first_wrong:
             lines.append(f"{jacobian.name}{jacobian.first_wrong}")

@@ -14,7 +14,8 @@ import pytest
 
 from command_line import assert_refused, inkling
 from inkling.networks.custom import build_custom
-from inkling.networks.numpy.class_check import ClassCheck, check_class
+from inkling.networks.numpy.class_check import check_class
+from inkling.networks.numpy.class_check_result import ClassCheck
 from inkling.networks.numpy.subject import UncheckedNetwork
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
@@ -146,9 +147,9 @@ def test_each_mistake_is_named(kind: str) -> None:
 class Residual:
     """Three layers, the second with a way past it; the gradient takes it or not."""
 
-    def __init__(self, past: float, another: bool = False) -> None:
+    def __init__(self, past: float, another: bool = False, elsewhere: bool = False) -> None:
         rng = np.random.default_rng(0)
-        self.past, self.another = past, another
+        self.past, self.another, self.elsewhere = past, another, elsewhere
         sizes = {"W1": (6, 5), "b1": (1, 5), "W2": (5, 5), "b2": (1, 5), "W3": (5, 4), "b3": (1, 4)}
         self.parameters = {name: rng.standard_normal(shape) for name, shape in sizes.items()}
 
@@ -174,7 +175,7 @@ class Residual:
         d_a2 = d_two * (1 - inner**2)
         found |= {"W2": one.T @ d_a2, "b2": d_a2.sum(0, keepdims=True)}
         d_one = d_a2 @ (w["W2"] if self.another else w["W2"].T) + self.past * d_two
-        d_a1 = d_one * (1 - one**2)
+        d_a1 = d_one * (1 - (two if self.elsewhere else one) ** 2)
         return loss, {**found, "W1": x.T @ d_a1, "b1": d_a1.sum(0, keepdims=True)}
 
 
@@ -185,6 +186,8 @@ def test_mistakes_between_layers_are_named() -> None:
     assert check.likely[0].names == ("W1", "b1")
     check = checked(Residual(1.0, another=True))
     assert [found.mistake for found in check.likely] == ["handed-back-untransposed"]
+    check = checked(Residual(1.0, elsewhere=True))
+    assert [found.mistake for found in check.likely] == ["derivative-of-another-layer"]
 
 
 def test_what_no_mistake_explains_is_said_to_be_so() -> None:
@@ -221,6 +224,8 @@ def test_what_a_class_must_not_do_is_said(changes: Any, words: str) -> None:
     check = checked(written(*changes))
     assert not check.passed
     assert words in " ".join(check.notices)
+    assert check.steady is ("other numbers each time for the same batch:" not in " ".join(check.notices))
+    assert check.steady or not check.likely_sentences
 
 
 LOSS = "loss = -log_probabilities[np.arange(n), targets].mean()"
@@ -325,6 +330,9 @@ def test_the_command(tmp_path: Path) -> None:
     assert values["likely"][0]["mistake"] == "derivative-forgotten"
     assert values["checks"][0]["name"] == "W1"
     assert_refused(inkling("gradcheck", f"{file}:MyNetwork", "--image-shape", "8"), "HxWxC")
+    run = tmp_path / "run"
+    assert inkling("train", "digits", "--network", f"{file}:MyNetwork", "--epochs", 1, "--out", run).returncode == 0
+    assert_refused(inkling("gradcheck", run), "check the class itself")
     assert_refused(inkling("gradcheck", f"{file}:YourNetwork"), "no class is called 'YourNetwork'")
 
 

@@ -89,6 +89,17 @@ def _of_derivatives(chain: DenseChain, values: Mapping[str, Array], d_logits: Ar
 
             where = f" (layer {numbers[0]})" * (len(hidden) > 1 and len(numbers) == 1)
             yield mistake, text + where, backpropagate(chain, values, d_logits, derivative=factor)
+    for number in hidden:
+        for other in hidden:
+            if other == number or values[f"a{other}"].shape != values[f"a{number}"].shape:
+                continue
+
+            def elsewhere(at: int, u: Units, number: int = number, other: int = other) -> Array:
+                given = Units(values[f"a{other}"], values[f"f{other}"], u.d_f)
+                return chain.activation.derivative(given if at == number else u)
+
+            text = f"the derivative of {chain.activation.name} in layer {number} is taken of the sums of layer {other}"
+            yield "derivative-of-another-layer", text, backpropagate(chain, values, d_logits, derivative=elsewhere)
     kind, last = chain.activation, values[f"a{len(chain.layers)}"]
     if hidden and kind.name != "identity":
         for what, value in (("with the logits as its values", last), ("of the logits", kind.value(last))):

@@ -101,10 +101,15 @@ def _of_pair(evidence: Evidence, names: list[str]) -> dict[str, Explanation]:
         with np.errstate(all="ignore"):
             d_logits = OUTPUT_MISTAKES[mistake][1](evidence.output)
         for further, means, spoiled in _within(evidence, d_logits):
-            for name in left:
-                error = _error(evidence, name, spoiled[name])
-                if name not in found and error <= bound:
-                    found[name] = Explanation(further, f"besides, {means}", (name,), error)
+            errors = {name: _error(evidence, name, spoiled[name]) for name in left}
+            fits = {
+                name: Explanation(further, f"besides, {means}", (name,), error)
+                for name, error in errors.items()
+                if error <= bound
+            }
+            found = found | fits if len(fits) == len(left) else fits | found
+            if len(fits) == len(left):
+                break
         if len(found) > len(best):
             best = found
     return best

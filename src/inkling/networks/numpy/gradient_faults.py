@@ -196,7 +196,12 @@ def _factor_of_batch(evidence: Evidence, _name: str, returned: Array) -> Iterato
         "it is N times too large (N images): summed over the batch where the loss is a mean",
         returned / n,
     )
-    yield "divided-twice", "it is N times too small (N images): divided by the number of images twice", returned * n
+    yield (
+        "divided-twice",
+        "it is N times too small (N images): divided by the number of images twice, as by .mean(axis=0) where "
+        ".sum(axis=0) is meant",
+        returned * n,
+    )
 
 
 def _not_summed(evidence: Evidence, name: str, returned: Array) -> Iterator[tuple[str, str, Array]]:

@@ -44,6 +44,8 @@ class Subject:
         self.network, self.x, self.labels = network, x, labels
         self.precision: Precision = DOUBLE
         self.restore = False  # after each call: where calls change the arrays
+        self.steady = True  # whether equal calls give equal numbers, once draws are fixed
+        self.draws = True  # whether calls may draw at random
         self._draws = _generators(network.network)
 
     @property
@@ -79,8 +81,9 @@ class Subject:
 
     def _fixed(self, call: Callable[[], Result]) -> Result:
         """Call with the same random draws as ever."""
-        np.random.seed(0)  # noqa: NPY002 - what people's classes draw from
-        random.seed(0)
+        if self.draws:
+            np.random.seed(0)  # noqa: NPY002 - what people's classes draw from
+            random.seed(0)
         for generator, state in self._draws:
             generator.bit_generator.state = state
         before = {name: array.copy() for name, array in self.arrays.items()} if self.restore else {}
@@ -92,7 +95,7 @@ class Subject:
 
     def notices(self) -> list[str]:
         """Return what a class must not do and does: change x, labels or parameters, draw at random, add up, copy."""
-        said = []
+        said, self.draws = [], False
         for what, call in (("forward", self._forward_of), ("gradients", self._gradients_of)):
             x, labels = self._input(), self.labels.copy()
             before = {name: array.copy() for name, array in self.arrays.items()}
@@ -131,12 +134,14 @@ class Subject:
             for name in first
         ):
             return f"{what} adds up from call to call: its sums have to start at zero in every call"
+        self.draws = True
         again = [self._fixed(lambda: self._call_of(what)) for _ in range(2)]
         if _alike(*again):
             return (
                 f"{what} draws at random (dropout?): the same batch gives other numbers each time; here the draws are "
                 "fixed"
             )
+        self.steady = False
         return f"{what} gives other numbers each time for the same batch: something is kept and changed between calls"
 
     def _call_of(self, what: str) -> dict[str, Array]:
@@ -168,7 +173,7 @@ def examined(network: NumpyNetwork, x: Array, labels: NDArray[np.int64]) -> Iter
         subject = itself
         if twin is not None:
             double = Subject(twin, x, labels)
-            double.restore = itself.restore
+            double.restore, double.draws, double.steady = itself.restore, itself.draws, itself.steady
             if _follows(double, moved):
                 subject = double
         if subject is itself and not _computes_in_double(itself):

@@ -10,7 +10,8 @@ from torch.nn import functional
 
 from inkling.errors import NetworkError
 from inkling.images.progress import Progress
-from inkling.networks.numpy.class_check import Array, ClassCheck, compare, conclude
+from inkling.networks.numpy.class_check import Array, compare, conclude
+from inkling.networks.numpy.class_check_result import ClassCheck
 from inkling.networks.numpy.differences import DOUBLE, SINGLE, Precision
 from inkling.networks.numpy.equations import cross_entropy
 from inkling.networks.numpy.loss_faults import Loss
