@@ -146,3 +146,17 @@ def test_no_diagnosis_is_forgotten() -> None:
                 if any("proba" in parameter or parameter == "classifier" for parameter in parameters):
                     taking.add(member.__name__)
     assert taking == DIAGNOSES.keys() - {"fit_temperature", "at_temperature"}
+
+
+def test_a_network_that_is_wrong_on_most_images_says_nothing_of_labels() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(360) % 10
+    # One that has hardly learnt: all classes about as probable, two of them favoured whatever the image.
+    probabilities = rng.dirichlet(np.full(10, 400.0), 360)
+    probabilities[:, [2, 9]] += 0.02
+    found = diagnose_labels(labels, probabilities / probabilities.sum(axis=1, keepdims=True))
+    assert found.weak
+    assert found.flagged == 0
+    assert not any(error.flagged for error in found.errors)
+    assert found.verdict.startswith("No wrong labels are shown: the network predicts ")
+    assert found.verdict.endswith(" of 360 labels, and one that is wrong on most images is no evidence against them.")

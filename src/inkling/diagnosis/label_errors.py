@@ -48,17 +48,28 @@ class LabelDiagnosis:
     singled_out: int  # by confident learning
     by_itself: float  # of those, mean number of right labels, the network being as often wrong as it is
     by_itself_high: int  # in 95 of 100 such sets of labels so many right ones are flagged, or fewer
+    predicted: int | None = None  # labels that are the most probable class; None where it is not known
+
+    @property
+    def weak(self) -> bool:
+        """Whether most labels are not what the network predicts: then it is no evidence against any of them."""
+        return self.predicted is not None and 2 * self.predicted < self.n
 
     @property
     def flagged(self) -> int:
-        """What is flagged beyond the highest number that the network's own mistakes explain."""
-        return max(0, self.singled_out - self.by_itself_high)
+        """What is flagged beyond the highest number that the network's own mistakes explain; 0 where it is `weak`."""
+        return 0 if self.weak else max(0, self.singled_out - self.by_itself_high)
 
     @property
     def verdict(self) -> str:
         """One sentence."""
         if not self.singled_out:
             return f"No wrong labels are shown: confident learning singles out none of {self.n:,} labels."
+        if self.weak:
+            return (
+                f"No wrong labels are shown: the network predicts {self.predicted:,} of {self.n:,} labels, and one "
+                "that is wrong on most images is no evidence against them."
+            )
         found = f"confident learning singles out {self.singled_out:,} of {self.n:,} labels"
         itself = f"{self.by_itself:,.0f} by itself (up to {self.by_itself_high:,})"
         if not self.flagged:
@@ -86,7 +97,8 @@ def diagnose_labels(labels: NDArray[np.int64], probabilities: NDArray[np.floatin
     How many right labels it singles out is found by flagging 100 sets of labels of which it is known which are right:
     drawn from the network's probabilities, calibrated on the given labels, and as often replaced by another class as
     those seem to be (`label_noise.without_noise`), for among wrong labels more right ones are singled out.
-    So many labels stay flagged, the most suspect ones, as are flagged beyond the 95th percentile of those.
+    So many labels stay flagged, the most suspect ones, as are flagged beyond the 95th percentile of those; none where
+    the network predicts fewer than half of the labels, for the calibration of one that has hardly learnt says little.
 
     Parameters
     ----------
@@ -111,7 +123,10 @@ def diagnose_labels(labels: NDArray[np.int64], probabilities: NDArray[np.floatin
         flagged = _confident_learning(drawn, probabilities) if len(np.unique(drawn)) > 1 else np.zeros_like(replaced)
         counts.append(int((flagged & ~replaced).sum()))
     high = int(np.quantile(counts, 0.95, method="higher"))
-    found = LabelDiagnosis((), len(labels), sum(error.flagged for error in errors), float(np.mean(counts)), high)
+    predicted = int((probabilities.argmax(axis=1) == labels).sum())
+    found = LabelDiagnosis(
+        (), len(labels), sum(error.flagged for error in errors), float(np.mean(counts)), high, predicted
+    )
     kept = {error.index for error in [error for error in errors if error.flagged][: found.flagged]}
     return replace(found, errors=tuple(replace(error, flagged=error.index in kept) for error in errors))
 
