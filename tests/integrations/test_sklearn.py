@@ -312,6 +312,8 @@ def test_a_notebook_shows_the_layers(iris: Any) -> None:
     bundle = estimator.fit(x, y)._repr_mimebundle_()
     for html in (bundle["text/html"], estimator._repr_html_()):
         assert "43 parameters in 6 layers" in html  # 4 * 5 + 5 + 5 * 3 + 3
+        assert "standardised features" in html
+        assert "https://scikit-learn.org" not in html
 
 
 def test_verbose_prints_epochs_and_the_time_left(iris: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,8 +61,6 @@ class BaseNetworkClassifier(SavedAsRun, ClassifierMixin, BaseEstimator):  # type
     random_state: Any
     verbose: int
 
-    _doc_link_module = "inkling"  # scikit-learn links to no page of its own
-
     def _network(self) -> tuple[Any, dict[str, Any], str]:
         """Return what is to be built, its options, and the device."""
         raise NotImplementedError
@@ -302,7 +300,7 @@ class BaseNetworkClassifier(SavedAsRun, ClassifierMixin, BaseEstimator):  # type
 
     def _repr_html_(self) -> str:
         html: str = estimator_html_repr(self)
-        return html + layer_table(self.network_) if hasattr(self, "network_") else html
+        return html + layer_table(self.network_, self._form.pictures) if hasattr(self, "network_") else html
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         bundle: dict[str, str] = super()._repr_mimebundle_(**kwargs)
