@@ -1,6 +1,8 @@
 // The page itself: a pen, pictures, and what is shown of an answer.
 
-const SIDE = 560, PEN = 0.08, KEY_STEP = 0.04, LARGEST = 1024, SHOWN = 10;
+// A pen of this part of the width gives digits that fill the area as much ink as those of MNIST and of the bundled set.
+const PEN = 0.11;
+const SIDE = 560, KEY_STEP = 0.04, LARGEST = 1024, SHOWN = 10;
 const PAUSE = 250; // milliseconds without a stroke before evidence is computed
 
 const $ = (id) => document.getElementById(id);
