@@ -19,7 +19,9 @@ def card(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Write a model card: data, accuracy with intervals, limits and hashes, with the head that Hugging Face reads.
+    """Write a model card from the run's own evidence.
+
+    Data, accuracy with intervals, limits and hashes, with the head that Hugging Face reads.
 
     What only a person can know, such as the intended use, is left to fill in.
     """

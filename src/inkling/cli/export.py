@@ -24,7 +24,9 @@ def export(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Write the model of a run as a file that works without Inkling, with a model card beside it.
+    """Write the model as a file that works without Inkling.
+
+    A model card goes beside it.
 
     The exported model is run on all test images first: unless its probabilities are those of the run, nothing is
     written.

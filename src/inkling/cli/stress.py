@@ -30,10 +30,11 @@ def stress(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Measure what corruptions of the images cost: noise, blur, shift, rotation, contrast, brightness, JPEG.
+    """Measure what corruptions of the images cost.
 
-    Each at five severities, after ImageNet-C and MNIST-C, on the same images clean and corrupted. Of several runs it
-    says which suffers least. The report of a run that was stressed has a section on it.
+    Noise, blur, shift, rotation, contrast, brightness and JPEG, each at five severities, after ImageNet-C and
+    MNIST-C, on the same images clean and corrupted. Of several runs it says which suffers least. The report of a
+    run that was stressed has a section on it.
     """
     from inkling.cli.downloads import load_meters
     from inkling.cli.looks import looked_at_test

@@ -19,10 +19,9 @@ from inkling.diagnosis.picture_quality import PictureQuality, judge_quality
 from inkling.diagnosis.picture_sizes import PictureSizes, judge_sizes
 from inkling.diagnosis.shortcuts import Shortcuts, find_shortcuts
 from inkling.images.dataset import ImageDataset, Splits
-from inkling.images.naming import some
+from inkling.images.naming import and_list, some
 from inkling.images.sources.protocol import LoadObserver, stage
 from inkling.images.splitting import TornGroups
-from inkling.metrics.formatting import and_list
 
 _WORDS = {"train": "training"}
 

@@ -12,7 +12,8 @@ from scipy import stats
 
 from inkling.diagnosis.comparison import LEVEL
 from inkling.errors import DataError
-from inkling.metrics.formatting import and_list, p_words, points, points_interval
+from inkling.images.naming import and_list
+from inkling.metrics.formatting import p_words, points, points_interval
 from inkling.metrics.intervals import Interval
 from inkling.metrics.multiple import holm
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from inkling.diagnosis.attribution.baselines import BLACK, baseline_images, baseline_of
 from inkling.diagnosis.attribution.controls import control_maps
 from inkling.errors import DataError
-from inkling.metrics.formatting import and_list
+from inkling.images.naming import and_list
 from inkling.metrics.intervals import Interval, mean_interval
 from inkling.metrics.scores import check_probabilities
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from inkling.diagnosis.comparison import Comparison
-from inkling.metrics.formatting import and_list, p_words, percent, points, points_interval
+from inkling.images.naming import and_list
+from inkling.metrics.formatting import p_words, percent, points, points_interval
 
 
 @dataclass(frozen=True)

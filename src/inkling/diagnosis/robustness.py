@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from inkling.errors import DataError
-from inkling.metrics.formatting import and_list, percent, points, points_interval
+from inkling.images.naming import and_list
+from inkling.metrics.formatting import percent, points, points_interval
 from inkling.metrics.intervals import Interval, wilson_interval
 from inkling.metrics.paired import PairedDifference
 from inkling.metrics.scores import check_predictions

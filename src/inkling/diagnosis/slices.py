@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.errors import DataError
-from inkling.metrics.formatting import and_list, p_words, percent
+from inkling.images.naming import and_list
+from inkling.metrics.formatting import p_words, percent
 from inkling.metrics.homogeneity import LEVEL, equal_proportions_p, highest_proportion_p
 from inkling.metrics.intervals import Interval, simultaneous_intervals
 from inkling.metrics.multiple import holm

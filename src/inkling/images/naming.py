@@ -20,6 +20,11 @@ def some(names: Sequence[str]) -> str:
     return f"{first} and {len(names) - SHOWN:,} more" if len(names) > SHOWN else first
 
 
+def and_list(parts: Sequence[str]) -> str:
+    """Join parts by commas and a last "and"."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
 def one_form(name: str) -> str:
     """Return the name of a class without spaces around it, in one Unicode form: macOS writes é as two characters."""
     return unicodedata.normalize("NFC", name.strip() or name)

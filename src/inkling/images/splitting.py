@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkling.errors import DataError
-from inkling.images.naming import some
+from inkling.images.naming import and_list, some
 from inkling.images.sampling import stratified_order
-from inkling.metrics.formatting import and_list
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 SPLITS = (TRAIN, VALIDATION, TEST)

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from inkling.errors import DataError, SettingsError, did_you_mean
 from inkling.images.corrections import correct
 from inkling.images.dataset import Splits
+from inkling.images.naming import and_list
 from inkling.images.progress import Progress
 from inkling.labels.kept_together import kept_together
 from inkling.labels.out_of_fold import FoldProgress, check_folds, out_of_fold, train_to_the_end
 from inkling.labels.review import RatedLabels
-from inkling.metrics.formatting import and_list
 from inkling.networks.prediction import predict_in_parts
 from inkling.runs.dynamics import keeps_dynamics, read_dynamics
 from inkling.runs.run import Run

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from inkling.metrics.intervals import Interval
 from inkling.metrics.rounding import rounded
 from inkling.metrics.spread import Spread
@@ -106,8 +104,3 @@ def signed(points: float) -> str:
 def training_images(n: int) -> str:
     """Return a number of training images in words."""
     return f"{n:,} training images"
-
-
-def and_list(parts: Sequence[str]) -> str:
-    """Join parts by commas and a last "and"."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

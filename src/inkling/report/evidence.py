@@ -11,7 +11,7 @@ from inkling.diagnosis.accuracy import Evaluation
 from inkling.diagnosis.overfitting import Overfitting
 from inkling.figures.style import network_colour
 from inkling.images.dataset import Splits
-from inkling.metrics.formatting import and_list
+from inkling.images.naming import and_list
 from inkling.metrics.intervals import Interval
 from inkling.metrics.spread import Spread, spread
 from inkling.networks.protocols import Layer, Network

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from inkling.diagnosis.comparison import Comparison, ComparisonOverSeeds
-from inkling.metrics.formatting import and_list, mean_sd, percent, seconds, signed, significant, training_images
+from inkling.images.naming import and_list
+from inkling.metrics.formatting import mean_sd, percent, seconds, signed, significant, training_images
 from inkling.networks.catalogue import network_noun
 from inkling.report.evidence import Cell, Evidence
 from inkling.report.section import Answer, Section

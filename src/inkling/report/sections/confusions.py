@@ -6,7 +6,7 @@ from typing import Any
 
 from inkling.diagnosis.class_misses import leading_confusion
 from inkling.figures.counts import ConfusionMatrixDisplay
-from inkling.metrics.formatting import and_list
+from inkling.images.naming import and_list
 from inkling.networks.catalogue import network_noun
 from inkling.report.drawing import Drawing
 from inkling.report.evidence import Cell, Evidence

@@ -12,7 +12,8 @@ import numpy as np
 from inkling.diagnosis.class_data_size import ClassCurve, ClassDataSize, fit_class_curves
 from inkling.diagnosis.data_size import DataSizeEffect, LearningCurve, compare_sizes, fit_learning_curve
 from inkling.figures.data_size import LearningCurveBySizeDisplay
-from inkling.metrics.formatting import and_list, percent, training_images
+from inkling.images.naming import and_list
+from inkling.metrics.formatting import percent, training_images
 from inkling.networks.catalogue import network_noun
 from inkling.report.drawing import Drawing
 from inkling.report.evidence import Evidence

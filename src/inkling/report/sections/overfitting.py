@@ -9,7 +9,7 @@ from typing import Any
 from inkling.diagnosis.early_stopping import EarlyStopping, stopped_early
 from inkling.diagnosis.gap_change import GapChange, compare_gaps
 from inkling.diagnosis.overfitting import last_epochs
-from inkling.metrics.formatting import and_list
+from inkling.images.naming import and_list
 from inkling.networks.catalogue import network_noun
 from inkling.report.curve_panel import curve_panels
 from inkling.report.drawing import Drawing

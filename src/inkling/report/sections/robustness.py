@@ -13,7 +13,8 @@ from inkling.diagnosis.robustness import Robustness, title_case
 from inkling.diagnosis.robustness_comparison import RobustnessComparison, compare_robustness
 from inkling.diagnosis.run_robustness import StressedRun, corrupted_pictures, stored_robustness
 from inkling.figures.robustness import RobustnessDisplay
-from inkling.metrics.formatting import and_list, points, points_interval
+from inkling.images.naming import and_list
+from inkling.metrics.formatting import points, points_interval
 from inkling.metrics.intervals import Interval
 from inkling.networks.catalogue import network_noun
 from inkling.report.drawing import Drawing
