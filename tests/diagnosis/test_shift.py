@@ -84,8 +84,17 @@ def test_commands_say_what_is_unlike(tmp_path: Path) -> None:
     for _ in train_run(plan, digits, tmp_path / "run"):
         pass
     own = last_json(inkling("evaluate", tmp_path / "run", "--data", "digits", "--json"))
-    assert own["shift"]["shown"] is False
-    # The same digits, inverted.
+    assert own["shift"] is None
+    assert own["own_test_images"] is True
+    # Digits that the run has not been trained on, as they are and inverted.
+    others = digits.validation
+    np.savez(
+        tmp_path / "like.npz",
+        **{f"x_{part}": others.images[:, :, :, 0] for part in ("train", "test")},
+        **{f"y_{part}": others.labels for part in ("train", "test")},
+    )
+    like_them = last_json(inkling("evaluate", tmp_path / "run", "--data", tmp_path / "like.npz", "--json"))
+    assert like_them["shift"]["shown"] is False
     test = digits.test
     np.savez(
         tmp_path / "new.npz",

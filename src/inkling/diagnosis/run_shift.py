@@ -58,18 +58,18 @@ def compare_with_test(run: Run, network: Classifier, new: NDArray[np.uint8]) -> 
     return replace(found, by_network=by_network, unlike=tuple(int(new_places[place]) for place in found.unlike))
 
 
-def run_familiarity(run: Run, classifier: Classifier) -> Familiarity:
+def run_familiarity(run: Run, network: Classifier) -> Familiarity:
     """Return what says how unlike the run's images new ones are, by p-values (`diagnosis.shift.Familiarity`).
 
     The distance is to training images, and as far as it is for validation images is not unlike: a p-value is 0.05 or
     less for at most 5% of images that are like the validation images. New images are given as
-    `plain_features(images, classifier.predict_proba(images))`.
+    `plain_features(images, network.predict_proba(images))`.
 
     Parameters
     ----------
     run : Run
         Whose images are loaded.
-    classifier : Classifier
+    network : Classifier
         Of the run, or of an ensemble that it belongs to.
 
     Raises
@@ -79,5 +79,5 @@ def run_familiarity(run: Run, classifier: Classifier) -> Familiarity:
     """
     rng, splits = np.random.default_rng(0), run.subset(run.load_images())
     parts = [part.images[rng.permutation(len(part))[:LARGEST]] for part in (splits.train, splits.validation)]
-    train, validation = (plain_features(images, predict_in_parts(classifier, images)) for images in parts)
+    train, validation = (plain_features(images, predict_in_parts(network, images)) for images in parts)
     return learn_familiarity(train, validation)
