@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import replace
 from typing import Any, Self
 
@@ -61,9 +62,9 @@ class BaseNetworkClassifier(SavedAsRun, ClassifierMixin, BaseEstimator):  # type
     random_state: Any
     verbose: int
 
+    @abstractmethod
     def _network(self) -> tuple[Any, dict[str, Any], str]:
         """Return what is to be built, its options, and the device."""
-        raise NotImplementedError
 
     # --- fitting -----------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from inkling.training.recipes.registry import recipes_of
 from inkling.training.settings import TrainingSettings
 
 
-class SavedAsRun:
+class SavedAsRun(ABC):
     """The part of an estimator that writes and reads run folders. The attributes are those of `NetworkClassifier`."""
 
     classes_: NDArray[Any]
@@ -52,9 +53,9 @@ class SavedAsRun:
         return [epoch["train_loss"] for epoch in self.history_]
 
     @classmethod
+    @abstractmethod
     def _named(cls, description: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters that name the network of a run, from its description."""
-        raise NotImplementedError
 
     def save(
         self,
