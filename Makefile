@@ -35,7 +35,7 @@ $(BIN)/python:
 	touch $@
 
 .venv/dev-installed: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP_INSTALL) -e '.[photos,tables,labels,explain,track,export,dev]'
+	$(PIP_INSTALL) -e '.[photos,tables,labels,explain,track,serve,export,dev]'
 	touch $@ .venv/demo-installed
 
 clean:

@@ -19,7 +19,7 @@ from command_line import TRAIN_DIGITS, inkling, inkling_process
 
 COMMANDS = (
     "demo", "train", "evaluate", "study", "compare", "report", "predict", "explain", "labels", "find-lr", "gradcheck",
-    "data list", "data show", "data fetch",
+    "serve", "data list", "data show", "data fetch",
 )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from inkling.cli import (
     new,
     predict,
     report,
+    serve,
     stress,
     study,
     train,
@@ -92,6 +93,10 @@ COMMANDS: dict[Callable[..., None], tuple[str, ...]] = {
         "inkling predict runs/cnn new-pictures --invert auto --skip-unreadable --out predictions.csv",
         "inkling predict runs/cnn 'scans/**/*.png' --format jsonl",
     ),
+    serve.serve: (
+        "inkling serve runs/cnn",
+        "inkling serve runs/perceptron best=runs/cnn --calibrated --port 8080",
+    ),
     stress.stress: ("inkling stress runs/cnn", "inkling stress runs/perceptron runs/cnn --images 2000"),
     export.export: (
         "inkling export runs/cnn --format onnx --calibrated --out cnn.onnx",
@@ -121,6 +126,7 @@ LOADING = (
     next_to_label.next_pictures,
     predict.predict,
     report.report,
+    serve.serve,
     stress.stress,
     study.study,
     train.train,

@@ -83,6 +83,10 @@ class UnreadablePictureError(DataError):
         self.lasting = lasting
 
 
+class LargePictureError(UnreadablePictureError):
+    """A picture has more pixels than are decoded."""
+
+
 class Header(NamedTuple):
     """What a picture announces of itself."""
 
@@ -154,7 +158,11 @@ def attempt(work: Callable[[BinaryIO], Result], open_picture: Open) -> Result | 
 
 
 def decode(
-    file: BinaryIO, image_shape: tuple[int, int, int], fit: str = PAD, bits_used: int | None = None
+    file: BinaryIO,
+    image_shape: tuple[int, int, int],
+    fit: str = PAD,
+    bits_used: int | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> NDArray[np.uint8]:
     """Return the pixels of an encoded picture, in the shape asked for.
 
@@ -172,6 +180,8 @@ def decode(
     bits_used : int, optional
         8 to 16: how many of 16 bits a pixel hold what the picture shows. None: the fewest of 8, 10, 12, 14 and 16 that
         hold its brightest pixel.
+    max_pixels : int
+        Up to `MAX_PIXELS`: pictures that announce more are not decoded.
 
     Returns
     -------
@@ -180,10 +190,10 @@ def decode(
     Raises
     ------
     UnreadablePictureError
-        If it cannot be read as a picture.
+        If it cannot be read as a picture; LargePictureError if it has more pixels.
     """
     height, width, channels = image_shape
-    with _opened(file) as picture:
+    with _opened(file, max_pixels) as picture:
         turned = _turned_size(picture)
         wanted = _scaled_size(turned, (width, height), fit)
         if 2 * wanted[0] <= turned[0]:
@@ -255,21 +265,21 @@ def _formats() -> tuple[str, ...]:
 
 
 @contextmanager
-def _opened(file: BinaryIO) -> Iterator[Image.Image]:
+def _opened(file: BinaryIO, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
     """Open an encoded picture; whatever is wrong with it is an UnreadablePictureError."""
     try:
         with Image.open(file, formats=_formats()) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise UnreadablePictureError(
-                    f"expected a picture of at most {MAX_PIXELS // 10**6} megapixels, found "
+            if picture.width * picture.height > max_pixels:
+                raise LargePictureError(
+                    f"expected a picture of at most {max_pixels / 10**6:.3g} megapixels, found "
                     f"{picture.width}x{picture.height}: make it smaller"
                 )
             yield picture
     except UnreadablePictureError:
         raise
     except Image.DecompressionBombError:  # Pillow's own limit, which is larger
-        raise UnreadablePictureError(
-            f"expected a picture of at most {MAX_PIXELS // 10**6} megapixels, found a larger one: make it smaller"
+        raise LargePictureError(
+            f"expected a picture of at most {max_pixels / 10**6:.3g} megapixels, found a larger one: make it smaller"
         ) from None
     except UnidentifiedImageError:
         file.seek(0)

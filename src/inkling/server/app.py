@@ -1,0 +1,112 @@
+"""The application: every address of the server, put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from inkling import __version__
+from inkling.server import about, open_inference, v1
+from inkling.server.limits import Limits
+from inkling.server.observing import Log, Observing
+from inkling.server.openapi import components
+from inkling.server.refusals import RefusedError, refusal
+from inkling.server.security import Guarding
+from inkling.server.served_model import ServedModel
+from inkling.server.service import Service
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """How a server answers.
+
+    Attributes
+    ----------
+    limits : Limits
+    hosts : iterable of str
+        Names that the Host header may hold, beside localhost and addresses in numbers.
+    token : str, optional
+        That requests must bring.
+    log : callable, optional
+        Takes a line for each request.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    hosts: Iterable[str] = ()
+    token: str | None = None
+    log: Log | None = None
+
+
+def create_app(models: Mapping[str, ServedModel], options: ServerOptions | None = None) -> FastAPI:
+    """Return the ASGI application that serves models.
+
+    Parameters
+    ----------
+    models : mapping of str to ServedModel
+        By name; the first answers where a request names none.
+    options : ServerOptions, optional
+
+    Raises
+    ------
+    RunError
+        If there is no model.
+    """
+    options = options or ServerOptions()
+    service = Service(models, options.limits)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001
+        yield
+        service.close()
+
+    app = FastAPI(
+        title="Inkling", version=__version__, summary="Image classifiers over HTTP",
+        docs_url=None, redoc_url=None, lifespan=lifespan,
+    )  # fmt: skip
+    app.state.service = service
+    for addresses in (v1, open_inference, about):
+        app.include_router(addresses.router(service))
+    app.add_middleware(Guarding, hosts=options.hosts, token=options.token)
+    app.add_middleware(Observing, metrics=service.metrics, log=options.log)  # the last added is the outermost
+    app.add_exception_handler(RefusedError, _refused)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+            document["components"] = {"schemas": components(*v1.TYPES, *open_inference.TYPES)}
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+    return app
+
+
+async def _refused(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    refused = cast(RefusedError, error)
+    return refusal(refused.status, refused.message)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    raised = cast(HTTPException, error)
+    said = {
+        404: f"there is nothing at {request.url.path[:100]!r}: /docs lists the addresses",
+        405: f"{request.url.path[:100]!r} does not take {request.method[:20]}: /docs lists what it takes",
+    }
+    response = refusal(raised.status_code, said.get(raised.status_code, str(raised.detail)))
+    response.headers.update(raised.headers or {})
+    return response
+
+
+async def _gone(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    """Answer a client that went away, which hears nothing; the log has it as 408."""
+    return refusal(408, "the client left before its body had arrived")
