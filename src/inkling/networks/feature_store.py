@@ -40,7 +40,7 @@ Compute = Callable[[NDArray[np.uint8], Progress], NDArray[np.float32]]
 
 
 class FeatureStore:
-    """The features that one backbone makes of images, numbers of half precision.
+    """The features that one backbone makes of images, float32.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class FeatureStore:
 
     def __init__(self, key: str, about: str, width: int) -> None:
         self.folder, self.about = entry_folder(FEATURES, key), about
-        self._kind = np.dtype([("digest", "V16"), ("features", "<f2", (width,))])
+        self._kind = np.dtype([("digest", "V16"), ("features", "<f4", (width,))])
         self._segments: dict[str, NDArray[np.void]] = {}  # by file name
         self._places: dict[bytes, tuple[str, int]] = {}  # digest -> segment and row in it
         self._cannot_write = False

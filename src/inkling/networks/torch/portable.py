@@ -18,7 +18,8 @@ from torch.nn import functional
 from inkling.errors import NetworkError
 from inkling.networks.protocols import State
 from inkling.networks.torch.devices import to_numpy
-from inkling.networks.torch.pretrained_module import Preparation, PretrainedModule
+from inkling.networks.torch.efficientnet import SameConv2d
+from inkling.networks.torch.pretrained_module import Preparation
 
 
 class Answering(nn.Module):  # type: ignore[misc]
@@ -32,14 +33,6 @@ class Answering(nn.Module):  # type: ignore[misc]
         """Return float32 (N, K)."""
         x = images.permute(0, 3, 1, 2).to(torch.float32) * self.pixel_scale
         return torch.softmax(self.module(x).float(), dim=1)
-
-
-class InSixteenBits(nn.Module):  # type: ignore[misc]
-    """Features rounded to 16 bits, as the run's own were where they are kept in the cache."""
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return float32 of the same shape."""
-        return features.half().float()
 
 
 class PreparedByProducts(nn.Module):  # type: ignore[misc]
@@ -71,6 +64,17 @@ def _resizing(length: int, side: int, filtered: bool) -> Tensor:
     return resized[:, 0, :, 0].T.contiguous()
 
 
+def _with_its_kernel(convolution: SameConv2d) -> nn.Conv2d:
+    """Return a convolution with the weights as they are applied: onnxruntime drops an operator that pads them."""
+    kernel = convolution.kernel().detach()
+    outputs, sides = kernel.shape[0], kernel.shape[2:]
+    plain = nn.Conv2d(
+        convolution.in_channels, outputs, sides, convolution.stride, convolution.padding, groups=convolution.groups
+    )
+    plain.weight, plain.bias = nn.Parameter(kernel), convolution.bias
+    return plain
+
+
 def answering(module: nn.Module, pixel_scale: np.float32, image_shape: tuple[int, int, int]) -> Answering:
     """Return a copy on the CPU, for prediction."""
     copied = copy.deepcopy(module).cpu()
@@ -78,8 +82,8 @@ def answering(module: nn.Module, pixel_scale: np.float32, image_shape: tuple[int
         for name, child in list(parent.named_children()):
             if isinstance(child, Preparation) and image_shape[:2] != (child.side, child.side):
                 setattr(parent, name, PreparedByProducts(child, *image_shape[:2]))
-    if isinstance(copied, PretrainedModule):
-        copied.head = nn.Sequential(InSixteenBits(), copied.head)
+            if isinstance(child, SameConv2d):
+                setattr(parent, name, _with_its_kernel(child))
     made: Answering = Answering(copied, float(pixel_scale)).eval().requires_grad_(False)
     return made
 

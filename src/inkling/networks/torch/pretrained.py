@@ -176,10 +176,6 @@ class PretrainedNetwork(TorchNetwork):
         super().load_state(state)
         self._features = None
 
-    parity_tolerance = 1e-3
-    """By which a probability may move when another program computes it: features are rounded to 16 bits, and one that
-    lies between two such numbers may be rounded to the other. Of 300 photos of flowers, 4.5e-05 at most."""
-
     # --- features ----------------------------------------------------------------------------------------------
 
     def predict_proba(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -220,7 +216,8 @@ class PretrainedNetwork(TorchNetwork):
             arrays = [to_numpy(tensor).tobytes() for tensor in self.module.backbone.state_dict().values()]
             sides = [preparation.side for preparation in self.module.preparations]
             # The arithmetic is part of it: a GPU and another version of torch round in their own ways.
-            how = (self.name.removeprefix("finetuned:"), sides, self.image_shape, self._device.type, torch.__version__)
+            name, device = self.name.removeprefix("finetuned:"), self._device.type
+            how = (name, sides, self.image_shape, device, torch.__version__, FLOAT32)
             height, width, channels = self.image_shape
             about = f"features of {self.name}, {height}x{width} {'RGB' if channels == 3 else 'grey'} images"
             width = self.module.head.linear.in_features
@@ -249,8 +246,8 @@ class PretrainedNetwork(TorchNetwork):
         filled = np.zeros((at_a_time, *self.image_shape), np.uint8)
         filled[: len(images)] = images
         with torch.inference_mode(), exact_float32(self._device):
-            features = self.module.features(self.inputs(filled), backbone).half()
-        return to_numpy(features[: len(images)].float())
+            features = self.module.features(self.inputs(filled), backbone)
+        return to_numpy(features[: len(images)])
 
     def logit_gradients(self, pixels: NDArray[np.floating[Any]], targets: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return how each pixel moves its target's logit, by torch.autograd, few images at a time."""

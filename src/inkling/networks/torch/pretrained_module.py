@@ -11,8 +11,9 @@ from inkling.networks.torch.backbones import Backbone, Channels
 _LENGTH = 10.0
 """Of the features that the linear map sees: with it, logits of a usual size need weights of a usual size."""
 
-_SMALLEST_SPREAD = 1e-6
-"""Of a feature over the training images: one that is the same for all of them says nothing."""
+_SMALLEST_SPREAD = 1e-4
+"""Of a feature over the training images: one that is the same for all of them says nothing, and divided by a spread
+near its own rounding, some 1e-6, it would be noise, other noise in each program that computes it."""
 
 
 class Preparation(nn.Module):  # type: ignore[misc]
