@@ -21,6 +21,13 @@ def export(
     calibrated: Annotated[
         bool, typer.Option("--calibrated", help="With the temperature fitted on validation images inside.")
     ] = False,
+    runtime: Annotated[
+        Path | None,
+        typer.Option(
+            help="onnxruntime-web, for --format page: folder or npm pack's file.  [default: where it is needed, by "
+            "INKLING_ONNXRUNTIME_WEB or in node_modules]"
+        ),
+    ] = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -41,7 +48,7 @@ def export(
     output = Output(quiet, json)
     opened = [Run(folder) for folder in runs]
     with ExitStack() as stack, output.watch("checking the exported model") as checking:
-        exported = export_runs(opened, format_name, out, calibrated, checking, load_meters(output, stack))
+        exported = export_runs(opened, format_name, out, calibrated, checking, load_meters(output, stack), runtime)
     looked_at_test(output, "export", opened)
     first, *others = exported.files
     output.result(

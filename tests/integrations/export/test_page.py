@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from command_line import TRAIN_DIGITS, inkling
-from inkling.integrations.export import page
+from command_line import TRAIN_DIGITS, assert_refused, inkling
+from inkling.integrations.export import page_engine
+from inkling.integrations.export.web_runtime import VARIABLE
 from inkling.runs.run import Run
 
 
@@ -95,13 +96,16 @@ def test_pages_that_cannot_be_are_refused_and_nothing_is_left(
     done = inkling("export", tmp_path / "own", "--trust", "--format", "page", "--out", tmp_path / "own.html")
     assert done.returncode == 2
     assert "a page cannot compute" in done.stderr
-    monkeypatch.setattr(page, "LARGEST", 1000)
-    done = inkling("export", run, "--format", "page", "--out", tmp_path / "large.html")
-    assert done.returncode == 2
-    assert "of weights at most" in done.stderr
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setattr(page_engine, "LARGEST", 1000)
+    large = ("export", run, "--format", "page", "--out", tmp_path / "large.html")
+    assert_refused(inkling(*large, cwd=tmp_path), "needs onnxruntime-web 1.30.0, which is in no node_modules")
+    monkeypatch.setattr(page_engine, "LARGEST_ONNX", 1000)
+    assert_refused(inkling(*large, cwd=tmp_path), "of weights at most")
     monkeypatch.undo()
-    monkeypatch.setattr(page, "TOLERANCE", 0.0)
-    monkeypatch.setattr(page.Steps, "predict_proba", lambda self, images: np.full((len(images), 10), 0.1, np.float32))
+    monkeypatch.setattr(
+        page_engine.Steps, "predict_proba", lambda self, images: np.full((len(images), 10), 0.1, np.float32)
+    )
     done = inkling("export", run, "--format", "page", "--out", tmp_path / "wrong.html")
     assert done.returncode == 2
     assert "not written, because the exported model is not the run's" in done.stderr

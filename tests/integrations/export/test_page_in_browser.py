@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import time
@@ -12,46 +11,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from make_screenshots import CHROMIUM, DRIVER, emulate, open_browser
+from make_screenshots import CHROMIUM, DRIVER, open_browser
 from numpy.typing import NDArray
 from PIL import Image
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
 from selenium_axe_python import Axe
 
+from exported_pages import WITHIN, ask, like_mnist, predicted, show, text, trained
 from inkling.images.drawings import draw, ink_of_picture, measure_drawings
 from inkling.images.pictures import read_picture
 from inkling.images.sources.registry import load_images
 from inkling.integrations.export.export import export_runs
-from inkling.runs.execute import RunPlan, train_run
 from inkling.runs.run import Run
-from inkling.training.recipes.registry import recipe
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver")
 
 HOSTILE = ("<script>alert(1)<script>", "<img src=x onerror=alert(1)>", "\"quotes\" & 'more' &amp; <b>")
-WITHIN = 1e-4
-
-
-def like_mnist(folder: Path) -> str:
-    """600 + 100 + 500 digits of 28x28 pixels, made as MNIST's were from the bundled ones, turned a little."""
-    source = load_images("digits")
-    rng, made = np.random.default_rng(0), []
-    path = measure_drawings(np.zeros((1, 28, 28, 1), np.uint8))
-    path = type(path)("ink", True, 33.0, 20, "mass", (14.5, 14.5))
-    digits = np.concatenate([source.train.images, source.validation.images])[:1200, :, :, 0]
-    labels = np.concatenate([source.train.labels, source.validation.labels])[:1200]
-    for digit in digits:
-        blown = Image.fromarray(digit).resize((60, 60), Image.Resampling.BICUBIC).rotate(rng.normal(0, 8), expand=True)
-        image = draw(np.asarray(blown, np.float32), path, (28, 28, 1))
-        assert image is not None
-        made.append(image[..., 0])
-    images = np.stack(made)
-    np.savez(
-        folder / "set.npz", x_train=images[:600], y_train=labels[:600], x_val=images[600:700], y_val=labels[600:700],
-        x_test=images[700:], y_test=labels[700:],
-    )  # fmt: skip
-    return str(folder / "set.npz")
 
 
 def hostile_folder(folder: Path) -> str:
@@ -63,15 +39,6 @@ def hostile_folder(folder: Path) -> str:
             pixels[..., place] += 100
             Image.fromarray(pixels).save(folder / name / f"{i}.png")
     return str(folder)
-
-
-def trained(source: str, network: str, folder: Path, epochs: int = 2) -> Run:
-    if network != "perceptron":
-        pytest.importorskip("torch")
-    settings = recipe("reference", network=network, epochs=epochs)
-    for _ in train_run(RunPlan(source, network, settings), load_images(source), folder, command=["x"]):
-        pass
-    return Run(folder)
 
 
 @pytest.fixture(scope="module")
@@ -105,36 +72,6 @@ def browser() -> Iterator[Any]:
     opened = open_browser()
     yield opened
     opened.quit()
-
-
-def show(browser: Any, page: Path, width: int = 1280, dark: bool = False) -> None:
-    emulate(browser, width, 900, dark)
-    for log in ("browser", "performance"):
-        browser.get_log(log)
-    browser.get(page.as_uri())
-    assert ask(browser, "found.difference", None) < WITHIN
-
-
-def ask(browser: Any, what: str, *values: Any) -> Any:
-    """Return what an expression of `found`, the page's interface, and `given` becomes."""
-    script = f"""
-        const done = arguments[arguments.length - 1], given = arguments;
-        inkling.then(async (found) => done(await ({what}))).catch((error) => done(String(error)));"""
-    return browser.execute_async_script(script, *values)
-
-
-def predicted(browser: Any, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return the page's probabilities (N, K)."""
-    packed = base64.b64encode(images.tobytes()).decode("ascii")
-    each = int(np.prod(images.shape[1:]))
-    decode = "const all = Uint8Array.from(atob(given[0]), (c) => c.charCodeAt(0));"
-    each_of = "Array.from({length: given[1]}, (_, i) => found.predict(all.subarray(i * given[2], (i + 1) * given[2])))"
-    what = f"(() => {{ {decode} return {each_of}; }})()"
-    return np.array(ask(browser, what, packed, len(images), each))
-
-
-def text(browser: Any, name: str) -> str:
-    return str(browser.find_element("id", name).text)
 
 
 def stroke(browser: Any, *moves: tuple[int, int]) -> None:

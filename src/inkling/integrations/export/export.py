@@ -16,6 +16,7 @@ from inkling.images.progress import Progress
 from inkling.images.sources.protocol import LoadObserver
 from inkling.integrations.export.card import model_card
 from inkling.integrations.export.model import LeavingModel
+from inkling.integrations.export.page import PageFormat
 from inkling.integrations.export.parity import Parity, measure_parity
 from inkling.integrations.export.protocol import Draft, Predict
 from inkling.integrations.export.registry import find_format
@@ -52,6 +53,7 @@ def export_runs(
     calibrated: bool = False,
     progress: Progress | None = None,
     load_progress: LoadObserver | None = None,
+    runtime: Path | str | None = None,
 ) -> Exported:
     """Write the model of a run, or of several averaged, with a model card beside it.
 
@@ -69,11 +71,14 @@ def export_runs(
         Called with (test images checked, test images in all).
     load_progress : callable, optional
         Called with a `LoadProgress` while images are loaded.
+    runtime : Path, optional
+        Of the format "page": onnxruntime-web, which then computes every network: see `web_runtime.find_runtime`.
 
     Raises
     ------
     ExportError
-        If there is no such format, the file has another suffix, or the exported model does not agree with the run.
+        If there is no such format, the file has another suffix, the exported model does not agree with the run, or
+        `runtime` is not onnxruntime-web or not for this format.
     RunError
         If a run is not finished or damaged, the runs do not fit together, or the file cannot be written.
     DataError
@@ -82,6 +87,10 @@ def export_runs(
         As `Format.draft`.
     """
     kind = find_format(format_name)
+    if runtime is not None:
+        if not isinstance(kind, PageFormat):
+            raise ExportError(f"--runtime is for --format page alone, which holds it: leave it out for {kind.name}")
+        kind = PageFormat(Path(runtime))
     path = Path(out) if out is not None else Path(runs[0].folder.resolve().name + kind.suffix)
     if path.suffix.lower() != kind.suffix:
         raise ExportError(f"{path}: a file of format {kind.name} must be called *{kind.suffix}: give another --out")

@@ -1,7 +1,7 @@
 """One HTML file with the model inside: draw, or give a picture, and see the answer and the evidence for it, offline.
 
-The network runs as plain steps (networks/steps.py) in the page's own JavaScript. The file holds weights, class names,
-facts and two test answers; no image of the data is in it, and its Content-Security-Policy lets no request leave it.
+What computes is in the file too (page_engine.py). The file holds weights, class names, facts and two test answers; no
+image of the data is in it, and its Content-Security-Policy lets no request leave it.
 """
 
 from __future__ import annotations
@@ -9,33 +9,26 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import zlib
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inkling import __version__
 from inkling.diagnosis.run_evaluation import evaluate_runs
-from inkling.errors import NetworkError
 from inkling.figures.style import variables
 from inkling.images.drawings import INK, DrawingPath, measure_drawings
-from inkling.integrations.export.model import LeavingModel
+from inkling.integrations.export.model import LeavingModel, public_name
+from inkling.integrations.export.page_engine import TOLERANCE, Engine, engine_of
 from inkling.integrations.export.parity import Parity
 from inkling.integrations.export.protocol import Draft
 from inkling.metrics.formatting import percent, percent_interval
-from inkling.metrics.temperature import at_temperature
 from inkling.networks.catalogue import network_noun
-from inkling.networks.steps import Step, Steps, Stepwise, multiply_adds
 from inkling.pages.script import script
 from inkling.pages.templating import environment
-
-TOLERANCE = 1e-4
-"""By which a probability may differ from the run's, in NumPy here and in the reader's browser."""
-
-LARGEST = 40_000_000
-"""Bytes of weights, uncompressed, of the largest network that a page takes: telephones open pages of this size."""
+from inkling.runs.run import variant_label
 
 _CHECKED = (1, 2)
 """Seeds of the images of no meaning whose answers the page compares before it gives any."""
@@ -45,36 +38,38 @@ _SQUARES = 7
 _QUICK = 20_000_000
 """Multiply-adds of a quick one."""
 
+_SCRIPTS = ("picture", "evidence", "drawing")
+"""Of every page, beside those of what computes."""
 
-_SCRIPTS = ("model", "picture", "evidence", "drawing")
 
-
+@dataclass(frozen=True)
 class PageFormat:
-    """One HTML file that works offline from a double click."""
+    """One HTML file that works offline from a double click.
 
-    name, suffix = "page", ".html"
-    summary = "one HTML file to draw in, with the model inside: answers and evidence, offline in any browser"
+    Parameters
+    ----------
+    runtime : Path, optional
+        onnxruntime-web, which is then used for every network: see `page_engine.engine_of`.
+    """
+
+    runtime: Path | None = None
+
+    name: ClassVar[str] = "page"
+    suffix: ClassVar[str] = ".html"
+    summary: ClassVar[str] = (
+        "one HTML file to draw in, with the model inside: answers and evidence, offline in any browser"
+    )
 
     def draft(self, model: LeavingModel) -> Draft:
-        """Return the model as a page; NumPy computes the page's own steps."""
-        networks = [_steps_of(network) for network in model.networks]
-        weights = sum(array.nbytes for network in networks for array in _arrays(network.steps))
-        if weights > LARGEST:
-            raise NetworkError(
-                f"a page takes networks of {LARGEST // 10**6} MB of weights at most, this one has {weights / 1e6:.0f}: "
-                "--format onnx takes it"
-            )
+        """Return the model as a page, computed here as the page computes it."""
+        engine = engine_of(model, self.runtime)
         first = model.runs[0]
         path = measure_drawings(first.subset(first.load_images()).train.images)
 
-        def predict(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-            averaged = np.mean([network.predict_proba(images) for network in networks], axis=0)
-            return at_temperature(averaged, model.temperature)
-
         def files(parity: Parity) -> dict[str, bytes]:
-            return {self.suffix: _render(model, networks, path, parity).encode()}
+            return {self.suffix: _render(model, engine, path, parity).encode()}
 
-        return Draft(predict, f"the steps of the page in NumPy {np.__version__}", files, TOLERANCE)
+        return Draft(engine.predict, engine.computed_by, files, engine.tolerance)
 
 
 def check_image(seed: int, image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
@@ -89,24 +84,8 @@ def check_image(seed: int, image_shape: tuple[int, int, int]) -> NDArray[np.uint
     return np.frombuffer(bytes(pixels), np.uint8).reshape(image_shape)
 
 
-def _steps_of(network: Any) -> Steps:
-    if not isinstance(network, Stepwise):
-        raise NetworkError(
-            "this network is a NumPy class of somebody's own, which a page cannot compute: use --format npz, which "
-            "keeps its arrays"
-        )
-    return network.steps()
-
-
-def _arrays(steps: Sequence[Step]) -> list[NDArray[np.float32]]:
-    """All weights, in the order in which the page holds them."""
-    return [array for step in steps for array in (*step.arrays.values(), *_arrays(step.inside))]
-
-
-def _render(model: LeavingModel, networks: Sequence[Steps], path: DrawingPath, parity: Parity) -> str:
+def _render(model: LeavingModel, engine: Engine, path: DrawingPath, parity: Parity) -> str:
     shape, names = model.image_shape, model.class_names
-    arrays = [array for network in networks for array in _arrays(network.steps)]
-    cost = sum(multiply_adds(network.steps, shape) for network in networks)
     side = max(2, round(min(shape[:2]) / _SQUARES))
     side = min(side, *shape[:2])
     values = {
@@ -115,8 +94,8 @@ def _render(model: LeavingModel, networks: Sequence[Steps], path: DrawingPath, p
         "fit": model.runs[0].data.options.fit,
         "drawing": path.to_dict(),
         "temperature": model.temperature,
-        "networks": _described(networks),
-        "occlusion": {"side": side, "stride": max(1, side // 2) if cost <= _QUICK else side},
+        "networks": engine.networks,
+        "occlusion": {"side": side, "stride": max(1, side // 2) if engine.multiply_adds <= _QUICK else side},
         "tolerance": TOLERANCE,
         "check": [
             {"seed": seed, "probabilities": model.predict(check_image(seed, shape)[np.newaxis])[0].tolist()}
@@ -128,12 +107,13 @@ def _render(model: LeavingModel, networks: Sequence[Steps], path: DrawingPath, p
     style = pages.get_template("page.css").render(colours) + pages.get_template("page_export.css").render()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
     draws = shape[2] == 1
-    noun = network_noun(model.runs[0].network_name) if len(networks) == 1 else f"mean of {len(networks)} networks"
+    noun = network_noun(public_name(model.runs[0])) if len(model.runs) == 1 else f"mean of {len(model.runs)} networks"
     measured = evaluate_runs(list(model.runs)).evaluation
     interval = percent_interval(measured.accuracy_interval, measured.n)
     accuracy, n = percent(measured.accuracy, measured.n), f"{measured.n:,} test images"
-    labels, data = ", ".join(run.label for run in model.runs), model.runs[0].data
-    parameters = sum(array.size for array in arrays)
+    labels = ", ".join(variant_label(public_name(run), run.variant) for run in model.runs)
+    data = model.runs[0].data
+    scripts = (f"integrations/export/{name}.js" for name in (*engine.scripts, *_SCRIPTS))
     return pages.get_template("page_export.html.j2").render(
         title=f"{'Draw' if draws else 'Show a picture'}, and the {noun} answers",
         about=f"Inkling on {data.name}, {len(names)} classes",
@@ -145,49 +125,23 @@ def _render(model: LeavingModel, networks: Sequence[Steps], path: DrawingPath, p
         cover=_cover(path),
         occlusion=values["occlusion"],
         facts=(
-            ("Network", f"{labels}: {parameters:,} parameters, {cost:,} multiply-adds an image"),
+            ("Network", f"{labels}: {engine.parameters:,} parameters, {engine.multiply_adds:,} multiply-adds an image"),
+            ("Computed by", engine.words),
             ("Trained on", f"{data.train:,} images of {data.name}, {shape[0]}x{shape[1]} pixels"),
             ("Accuracy", f"{accuracy} of {n}, 95% interval {interval}"),
             ("Confidence", _confidence(model)),
             *((("Drawings", path.rule), ("Ink", _ink(path))) if draws else ()),
             ("Pictures", _fitting(model) if path.kind != INK else _cropping()),
-            ("Parity", parity.verdict[:1].upper() + parity.verdict[1:]),
+            ("Parity", parity.verdict.replace("the steps", "The steps", 1)),
             ("Made by", f"Inkling {__version__}"),
         ),
         model=json.dumps(values),
-        weights=_packed(arrays),
+        packed=engine.packed(parity),
+        policy=engine.policy,
         style=style,
         style_source=f"'sha256-{digest}'",
-        script=script("pages/elements.js", *(f"integrations/export/{name}.js" for name in _SCRIPTS)),
+        script=script("pages/elements.js", *scripts),
     )
-
-
-def _described(networks: Sequence[Steps]) -> list[dict[str, Any]]:
-    """Return the steps as JSON values, each array as [place of its first number, count]."""
-    place = 0
-
-    def values(steps: Sequence[Step]) -> list[dict[str, Any]]:
-        nonlocal place
-        described = []
-        for step in steps:
-            places = {}
-            for name, array in step.arrays.items():
-                places[name] = [place, array.size]
-                place += array.size
-            described.append({"kind": step.kind, **step.sizes, "arrays": places, "inside": values(step.inside)})
-        return described
-
-    return [{"pixel_scale": network.pixel_scale, "steps": values(network.steps)} for network in networks]
-
-
-def _packed(arrays: Sequence[NDArray[np.float32]]) -> str:
-    """Return numbers as text: first bytes of all, then second bytes and so on, compressed, in base64.
-
-    Signs and exponents, which are much alike, then lie side by side: 0.81 MB instead of 0.95 MB for `cnn`.
-    """
-    numbers = np.concatenate([array.ravel() for array in arrays]).astype("<f4")
-    planes = numbers.view(np.uint8).reshape(-1, 4).T.tobytes()
-    return base64.b64encode(zlib.compress(planes, 9)).decode("ascii")
 
 
 def _confidence(model: LeavingModel) -> str:

@@ -197,10 +197,19 @@ class Page {
     });
   }
 
-  answer(pixels) {
+  async answer(pixels) {
     const { model } = this, version = ++this.version, names = model.class_names;
     this.pixels = pixels;
     clearTimeout(this.pause);
+    const before = performance.now();
+    let values = null;
+    try {
+      values = pixels && await model.predict(pixels);
+    } catch (error) {
+      this.say(`This browser cannot run the network: ${error.message}.`);
+    }
+    if (version !== this.version || (pixels && !values)) return;
+    this.milliseconds = performance.now() - before;
     document.body.classList.toggle("empty", !pixels);
     $("units").hidden = !pixels || !isPerceptron(model);
     this.shown = null;
@@ -211,8 +220,6 @@ class Page {
       this.showRows(names.map(() => null), names.map((_, k) => k));
       return;
     }
-    const before = performance.now(), values = probabilities(model, pixels);
-    this.milliseconds = performance.now() - before;
     const order = names.map((_, k) => k).sort((a, b) => values[b] - values[a]);
     this.shown = { values, order };
     $("answer").textContent = names[order[0]];
@@ -274,19 +281,21 @@ class Page {
 }
 
 // The page gives no answers in a browser whose numbers are not those of the run.
-function differs(model) {
+async function differs(model) {
   const length = model.shape.reduce((product, side) => product * side, 1);
-  return Math.max(...model.check.map(({ seed, probabilities: expected }) => {
-    const found = probabilities(model, checkImage(seed, length));
-    return Math.max(...found.map((p, i) => Math.abs(p - expected[i])));
-  }));
+  let most = 0;
+  for (const { seed, probabilities: expected } of model.check) {
+    const found = await model.predict(checkImage(seed, length));
+    most = Math.max(most, ...found.map((p, i) => Math.abs(p - expected[i])));
+  }
+  return most;
 }
 
 async function start() {
   const holder = $("model"), model = JSON.parse(holder.dataset.model);
-  const weights = await unpack(holder.dataset.weights);
-  model.networks.forEach((network) => (network.steps = bind(network.steps, weights)));
-  const difference = differs(model);
+  model.predict = await openNetwork(model, holder.dataset);
+  holder.remove(); // megabytes of text
+  const difference = await differs(model);
   if (!(difference <= model.tolerance)) throw new Error(`its answers to test images differ by ${difference.toExponential(1)}`);
   document.body.classList.remove("waiting");
   const page = new Page(model);
@@ -294,7 +303,7 @@ async function start() {
     model,
     page,
     difference,
-    predict: (pixels) => probabilities(model, pixels),
+    predict: model.predict,
     drawing: (ink, width, height) => imageOfDrawing(ink, width, height, model.drawing, model.shape),
     picture: (rgba, width, height) => imageOfPicture(rgba, width, height, model),
     occlusion: (pixels, k) => occlusion(model, pixels, k),

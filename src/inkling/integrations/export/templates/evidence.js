@@ -18,7 +18,7 @@ function coverOf(model, pixels) {
 // (Zeiler and Fergus, 2014, ECCV). Gives way to the page after each square; ends with null once `stale()`.
 async function occlusion(model, pixels, k, stale = () => false) {
   const [height, width, channels] = model.shape, { side, stride } = model.occlusion;
-  const cover = coverOf(model, pixels), whole = probabilities(model, pixels), before = logOdds(whole, k);
+  const cover = coverOf(model, pixels), whole = await model.predict(pixels), before = logOdds(whole, k);
   const sums = new Float64Array(height * width), counts = new Float64Array(height * width);
   let strongest = { fall: 0, probability: whole[k] };
   const starts = (length) => {
@@ -43,7 +43,8 @@ async function occlusion(model, pixels, k, stale = () => false) {
       if (differs) {
         await new Promise((resume) => setTimeout(resume));
         if (stale()) return null;
-        const covered = probabilities(model, changed);
+        const covered = await model.predict(changed);
+        if (stale()) return null;
         fall = before - logOdds(covered, k);
         if (fall > strongest.fall) strongest = { fall, probability: covered[k] };
       }
@@ -59,7 +60,7 @@ async function occlusion(model, pixels, k, stale = () => false) {
 }
 
 function isPerceptron(model) {
-  const kinds = model.networks[0].steps.map((step) => step.kind).join(" ");
+  const kinds = model.networks[0]?.steps.map((step) => step.kind).join(" ");
   return model.networks.length === 1 && model.shape[2] === 1 && kinds === "dense sigmoid dense";
 }
 

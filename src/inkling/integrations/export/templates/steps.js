@@ -1,16 +1,4 @@
-// The network: its weights unpacked, and its forward pass in typed arrays, one image at a time.
-
-async function unpack(text) {
-  const packed = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const planes = new Uint8Array(await new Response(stream).arrayBuffer());
-  // First bytes of all numbers, then second bytes, and so on: in this order they are smaller when compressed.
-  const count = planes.length / 4, bytes = new Uint8Array(planes.length);
-  for (let plane = 0; plane < 4; plane++) {
-    for (let i = 0; i < count; i++) bytes[4 * i + plane] = planes[plane * count + i];
-  }
-  return new Float32Array(bytes.buffer);
-}
+// The network as plain steps: its forward pass in typed arrays, one image at a time.
 
 // Puts views of the weights in the place of [first, length].
 function bind(steps, weights) {
@@ -159,11 +147,9 @@ function probabilities(model, pixels) {
   return softmax(averaged.map((p) => Math.log(Math.max(p, smallest)) / model.temperature));
 }
 
-// An image of no meaning that Python computes too: the page compares its own answers for two with those of the run.
-function checkImage(seed, length) {
-  let state = seed;
-  return Uint8Array.from({ length }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0; // Numerical Recipes' generator
-    return state >>> 24;
-  });
+// Returns what predicts: pixels, numbers 0..255 in the order row, column, channel, become probabilities.
+async function openNetwork(model, data) {
+  const weights = new Float32Array((await unpack(data.weights)).buffer);
+  model.networks.forEach((network) => (network.steps = bind(network.steps, weights)));
+  return (pixels) => probabilities(model, pixels);
 }
