@@ -13,7 +13,7 @@ import pytest
 from command_line import assert_refused, inkling, last_json
 from inkling.errors import NetworkError
 from inkling.networks import custom
-from inkling.networks.catalogue import build_network, find_network, rebuild
+from inkling.networks.catalogue import build_network, find_network, options_of_network, rebuild
 from inkling.networks.custom import trust_custom_networks
 from inkling.networks.numpy.custom_network import NumpyNetwork
 from inkling.networks.numpy.perceptron import Perceptron
@@ -111,6 +111,67 @@ def test_studies_and_comparisons_take_them(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert f"{file}:MyNetwork" in done.stdout
     assert inkling("compare", study).returncode == 0
+
+
+OPTIONS = """
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, image_shape, n_classes, width: "int | None" = None, leak=0.1, bias: bool = True, sizes=(1, 2)):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Flatten(), nn.Linear(64, width or 8), nn.LeakyReLU(leak), nn.Linear(width or 8, n_classes, bias)
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+"""
+
+
+def test_options_of_a_class_are_chosen_kept_and_varied(tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    assert inkling("new", "network", file).returncode == 0
+    name, run = f"{file}:MyNetwork", tmp_path / "run"
+    train = ("train", "digits", "--network", name, "--epochs", 1, "--out", run)
+    assert inkling(*train, "--set", "hidden=5").returncode == 0
+    assert json.loads((run / "run.json").read_text())["network"]["options"] == {"hidden": 5}
+    trust_custom_networks()
+    parameters: Any = Run(run).network(device="cpu")
+    assert parameters.parameters["W1"].shape == (64, 5)
+    assert inkling(*train, "--set", "hidden=5", "--resume").returncode == 0
+    assert_refused(inkling(*train, "--set", "hidden=6", "--resume"), "different in network")
+    assert_refused(inkling(*train, "--set", "hiden=6"), "did you mean 'hidden'", "MyNetwork has hidden")
+    assert_refused(inkling(*train, "--set", "hidden=many"), "hidden must be a whole number, found 'many'")
+    assert_refused(inkling(*train, "--set", "image_shape=2"), "unknown setting 'image_shape'")
+    study = tmp_path / "study"
+    done = inkling(
+        "study", "digits", "--networks", f"perceptron,{name}", "--train-sizes", 100, "--seeds", "0", "--epochs", 1,
+        "--vary", "hidden=4,6", "--out", study,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    kept = [json.loads(path.read_text())["network"] for path in study.glob("runs/*net*/run.json")]
+    assert sorted(network["options"]["hidden"] for network in kept) == [4, 6]
+    with pytest.raises(
+        NetworkError, match=r"line \d+: the option 'hidden' of MyNetwork must be of type int, found str"
+    ):
+        build_network(name, SHAPE, 3, hidden="5")
+    with pytest.raises(NetworkError, match="MyNetwork has no option 'width': it has hidden"):
+        build_network(name, SHAPE, 3, width=5)
+
+
+def test_options_are_typed_by_annotation_or_default(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    file = tmp_path / "net.py"
+    file.write_text(OPTIONS)
+    assert options_of_network(f"{file}:Net") == {"width": int, "leak": float, "bias": bool}
+    network = build_network(f"{file}:Net", SHAPE, 3, width=5, leak=0, bias=False)
+    assert network.description()["options"] == {"width": 5, "leak": 0.0, "bias": False}
+    assert rebuild(network.description()).state().keys() == network.state().keys()
+    file.write_text(OPTIONS.replace(', width: "int | None" = None', ", width: int"))
+    with pytest.raises(NetworkError, match=r"asks for 'width', .* or choose it by --set width=VALUE"):
+        build_network(f"{file}:Net", SHAPE, 3)
 
 
 def test_nothing_runs_unasked(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from inkling.errors import NetworkError, did_you_mean
 from inkling.networks.checks import check_device, check_sizes
-from inkling.networks.custom import build_custom, is_custom
+from inkling.networks.custom import build_custom, custom_options, is_custom
 from inkling.networks.numpy.perceptron import Perceptron
 from inkling.networks.protocols import Network
 
@@ -137,6 +137,17 @@ def find_network(name: str) -> NetworkEntry:
     )
 
 
+def options_of_network(name: str) -> Mapping[str, type]:
+    """Return the options of a network's builder, with their types; a class of your own is loaded from its file.
+
+    Raises
+    ------
+    NetworkError
+        If there is no network of that name, or its file does not import.
+    """
+    return custom_options(name) if is_custom(name) else find_network(name).options
+
+
 def network_noun(name: str) -> str:
     """Return a network's name as a sentence says it after "the": "perceptron", "pretrained network".
 
@@ -247,7 +258,7 @@ def build_network(
     device : str
         "auto", "cpu", "cuda", "cuda:1" and so on, or "mps".
     **options
-        Further arguments of the network's builder, such as `hidden` of a perceptron: `NetworkEntry.options`.
+        Further arguments of the network's builder, such as `hidden` of a perceptron: `options_of_network(name)`.
 
     Raises
     ------

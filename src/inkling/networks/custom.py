@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import copy
 import hashlib
-import inspect
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from inkling.errors import NetworkError, did_you_mean
+from inkling.networks.custom_options import GIVEN, check_options, options_of, parameters_of
 from inkling.networks.faults import fault
 from inkling.networks.numpy.custom_network import NumpyClass, NumpyNetwork
 from inkling.networks.protocols import Network
@@ -29,9 +29,6 @@ CUSTOM = re.compile(r"(.+\.py):([^\W\d]\w*)", re.DOTALL)
 
 LARGEST_FILE = 2**20
 """Bytes that the file of a network may have: it is kept with every run."""
-
-_GIVEN = ("image_shape", "n_classes", "seed")
-"""What a class is given where it takes it, by these names."""
 
 _trusted: set[str] = set()  # SHA-256 of files that were named in this process
 _ALL = "all"
@@ -87,6 +84,17 @@ def load_class(name: str) -> CustomClass:
     return _executed(name, source, str(path))
 
 
+def custom_options(name: str) -> dict[str, type]:
+    """Return the options of the class that FILE.py:CLASS names, with their types; the file is executed.
+
+    Raises
+    ------
+    NetworkError
+        As of `load_class`.
+    """
+    return options_of(load_class(name).kind)
+
+
 def build_custom(
     name: str,
     image_shape: tuple[int, int, int],
@@ -96,6 +104,8 @@ def build_custom(
     source: str | None = None,
     source_sha256: str | None = None,
     numpy_network: type[NumpyNetwork] = NumpyNetwork,
+    options: Mapping[str, Any] | None = None,
+    **given: Any,
 ) -> Network:
     """Return a fresh network of a person's own class.
 
@@ -111,6 +121,10 @@ def build_custom(
         The file's text as a run kept it, in the place of the file.
     numpy_network : type
         What an object of a plain NumPy class is made into.
+    options : mapping, optional
+        Further arguments of the class, as a run kept them.
+    **given
+        The same, by name: `hidden=32`.
 
     Raises
     ------
@@ -123,14 +137,17 @@ def build_custom(
     else:
         _check_trusted(name, source, source_sha256)
         found = _executed(name, source, f"{name.rpartition(':')[0]} (kept by the run)")
-    kept = {"source": found.source, "source_sha256": found.sha256}
+    kept: dict[str, Any] = {"source": found.source, "source_sha256": found.sha256}
+    chosen = _located(found, lambda: check_options(found.kind, {**(options or {}), **given}))
+    if chosen:
+        kept["options"] = chosen
     torch = sys.modules.get("torch")
     if torch is not None and issubclass(found.kind, torch.nn.Module):
         from inkling.networks.torch.devices import seeded
         from inkling.networks.torch.network import TorchNetwork
 
         with seeded(torch.device("cpu"), seed):
-            module = _made(found, image_shape, n_classes, seed)
+            module = _made(found, image_shape, n_classes, seed, chosen)
             height, width, channels = image_shape
             two = torch.zeros(2, channels, height, width)
             with torch.no_grad():  # on a copy: batch normalisation would remember it
@@ -148,7 +165,7 @@ def build_custom(
     before = np.random.get_state()  # noqa: NPY002 - what people's classes draw from
     np.random.seed(seed % 2**32)  # noqa: NPY002
     try:
-        made: NumpyClass = _made(found, image_shape, n_classes, seed)
+        made: NumpyClass = _made(found, image_shape, n_classes, seed, chosen)
         return _located(found, lambda: numpy_network(made, image_shape, n_classes, name, kept))
     finally:
         np.random.set_state(before)  # noqa: NPY002
@@ -178,7 +195,9 @@ def _executed(name: str, source: str, file: str) -> CustomClass:
     if known is None:
         sys.modules[module.__name__] = module  # where pickle and dataclasses look for it
         try:
-            exec(compile(source, file, "exec"), module.__dict__)  # noqa: S102 - a file that its user named, or trusts
+            # Not inherited: annotations as text, which this file asks for, would be forced on theirs.
+            code = compile(source, file, "exec", dont_inherit=True)
+            exec(code, module.__dict__)  # noqa: S102 - a file that its user named, or trusts
         except BaseException as error:
             del sys.modules[module.__name__]
             if not isinstance(error, Exception | SystemExit):
@@ -198,19 +217,19 @@ def _executed(name: str, source: str, file: str) -> CustomClass:
     return CustomClass(name, source, file, kind)
 
 
-def _made(found: CustomClass, image_shape: tuple[int, int, int], n_classes: int, seed: int) -> Any:
-    """Return an object of the class, given what it takes by name."""
-    try:
-        takes: Mapping[str, inspect.Parameter] = inspect.signature(found.kind).parameters
-    except (TypeError, ValueError):
-        takes = {}
-    values = dict(zip(_GIVEN, (image_shape, n_classes, seed), strict=True))
+def _made(
+    found: CustomClass, image_shape: tuple[int, int, int], n_classes: int, seed: int, chosen: Mapping[str, Any]
+) -> Any:
+    """Return an object of the class, given what it takes by name, and its options that were chosen."""
+    takes = parameters_of(found.kind)
+    values = {**dict(zip(GIVEN, (image_shape, n_classes, seed), strict=True)), **chosen}
     for what, parameter in takes.items():
         plain = parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
         if plain and parameter.default is parameter.empty and what not in values:
+            chosen_by = f", or choose it by --set {what}=VALUE" if what in options_of(found.kind) else ""
             raise NetworkError(
-                f"{_at_class(found)}: {found.kind.__name__} asks for '{what}', which is not given: {', '.join(_GIVEN)} "
-                "are, so give it a default value"
+                f"{_at_class(found)}: {found.kind.__name__} asks for '{what}', which is not given: {', '.join(GIVEN)} "
+                f"are, so give it a default value{chosen_by}"
             )
     return _located(found, lambda: found.kind(**{what: value for what, value in values.items() if what in takes}))
 

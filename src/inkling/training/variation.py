@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from inkling.errors import SettingsError, did_you_mean
 from inkling.images.augment import Augmentation
-from inkling.networks.catalogue import NETWORKS, find_network
+from inkling.networks.catalogue import NETWORKS, find_network, options_of_network
+from inkling.networks.custom import is_custom
 from inkling.training.settings import TrainingSettings
 
 AUGMENTATION = "augmentation"
@@ -87,17 +88,18 @@ def find_setting(name: str, network: str) -> Setting:
     """
     plain = name.replace("-", "_")
     dotted = {".".join(setting.path): setting for setting in TRAINING.values()}
-    options = find_network(network).options
-    if plain in options:
-        return Setting(plain, (plain,), options[plain], of_network=True)
     if plain in TRAINING or plain in dotted:
         return TRAINING.get(plain) or dotted[plain]
     if plain in _NOT_VARIED:
         raise SettingsError([f"{plain} is not varied as a setting: give several {plain}s"])
+    options = options_of_network(network)  # after the settings of training: it may execute a file
+    if plain in options:
+        return Setting(plain, (plain,), options[plain], of_network=True)
     owners = [other for other in NETWORKS if plain in find_network(other).options]
-    if owners:
+    if owners and not is_custom(network):
         raise SettingsError([f"{network} has no setting '{plain}', which {', '.join(owners)} has: leave it out"])
-    raise SettingsError([f"unknown setting '{name}'{did_you_mean(plain, [*TRAINING, *options, *dotted])}"])
+    own = f": of its own, {network} has {', '.join(options) or 'none'}" if is_custom(network) else ""
+    raise SettingsError([f"unknown setting '{name}'{did_you_mean(plain, [*TRAINING, *options, *dotted])}{own}"])
 
 
 def read_value(setting: Setting, given: object) -> Value:

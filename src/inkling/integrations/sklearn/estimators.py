@@ -119,6 +119,7 @@ class NetworkClassifier(BaseNetworkClassifier):
     def _named(cls, description: Mapping[str, Any]) -> dict[str, Any]:
         name = description["network"]
         options = {what: value for what, value in description.items() if what in find_network(name).options}
+        options |= description.get("options", {})  # of a class of the user's own
         return {"network": name, "options": options or None}
 
 
