@@ -90,7 +90,7 @@ class MiniBatches:
         augmented = bool(settings.augmentation)
         rng = augmentation_generator(settings.seed, epoch)
         for batch in epoch_batches(len(self.dataset), settings.batch_size, settings.seed, epoch):
-            images, labels = self._images[batch], self.dataset.labels[batch]
+            images, labels = self._images.take(batch, axis=0), self.dataset.labels[batch]
             if augmented:
                 images = augment(images, settings.augmentation, rng)
             targets: Targets

@@ -22,9 +22,9 @@ def affine(x: Array, w: Array, b: Array) -> Array:
     return a
 
 
-def affine_backward(d_a: Array, x: Array) -> tuple[Array, Array]:
-    """Gradients for W and b: x^T d_a, and d_a summed over the batch."""
-    return x.T @ d_a, d_a.sum(axis=0, keepdims=True)  # (D, H), (1, H)
+def affine_backward(d_a: Array, x: Array, out: Array | None = None) -> tuple[Array, Array]:
+    """Gradients for W and b: x^T d_a, written into `out` where it is given, and d_a summed over the batch."""
+    return np.matmul(x.T, d_a, out=out), d_a.sum(axis=0, keepdims=True)  # (D, H), (1, H)
 
 
 def affine_backward_input(d_a: Array, w: Array) -> Array:
@@ -35,7 +35,8 @@ def affine_backward_input(d_a: Array, w: Array) -> Array:
 
 def sigmoid(a: Array) -> Array:
     """1 / (1 + exp(-a)), which is (1 + tanh(a/2)) / 2 and so cannot overflow."""
-    f = np.tanh(a * a.dtype.type(0.5))
+    f: Array = a * a.dtype.type(0.5)
+    np.tanh(f, out=f)
     f += 1
     f *= a.dtype.type(0.5)
     return f
@@ -63,6 +64,21 @@ def cross_entropy(a: Array, targets: Targets) -> Array:
     chosen: Array = (shifted * targets).sum(axis=1) if soft else shifted[np.arange(len(targets)), targets]
     losses: Array = np.log(np.exp(shifted).sum(axis=1)) - chosen
     return losses
+
+
+def softmax_and_cross_entropy(a: Array, targets: Targets) -> tuple[Array, Array]:
+    """Return softmax(a) (N, K) and cross_entropy(a, targets) (N,), whose exponentials and sums are the same.
+
+    Computed with a class a row: sums over rows go along all images at once, three times as fast where classes are few.
+    """
+    p = np.array(a.T, order="C")  # (K, N)
+    p -= p.max(axis=0)
+    soft = targets.ndim == 2
+    chosen: Array = (p * targets.T).sum(axis=0) if soft else p[targets, np.arange(len(targets))]
+    np.exp(p, out=p)
+    sums = p.sum(axis=0)
+    p /= sums
+    return p.T, np.log(sums) - chosen
 
 
 def softmax_cross_entropy_backward(p: Array, targets: Targets, weights: Array) -> Array:

@@ -28,10 +28,10 @@ from inkling.networks.numpy.equations import (
     affine,
     affine_backward,
     affine_backward_input,
-    cross_entropy,
     sigmoid,
     sigmoid_backward,
     softmax,
+    softmax_and_cross_entropy,
     softmax_cross_entropy_backward,
 )
 from inkling.networks.numpy.jacobians import jacobians, trace
@@ -93,7 +93,9 @@ class Perceptron:
             "b2": np.zeros((1, self._n_classes), self.dtype),
         }
         self._optimizer = make_optimizer(OptimizerSettings())
+        # Reused from step to step: the pages of fresh arrays of this size cost more than what is written into them.
         self._batch_memory = np.empty((0, inputs), self.dtype)
+        self._gradient_memory: Array | None = None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -160,7 +162,8 @@ class Perceptron:
     def _scaled(self, images: NDArray[np.uint8], memory: Array) -> Array:
         """Write x into the first rows of an array, and return them."""
         x = memory[: len(images)]
-        np.multiply(images.reshape(x.shape), self.pixel_scale, out=x)
+        np.copyto(x, images.reshape(x.shape))  # apart from the product: one pass of mixed types takes longer than both
+        x *= self.pixel_scale
         return x
 
     def forward(self, x: Array) -> tuple[Array, Array]:
@@ -212,15 +215,19 @@ class Perceptron:
         check_batch(self, images, targets, weights)
         return self._gradients(self.inputs(images), targets, weights)
 
-    def _gradients(self, x: Array, targets: Targets, weights: Array | None) -> tuple[float, dict[str, Array]]:
+    def _gradients(
+        self, x: Array, targets: Targets, weights: Array | None, memory: Array | None = None
+    ) -> tuple[float, dict[str, Array]]:
+        """Return loss and gradients; that of W1 lies in `memory` (D, H) where it is given."""
         n = len(targets)
         share = np.full(n, 1 / n, self.dtype) if weights is None else (np.asarray(weights) / n).astype(self.dtype)
         f1, a2 = self.forward(x)
-        loss = float(share @ cross_entropy(a2, targets))
-        d_a2 = softmax_cross_entropy_backward(softmax(a2), targets, share)  # (N, K)
+        p, losses = softmax_and_cross_entropy(a2, targets)  # (N, K), (N,)
+        loss = float(share @ losses)
+        d_a2 = softmax_cross_entropy_backward(p, targets, share)  # (N, K)
         d_w2, d_b2 = affine_backward(d_a2, f1)
         d_a1 = sigmoid_backward(affine_backward_input(d_a2, self.parameters["W2"]), f1)  # (N, H)
-        d_w1, d_b1 = affine_backward(d_a1, x)
+        d_w1, d_b1 = affine_backward(d_a1, x, memory)
         return loss, {"W1": d_w1, "b1": d_b1, "W2": d_w2, "b2": d_b2}
 
     def configure(self, optimizer: OptimizerSettings, precision: str = FLOAT32) -> None:
@@ -250,7 +257,6 @@ class Perceptron:
             If images, targets or weights do not fit, or there is no image.
         """
         check_batch(self, images, targets, weights)
-        # Reused from step to step: the pages of a fresh array of this size cost more than the scaling.
         if len(self._batch_memory) < len(images):
             self._batch_memory = np.empty((len(images), self.parameters["W1"].shape[0]), self.dtype)
         return self._step(self._scaled(images, self._batch_memory), targets, learning_rate, weights)
@@ -268,7 +274,9 @@ class Perceptron:
     def _step(
         self, x: Array, targets: Targets, learning_rate: float, weights: NDArray[np.floating[Any]] | None
     ) -> float:
-        loss, gradients = self._gradients(x, targets, weights)
+        if self._gradient_memory is None:
+            self._gradient_memory = np.empty_like(self.parameters["W1"])
+        loss, gradients = self._gradients(x, targets, weights, self._gradient_memory)
         self._optimizer.update(self.parameters, gradients, learning_rate)
         return loss
 
@@ -367,4 +375,4 @@ class Perceptron:
 
     def __getstate__(self) -> dict[str, Any]:
         """What copies and pickles are made of: the memory for a batch is taken anew."""
-        return {**self.__dict__, "_batch_memory": self._batch_memory[:0].copy()}
+        return {**self.__dict__, "_batch_memory": self._batch_memory[:0].copy(), "_gradient_memory": None}
