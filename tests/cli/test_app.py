@@ -10,7 +10,7 @@ import typer.main
 from command_line import inkling
 from inkling.cli.app import COMMANDS, app
 
-EXAMPLES = [example for examples in COMMANDS.values() for example in examples]
+EXAMPLES = [example for entry in COMMANDS.values() for example in entry.examples]
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,10 @@ def test_training_chooses_a_network_and_says_why(tmp_path: Path) -> None:
 
 
 def test_without_pytorch_the_perceptron_is_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch", None)
+    # Absent, as where it is not installed: libraries ask `sys.modules` for a torch to look into.
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    find = PathFinder.find_spec
+    monkeypatch.setattr(PathFinder, "find_spec", lambda name, *rest: None if name == "torch" else find(name, *rest))
     done = inkling("train", "digits", *QUICK, "--out", tmp_path / "run", "--json")
     assert last_json(done)["network"] == "perceptron"
     assert "PyTorch, which cnn needs, is not installed" in done.stderr
