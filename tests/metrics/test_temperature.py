@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from conftest import calibrated
-from inkling.metrics.temperature import at_temperature, entropy_p_value, fit_temperature
+from inkling.metrics.scores import mean_cross_entropy
+from inkling.metrics.temperature import SIGNIFICANT, at_temperature, entropy_p_value, fit_temperature
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 1.8, 4.0])
@@ -50,3 +51,29 @@ def test_the_temperature_of_a_perfect_network_is_finite() -> None:
     probabilities[np.arange(30), labels] = 0.8
     assert 0.2 < fit_temperature(labels, probabilities) < 1
     assert fit_temperature(labels, np.full((30, 3), 1 / 3, np.float32)) == pytest.approx(1, abs=1e-3)
+
+
+def test_chance_on_few_images_leads_to_no_extreme_temperature() -> None:
+    """A calibrated network of accuracy 0.9 that happens to classify 30 images correctly, as one in 24 does."""
+    confidence = np.linspace(0.75, 0.99, 30)
+    probabilities = np.stack([confidence, 1 - confidence], axis=1).astype(np.float32)
+    labels = np.zeros(30, np.int64)
+    assert entropy_p_value(labels, probabilities) > SIGNIFICANT
+    lucky = np.full((30, 2), [0.8, 0.2], np.float32)  # one in 800 is
+    assert entropy_p_value(labels, lucky) < SIGNIFICANT
+    assert 0.4 < fit_temperature(labels, lucky) < 1
+
+
+@pytest.mark.parametrize(("n", "kept"), [(100, 0.85), (1000, 0.95)])
+def test_a_miscalibrated_network_keeps_nearly_all_of_its_gain(n: int, kept: float) -> None:
+    """Of the fall of the cross-entropy that the true temperature would bring on other images."""
+    rng = np.random.default_rng(6)
+    others, probabilities = calibrated(rng, 20_000)
+    sharp = at_temperature(probabilities, 1 / 3)
+    before, best = mean_cross_entropy(others, sharp), mean_cross_entropy(others, probabilities)
+    gains = []
+    for _ in range(10):
+        labels, right = calibrated(rng, n)
+        fitted = fit_temperature(labels, at_temperature(right, 1 / 3))
+        gains.append((before - mean_cross_entropy(others, at_temperature(sharp, fitted))) / (before - best))
+    assert np.mean(gains) > kept
