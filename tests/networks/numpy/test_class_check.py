@@ -109,6 +109,8 @@ MISTAKES: dict[str, tuple[tuple[tuple[str, str], ...], str, str]] = {
                    "derivative-of-the-wrong-quantity", "1 - a^2, with the sum a"),
     "of sigmoid": ((("(1 - hidden**2)", "hidden * (1 - hidden)"),), "derivative-of-another-function", "of sigmoid"),
     "slip": ((("(1 - hidden**2)", "(1 + hidden**2)"),), "derivative-wrong", "1 + f^2"),
+    "not squared": ((("(1 - hidden**2)", "(1 - hidden)"),), "derivative-wrong", "written wrong: 1 - f."),
+    "opposite": ((("(1 - hidden**2)", "(hidden**2 - 1)"),), "derivative-opposite", "has the opposite sign"),
     "value": ((("(1 - hidden**2)", "hidden"),), "value-for-derivative", "its value f"),
     "derivative twice": ((("(1 - hidden**2)", "(1 - hidden**2)**2"),), "derivative-twice", "twice"),
     "at the logits": (((D, "d_logits *= (1 - np.tanh(self.forward(x))**2) / n"),), "derivative-at-the-logits",
@@ -195,6 +197,10 @@ def test_what_no_mistake_explains_is_said_to_be_so() -> None:
     assert check.likely == ()
     (sentence,) = check.likely_sentences
     assert sentence.startswith("No known mistake explains W1. b1, W2 and b2 are right")
+    both = checked(written(("d_hidden * (1 - hidden**2)", "d_hidden * np.sin(17 * hidden)")))
+    assert "All up to b1 differ: look first at how the gradient is handed back from W2's layer to it." in str(
+        both.likely_sentences
+    )
     assert check.checks[0].first_wrong is not None
     assert str(check.checks[0].first_wrong).startswith("[0, 0]: yours ")
 

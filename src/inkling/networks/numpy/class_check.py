@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 from inkling.errors import NetworkError
 from inkling.images.progress import Progress, paced
 from inkling.networks.numpy.class_check_result import ArrayCheck, ClassCheck, FirstWrong
+from inkling.networks.numpy.convolution_chain import ConvolutionChain, recognise_convolutions
 from inkling.networks.numpy.custom_network import NumpyNetwork
 from inkling.networks.numpy.dense_chain import DenseChain, recognise
 from inkling.networks.numpy.differences import DOUBLE, Precision, Slopes, has_corner, relative_errors, slopes
@@ -74,7 +75,13 @@ def check_class(
             tolerance = 1e-9 if subject.precision is DOUBLE else 1e-4
             chain = recognise(subject.arrays, x.reshape(len(x), -1), loss.logits, tolerance)
         jacobians = check_jacobians(subject, chain) if hasattr(network.network, "jacobians") else ()
-        check = conclude(found, returned, subject.arrays, x, labels, loss, chain, subject.precision, notices, jacobians)
+        within: DenseChain | ConvolutionChain | None = chain
+        if chain is None and not loss.of_probabilities and not all(check.passed for check in found.checks):
+            flat = x.reshape(len(x), -1)
+            within = recognise_convolutions(subject.arrays, flat, network.image_shape, loss.logits, tolerance)
+        check = conclude(
+            found, returned, subject.arrays, x, labels, loss, within, subject.precision, notices, jacobians
+        )
         return check if subject.steady else replace(check, steady=False, likely=())
 
 
@@ -184,7 +191,7 @@ def conclude(
     x: Array,
     labels: NDArray[np.int64],
     loss: Loss,
-    chain: DenseChain | None,
+    chain: DenseChain | ConvolutionChain | None,
     precision: Precision,
     notices: list[str],
     jacobians: tuple[JacobianCheck, ...] = (),

@@ -115,7 +115,16 @@ class ClassCheck:
         return (
             f" {_listed(right)} {'are' if len(right) > 1 else 'is'} right: look at the lines that only "
             f"{_listed(left)} {'depend' if len(left) > 1 else 'depends'} on."
-        )
+        ) + self._between()
+
+    def _between(self) -> str:
+        """Between which parameters the mistake is, where all before some are wrong and all from them on right."""
+        passed = [check.passed for check in self.checks]
+        first = passed.index(True)
+        if first < 2 or not all(passed[first:]):
+            return ""
+        before, after = self.checks[first - 1].name, self.checks[first].name
+        return f" All up to {before} differ: look first at how the gradient is handed back from {after}'s layer to it."
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values; an infinite error is None."""

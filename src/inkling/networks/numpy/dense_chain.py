@@ -35,16 +35,27 @@ class Activation:
     written: str  # the derivative as people write it
 
 
+def _leaky(leak: float) -> Activation:
+    return Activation(
+        f"leaky ReLU ({leak:g})",
+        lambda a: np.maximum(a, leak * a),
+        lambda u: np.where(u.a > 0, 1, leak),
+        f"1 or {leak:g}",
+    )
+
+
 ACTIVATIONS = (
     Activation("sigmoid", sigmoid, lambda u: u.f * (1 - u.f), "f (1 - f)"),
     Activation("tanh", np.tanh, lambda u: 1 - u.f**2, "1 - f^2"),
     Activation("ReLU", lambda a: np.maximum(a, 0), lambda u: (u.a > 0) * 1.0, "1 where a > 0, else 0"),
-    Activation("leaky ReLU", lambda a: np.maximum(a, 0.01 * a), lambda u: np.where(u.a > 0, 1, 0.01), "1 or 0.01"),
+    *map(_leaky, (0.01, 0.1, 0.2)),
     Activation("softplus", lambda a: np.logaddexp(0, a), lambda u: sigmoid(u.a), "sigmoid(a)"),
     Activation("identity", lambda a: a, lambda u: np.ones_like(u.a), "1"),
 )
 
-_INPUTS: tuple[Callable[[Array], Array], ...] = (lambda x: x, lambda x: x - 0.5, lambda x: 2 * x - 1)
+Prepare = Callable[[Array], Array]
+
+INPUTS: tuple[Prepare, ...] = (lambda x: x, lambda x: x - 0.5, lambda x: 2 * x - 1)
 
 
 @dataclass(frozen=True)
@@ -170,7 +181,7 @@ def recognise(parameters: Mapping[str, Array], x: Array, logits: Array, toleranc
             Dense(layer.weight, layer.bias, layer.transposed, skip) for layer, skip in zip(layers, square, strict=True)
         )
         for kinds in dict.fromkeys((layers, with_skips)):
-            for activation, prepare in product(ACTIVATIONS, _INPUTS):
+            for activation, prepare in product(ACTIVATIONS, INPUTS):
                 chain = DenseChain(parameters, kinds, activation, prepare)
                 with np.errstate(all="ignore"):
                     found = chain.run(x)[f"a{len(layers)}"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.networks.numpy.dense_chain import ACTIVATIONS, DenseChain, Units, backpropagate
+from inkling.networks.numpy.dense_chain import ACTIVATIONS, Activation, DenseChain, Units, backpropagate
 from inkling.networks.numpy.equations import sigmoid
 
 Array = NDArray[np.floating[Any]]
@@ -26,16 +26,23 @@ _BY_SUM: dict[str, tuple[str, Derivative]] = {
     "sigmoid": ("a (1 - a), with the sum a in the place of the value f = s(a)", lambda u: u.a * (1 - u.a)),
     "tanh": ("1 - a^2, with the sum a in the place of the value f = tanh(a)", lambda u: 1 - u.a**2),
 }
-_SLIPS: dict[str, tuple[str, Derivative]] = {
-    "sigmoid": ("f (1 + f)", lambda u: u.f * (1 + u.f)),
-    "tanh": ("1 + f^2", lambda u: 1 + u.f**2),
-    "ReLU": ("the sign of its argument for a step", lambda u: np.sign(u.a)),
+_SLIPS: dict[str, dict[str, Derivative]] = {
+    "sigmoid": {"f (1 + f)": lambda u: u.f * (1 + u.f), "1 - f": lambda u: 1 - u.f, "f^2": lambda u: u.f**2},
+    "tanh": {
+        "1 + f^2": lambda u: 1 + u.f**2,
+        "1 - f": lambda u: 1 - u.f,
+        "f (1 + f)": lambda u: u.f * (1 + u.f),
+        "f^2": lambda u: u.f**2,
+    },
+    "ReLU": {
+        "the sign of its argument for a step": lambda u: np.sign(u.a),
+        "1 where a < 0, else 0": lambda u: (u.a < 0) * 1.0,
+    },
 }
 
 
-def derivatives(chain: DenseChain) -> Iterator[tuple[str, str, Derivative]]:
-    """Yield (mistake, what it means, factor) of what stands in the place of the derivative of a chain's activation."""
-    kind = chain.activation
+def derivatives(kind: Activation) -> Iterator[tuple[str, str, Derivative]]:
+    """Yield (mistake, what it means, factor) of what stands in the place of the derivative of an activation."""
     right = f"the derivative of {kind.name}, {kind.written},"
     yield "derivative-forgotten", f"{right} is forgotten", lambda u: np.ones_like(u.f)
     if kind.name in _AT_VALUE:
@@ -44,9 +51,13 @@ def derivatives(chain: DenseChain) -> Iterator[tuple[str, str, Derivative]]:
     if kind.name in _BY_SUM:
         text, factor = _BY_SUM[kind.name]
         yield "derivative-of-the-wrong-quantity", f"{right} is taken of the wrong quantity: {text}", factor
-    if kind.name in _SLIPS:
-        text, factor = _SLIPS[kind.name]
+    yield "derivative-opposite", f"{right} has the opposite sign", lambda u: -kind.derivative(u)
+    for text, factor in _SLIPS.get(kind.name, {}).items():
         yield "derivative-wrong", f"{right} is written wrong: {text}", factor
+    if kind.name.startswith("leaky"):
+        leak = float(kind.value(np.array(-1.0))) * -1
+        text = f"{right} is written wrong: {leak:g} where a > 0, else 1"
+        yield "derivative-wrong", text, lambda u: np.where(u.a > 0, leak, 1)
     for other in ACTIVATIONS:
         if other.name not in (kind.name, "identity"):
             text = f"{right} is confused with that of {other.name}, {other.written}"
@@ -81,7 +92,7 @@ def wrong_gradients(chain: DenseChain, values: Mapping[str, Array], d_logits: Ar
 def _of_derivatives(chain: DenseChain, values: Mapping[str, Array], d_logits: Array) -> Iterator[Wrong]:
     hidden = range(1, len(chain.layers))
     places = [tuple(hidden)] + [(number,) for number in hidden] * (len(hidden) > 1)
-    for mistake, text, wrong in derivatives(chain) if hidden else ():
+    for mistake, text, wrong in derivatives(chain.activation) if hidden else ():
         for numbers in places:
 
             def factor(at: int, u: Units, numbers: tuple[int, ...] = numbers, wrong: Derivative = wrong) -> Array:

@@ -57,6 +57,8 @@ def slopes(evaluate: Evaluate, array: Array, entries: NDArray[np.intp], precisio
     noise : float
         Absolute rounding error of the first value.
     """
+    if not len(entries):
+        return Slopes(entries, np.empty((0, len(evaluate()))), np.empty(0))
     values = np.empty((len(entries), 0))
     doubt, left = np.full(len(entries), np.inf), np.arange(len(entries))
     for step in precision.steps:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from inkling.networks.numpy.convolution_chain import ConvolutionChain
+from inkling.networks.numpy.convolution_faults import wrong_convolutions
 from inkling.networks.numpy.dense_faults import wrong_gradients
 from inkling.networks.numpy.gradient_faults import (
     OUTPUT_MISTAKES,
@@ -128,7 +130,12 @@ def _within(evidence: Evidence, d_logits: Array | None = None) -> Iterator[Candi
         d_logits = (evidence.output.p - evidence.output.y) / evidence.output.n
     values = evidence.chain.run(evidence.x)
     with np.errstate(all="ignore"):
-        for mistake, text, gradients in wrong_gradients(evidence.chain, values, d_logits):
+        wrong = (
+            wrong_convolutions(evidence.chain, values, d_logits)
+            if isinstance(evidence.chain, ConvolutionChain)
+            else wrong_gradients(evidence.chain, values, d_logits)
+        )
+        for mistake, text, gradients in wrong:
             yield mistake, text, {name: evidence.sampled(name, array) for name, array in gradients.items()}
 
 

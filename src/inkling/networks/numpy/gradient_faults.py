@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inkling.networks.numpy.convolution_chain import ConvolutionChain
 from inkling.networks.numpy.dense_chain import DenseChain
 from inkling.networks.numpy.differences import Slopes, relative_errors
 from inkling.networks.numpy.equations import softmax
@@ -44,7 +45,7 @@ class Evidence:
     parameters: Mapping[str, Array]
     returned: Mapping[str, Array]  # gradients by name, in whatever shape they came
     slopes: Mapping[str, Slopes]  # values are the mean loss, then the logits: (E, 1 + N K) for each parameter
-    chain: DenseChain | None
+    chain: DenseChain | ConvolutionChain | None
     tolerance: float
 
     @property
