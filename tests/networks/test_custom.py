@@ -244,6 +244,31 @@ def test_what_is_wrong_with_a_file_is_said_with_its_line(tmp_path: Path, text: s
         build_network(f"{tmp_path / 'net.py'}:Net", SHAPE, 3)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("return 0.5,", "return 'low',", "line 1: .* must return a number as the loss, found str"),
+        ("return 0.5,", "return None,", "line 1: .* must return a number as the loss, found NoneType"),
+        ("{'W': self.parameters['W']}", "{'W': [[1], [2, 3]]}", "line 1: .* must return arrays by name"),
+        ("return x @", "raise ValueError('no')\n        return x @", r"^[^:]*, line 5: ValueError: no$"),
+        ("class Net:", "class Other:", r"no class is called 'Net': it has Other \(line 1\)"),
+    ],
+)
+def test_what_a_class_returns_is_refused_with_one_line(tmp_path: Path, old: str, new: str, message: str) -> None:
+    text = (
+        "class Net:\n    def __init__(self):\n        self.parameters = {'W': __import__('numpy').zeros((64, 3))}\n"
+        "    def forward(self, x):\n        return x @ self.parameters['W']\n"
+        "    def gradients(self, x, t):\n        return 0.5, {'W': self.parameters['W']}\n"
+    )
+    file = tmp_path / "net.py"
+    file.write_text(text)
+    build_network(f"{file}:Net", SHAPE, 3)
+    assert old in text
+    file.write_text(text.replace(old, new))
+    with pytest.raises(NetworkError, match=message):
+        build_network(f"{file}:Net", SHAPE, 3)
+
+
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     done = inkling("train", "digits", "--network", tmp_path / "none.py:Net", "--out", tmp_path / "run")
     assert_refused(done, "no such file")

@@ -152,7 +152,9 @@ def build_custom(
             two = torch.zeros(2, channels, height, width)
             with torch.no_grad():  # on a copy: batch normalisation would remember it
                 _located(found, lambda: copy.deepcopy(module).train()(two))
-        network: Network = TorchNetwork(module, image_shape, n_classes, name, seed, device, kept)
+        network: Network = _located(
+            found, lambda: TorchNetwork(module, image_shape, n_classes, name, seed, device, kept)
+        )
         return network
     if device not in ("auto", "cpu"):
         raise NetworkError(f"{name} is no torch.nn.Module and computes on the CPU: leave out --device")
@@ -181,9 +183,15 @@ def _located(found: CustomClass, call: Callable[[], Result]) -> Result:
     try:
         return call()
     except NetworkError as error:
-        raise NetworkError(f"{_at_class(found)}: {error}") from None
+        said = str(error)
+        if not said.startswith(f"{found.file}, line "):
+            said = f"{_at_class(found)}: {said.removeprefix(f'{found.file}: ')}"
+        raise NetworkError(said) from None
     except (Exception, SystemExit) as error:  # code of a person's own can fail in any way
-        raise NetworkError(fault(error, found.file)) from error
+        said = fault(error, found.file)
+        if not said.startswith(f"{found.file}, line "):  # the call itself failed, as for an abstract class
+            said = f"{_at_class(found)}: {said.removeprefix(f'{found.file}: ')}"
+        raise NetworkError(said) from error
 
 
 def _executed(name: str, source: str, file: str) -> CustomClass:
@@ -212,7 +220,9 @@ def _executed(name: str, source: str, file: str) -> CustomClass:
             for what, value in vars(module).items()
             if isinstance(value, type) and value.__module__ == module.__name__
         ]
-        there = f"it has {', '.join(classes)}" if classes else "it has none"
+        lines = _lines_of_classes(source)
+        listed = [f"{what} (line {lines[what]})" if what in lines else what for what in classes]
+        there = f"it has {', '.join(listed)}" if classes else "it has none"
         raise NetworkError(f"{file}: no class is called '{wanted}'{did_you_mean(wanted, classes)}: {there}")
     return CustomClass(name, source, file, kind)
 
@@ -247,11 +257,13 @@ def _check_trusted(name: str, source: str, sha256: str | None) -> None:
 
 def _at_class(found: CustomClass) -> str:
     """Where the class is defined: "my_net.py, line 7"."""
-    wanted = found.kind.__name__
-    for node in ast.walk(ast.parse(found.source)):
-        if isinstance(node, ast.ClassDef) and node.name == wanted:
-            return f"{found.file}, line {node.lineno}"
-    return found.file
+    line = _lines_of_classes(found.source).get(found.kind.__name__)
+    return found.file if line is None else f"{found.file}, line {line}"
+
+
+def _lines_of_classes(source: str) -> dict[str, int]:
+    """Return where the classes of a file begin, by name."""
+    return {node.name: node.lineno for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef)}
 
 
 def _digest(source: str) -> str:

@@ -175,13 +175,18 @@ class NumpyNetwork:
         loss, gradients = given
         if np.ndim(loss) != 0:
             raise NetworkError(f"{self.name}.gradients must return one loss, the batch's mean, found {_found(loss)}")
-        wrong = sorted(set(self.parameters) ^ set(gradients))
+        if np.asarray(loss).dtype.kind not in "fiub":
+            raise NetworkError(f"{self.name}.gradients must return a number as the loss, found {_found(loss)}")
+        wrong = sorted(set(self.parameters) ^ set(gradients), key=str)
         if wrong:
             raise NetworkError(
                 f"{self.name}.gradients must return a gradient for each of {', '.join(self.parameters)}; "
                 f"{wrong[0]} is {'missing' if wrong[0] in self.parameters else 'no parameter'}"
             )
-        arrays = {what: np.array(gradients[what]) for what in self.parameters}
+        try:
+            arrays = {what: np.array(gradients[what]) for what in self.parameters}
+        except ValueError as error:  # rows of different lengths
+            raise NetworkError(f"{self.name}.gradients must return arrays by name ({error})") from None
         for what, array in arrays.items():
             if array.dtype.kind not in "fiub":
                 raise NetworkError(f"{self.name}.gradients must return numbers for '{what}', found {_found(array)}")
