@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 
 from command_line import inkling, last_json
 from inkling.diagnosis.network_features import network_features, sees_features
+from inkling.diagnosis.run_shift import compare_splits
 from inkling.diagnosis.shift import learn_familiarity, plain_features, two_sample_test
 from inkling.errors import DataError
 from inkling.images.sources.digits import load_digits
@@ -135,6 +137,59 @@ def test_a_network_that_sees_more_than_pixels_finds_more() -> None:
     said = replace(by_network, by_network=True)
     assert "a classifier of the network's features tells them apart" in said.verdict()
     assert said.to_dict()["by_network"] is True
+
+
+def test_what_a_network_sees_is_a_part_by_itself() -> None:
+    rng = np.random.default_rng(3)
+    low = []
+    for _ in range(100):
+        known, held_out, new = (rng.normal(size=(n, 40)) for n in (60, 39, 50))
+        familiarity = learn_familiarity(known, held_out, (4, 36))
+        low.append(np.mean(familiarity.p_values(new) <= 0.05))
+    assert np.mean(low) == pytest.approx(0.05, abs=0.015)
+    other = rng.normal(size=(200, 40))
+    other[:, :4] += 1.5
+    assert np.mean(familiarity.p_values(other) <= 0.05) > 1.2 * np.mean(
+        learn_familiarity(known, held_out).p_values(other) <= 0.05
+    )
+    with pytest.raises(DataError, match="parts of 40 features together, found 39"):
+        learn_familiarity(known, held_out, (3, 36))
+
+
+def test_predict_asks_what_a_convolutional_network_sees(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    digits = load_digits()
+    plan = RunPlan("digits", "small-cnn", recipe("reference", "small-cnn", epochs=1), 200)
+    for _ in train_run(plan, digits, tmp_path / "run"):
+        pass
+    Image.fromarray(255 - digits.test.images[0, :, :, 0]).save(tmp_path / "other.png")
+    words = ("predict", tmp_path / "run", tmp_path / "other.png", "--unlike")
+    (unlike,) = last_json(inkling(*words, "--json"))
+    assert unlike["unlike"] is True
+    assert "or by the network's features, whichever is farther" in " ".join(inkling(*words).stdout.split())
+
+
+def test_splits_are_compared_by_a_backbone_only_where_training_left_it_as_it_was(tmp_path: Path) -> None:
+    class Backbone:
+        image_shape, n_classes = (8, 8, 1), 10
+
+        def predict_proba(self, images: np.ndarray) -> np.ndarray:
+            return np.full((len(images), 10), 0.1, np.float32)
+
+        def features(self, images: np.ndarray, progress: object = None) -> np.ndarray:
+            return images.reshape(len(images), -1)[:, :3].astype(np.float32)
+
+    digits = load_digits()
+    for rate, by_network in ((0.0, True), (1.0, False)):
+        settings = recipe("reference", epochs=1)
+        settings = replace(settings, optimizer=replace(settings.optimizer, backbone_rate=rate))
+        run = Mock(settings=settings)
+        found = compare_splits(run, Backbone(), digits.train.images, digits.test.images)
+        assert found.by_network is by_network
+        assert not found.shown
+        inverted = compare_splits(run, Backbone(), digits.train.images, 255 - digits.test.images)
+        assert inverted.shown
+        assert len(inverted.unlike) == 5
 
 
 def test_of_a_perceptron_and_an_ensemble_only_the_answers_are_used() -> None:

@@ -115,7 +115,7 @@ def predict(
     else:
         with output.watch("predicting") as progress:
             write_atomically(out, (part.encode() for part in work.text(progress)))
-    notes = _notes(threshold, familiarity is not None)
+    notes = _notes(threshold, familiarity)
     if work.inverted and invert == "auto":
         output.note(f"Inverted: {work.inverted:,} of {work.done:,} pictures (--invert auto).")
     if work.unreadable:
@@ -162,7 +162,8 @@ class _Work:
 
     def _rows(self, batch: PictureBatch) -> list[Row]:
         from inkling.cli.prediction_formats import Row
-        from inkling.diagnosis.shift import LEVEL, plain_features
+        from inkling.diagnosis.network_features import network_features
+        from inkling.diagnosis.shift import LEVEL
 
         predicted: PredictedBatch = self.classifier.predict(batch)
         rows = [
@@ -176,7 +177,8 @@ class _Work:
                 row.values["set"] = [name for name, held in zip(names, inside, strict=True) if held]
                 row.values.update(about)
         if self.familiarity is not None:
-            p_values = self.familiarity.p_values(plain_features(predicted.images, predicted.answers))
+            features = network_features(self.classifier.classifier, predicted.images, predicted.answers)
+            p_values = self.familiarity.p_values(features)
             for row, p_value in zip(rows, p_values, strict=True):
                 row.values.update(unlike=bool(p_value <= LEVEL), familiarity_p_value=float(p_value))
         self.done += len(rows)
@@ -197,7 +199,7 @@ def _format_name(format_: str | None, json: bool, out: Path | None) -> str:
     return format_ or (ending if ending in FORMATS else "table")
 
 
-def _notes(threshold: SetThreshold | None, unlike: bool) -> list[str]:
+def _notes(threshold: SetThreshold | None, familiarity: Familiarity | None) -> list[str]:
     from inkling.diagnosis.shift import LEVEL
 
     notes = []
@@ -207,8 +209,12 @@ def _notes(threshold: SetThreshold | None, unlike: bool) -> list[str]:
             f"average and all classes together; calibrated on {threshold.n:,} test "
             f"image{'' if threshold.n == 1 else 's'}, which chose nothing."
         )
-    if unlike:
-        notes.append(f"Unlike: farther from training images than all but {LEVEL:.0%} of validation images.")
+    if familiarity is not None:
+        seen = " or by the network's features, whichever is farther" if familiarity.parts else ""
+        notes.append(
+            f"Unlike: farther from training images than all but {LEVEL:.0%} of validation images "
+            f"({len(familiarity.held_out):,}), by pixels and the network's answers{seen}."
+        )
     return notes
 
 

@@ -5,6 +5,8 @@ A perceptron's hidden layer is left out: it told fewer altered images of MNIST a
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,7 +24,9 @@ def sees_features(network: Classifier) -> bool:
     return bool(network.feature_maps(np.zeros(network.image_shape, np.uint8)))
 
 
-def network_features(network: Classifier, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+def network_features(
+    network: Classifier, images: NDArray[np.uint8], answers: NDArray[np.floating[Any]] | None = None
+) -> NDArray[np.float64]:
     """Return the plain features of images, the network's answers included, and what the network sees in them.
 
     That is the features of its backbone, or else the mean of each channel of each layer that gives a feature map.
@@ -34,12 +38,14 @@ def network_features(network: Classifier, images: NDArray[np.uint8]) -> NDArray[
     ----------
     network : Classifier
     images : ndarray of uint8, shape (N, H, W, C)
+    answers : ndarray of float, shape (N, K), optional
+        What the network predicts for them, where it is known already.
 
     Returns
     -------
     ndarray of float64, shape (N, D)
     """
-    plain = plain_features(images, predict_in_parts(network, images))
+    plain = plain_features(images, predict_in_parts(network, images) if answers is None else answers)
     if isinstance(network, FeatureExtractor):
         return np.concatenate([plain, network.features(images)], axis=1)
     if not sees_features(network) or not isinstance(network, Inspectable):

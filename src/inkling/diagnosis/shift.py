@@ -6,6 +6,7 @@ be equally new to the network: its own training images it knows too well.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +28,8 @@ LARGEST = 2000
 """Images of each set that are used at most, drawn at random: more would find nothing that matters."""
 UNLIKE = 5
 """Images that are named as the most unlike."""
-_SIDE = 8  # of what is left of an image
+SIDE = 8
+"""Fields of an image in each direction, at most."""
 _NEIGHBOURS = 5
 
 
@@ -71,12 +73,19 @@ class TwoSampleTest:
 
 @dataclass(frozen=True, eq=False)
 class Familiarity:
-    """How far images lie from reference images, and how far held-out images do that are like them."""
+    """How far images lie from reference images, and how far held-out images do that are like them.
+
+    Of features in several parts, how far an image lies in the part in which it lies farthest.
+    """
 
     reference: NDArray[np.float64]  # (M, D), standardised
     mean: NDArray[np.float64]  # (D,)
     scale: NDArray[np.float64]  # (D,)
     held_out: NDArray[np.float64]  # (n,) distances, sorted
+    parts: tuple[int, ...] = ()  # columns of each part; empty for one
+    usual: tuple[
+        tuple[float, float], ...
+    ] = ()  # mean, standard deviation: log distance of a part, within the reference
 
     def p_values(self, features: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Return for each image the fraction of held-out images, itself counted as one, that lie as far away.
@@ -88,7 +97,7 @@ class Familiarity:
         ----------
         features : ndarray of float, shape (N, D)
         """
-        distances = _distances(self.reference, (features - self.mean) / self.scale)
+        distances = _farthest(self.reference, (features - self.mean) / self.scale, self.parts, self.usual)
         as_far = len(self.held_out) - np.searchsorted(self.held_out, distances - 1e-9)
         values: NDArray[np.float64] = (1 + as_far) / (1 + len(self.held_out))
         return values
@@ -115,7 +124,7 @@ def plain_features(
         If these are no probabilities (`metrics.scores.check_probabilities`).
     """
     n, height, width, _ = images.shape
-    rows, columns = (np.linspace(0, side, min(_SIDE, side) + 1).astype(int) for side in (height, width))
+    rows, columns = (np.linspace(0, side, min(SIDE, side) + 1).astype(int) for side in (height, width))
     fields = np.add.reduceat(images, rows[:-1], axis=1, dtype=np.float64)
     fields = np.add.reduceat(fields, columns[:-1], axis=2)
     fields /= (np.diff(rows)[:, None] * np.diff(columns))[None, :, :, None] * 255
@@ -180,10 +189,14 @@ def two_sample_test(
     return TwoSampleTest(n, accuracy, p_value, tuple(int(place) for place in unlike))
 
 
-def learn_familiarity(reference: NDArray[np.floating[Any]], held_out: NDArray[np.floating[Any]]) -> Familiarity:
+def learn_familiarity(
+    reference: NDArray[np.floating[Any]], held_out: NDArray[np.floating[Any]], parts: Sequence[int] = ()
+) -> Familiarity:
     """Return what says how unlike an image is: its distance to the 5th nearest reference image.
 
-    Sun, Ming, Zhu and Li (2022, ICML).
+    Sun, Ming, Zhu and Li (2022, ICML). Of features in several parts, as pixels and what a network sees, the larger part
+    would drown the other. The distance is measured in each by itself, as logarithm, less its mean and over its standard
+    deviation among the reference images, and the largest counts.
 
     Parameters
     ----------
@@ -191,17 +204,57 @@ def learn_familiarity(reference: NDArray[np.floating[Any]], held_out: NDArray[np
         Features of images, M at least 5.
     held_out : ndarray of float, shape (n, D)
         Of other images that are like those to come.
+    parts : sequence of int, optional
+        Columns of each part, D together.
+
+    Raises
+    ------
+    DataError
+        If the parts are not D columns together.
     """
+    if parts and sum(parts) != reference.shape[1]:
+        raise DataError(f"expected parts of {reference.shape[1]} features together, found {sum(parts)}")
     mean, deviation = reference.mean(axis=0), reference.std(axis=0)
     # A pixel that never changes in the reference may change in a new image, by which it is not infinitely far.
     scale = np.maximum(deviation, max(0.1 * float(deviation.mean()), 1e-6))
-    known = (reference - mean) / scale
-    return Familiarity(known, mean, scale, np.sort(_distances(known, (held_out - mean) / scale)))
+    known, parts = (reference - mean) / scale, tuple(parts)
+    within = [_logarithms(_distances(part)) for part in _cut(known, parts)] if len(parts) > 1 else []
+    usual = tuple((float(part.mean()), float(part.std()) or 1.0) for part in within)
+    held_out_distances = _farthest(known, (held_out - mean) / scale, parts, usual)
+    return Familiarity(known, mean, scale, np.sort(held_out_distances), parts, usual)
 
 
-def _distances(reference: NDArray[np.float64], features: NDArray[np.float64]) -> NDArray[np.float64]:
+def _farthest(
+    reference: NDArray[np.float64],
+    features: NDArray[np.float64],
+    parts: tuple[int, ...],
+    usual: tuple[tuple[float, float], ...],
+) -> NDArray[np.float64]:
+    """Distances of images to a reference, of several parts in the one in which each image lies farthest."""
+    if not usual:
+        return _distances(reference, features)
+    distances = [
+        (_logarithms(_distances(known, new)) - mean) / deviation
+        for known, new, (mean, deviation) in zip(_cut(reference, parts), _cut(features, parts), usual, strict=True)
+    ]
+    farthest: NDArray[np.float64] = np.max(distances, axis=0)
+    return farthest
+
+
+def _cut(features: NDArray[np.float64], parts: tuple[int, ...]) -> list[NDArray[np.float64]]:
+    return np.split(features, np.cumsum(parts)[:-1], axis=1)
+
+
+def _logarithms(distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    logarithms: NDArray[np.float64] = np.log(np.maximum(distances, 1e-3))  # copies are no distance apart
+    return logarithms
+
+
+def _distances(reference: NDArray[np.float64], features: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    """Return the distance of each image to the 5th nearest of the reference; without images, of each of those."""
     from sklearn.neighbors import NearestNeighbors
 
-    neighbours = NearestNeighbors(n_neighbors=min(_NEIGHBOURS, len(reference))).fit(reference)
+    most = len(reference) - (features is None)
+    neighbours = NearestNeighbors(n_neighbors=min(_NEIGHBOURS, most)).fit(reference)
     distances: NDArray[np.float64] = neighbours.kneighbors(features)[0][:, -1]
     return distances

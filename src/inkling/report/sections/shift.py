@@ -1,11 +1,13 @@
-"""Are training and test images alike? A classifier two-sample test of their pixels."""
+"""Are training and test images alike? A classifier two-sample test of their pixels, or of a backbone's features too."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from inkling.diagnosis.shift import TwoSampleTest, plain_features, two_sample_test
+from inkling.diagnosis.run_shift import compare_splits
+from inkling.diagnosis.shift import TwoSampleTest
+from inkling.networks.protocols import FeatureExtractor
 from inkling.report.drawing import Drawing
 from inkling.report.evidence import Evidence
 from inkling.report.section import Section
@@ -23,7 +25,9 @@ def _gather(evidence: Evidence) -> TrainAndTest | None:
     if evidence.splits is None:
         return None
     train, test = evidence.splits.train, evidence.splits.test
-    found = two_sample_test(plain_features(train.images), plain_features(test.images))
+    best = evidence.best_cells
+    cell = next((cell for cell in best if isinstance(cell.first_network, FeatureExtractor)), best[0])
+    found = compare_splits(cell.first.run, cell.first_network, train.images, test.images)
     if found is None:
         return None
     return TrainAndTest(found, tuple(test.image_name(place, "test") for place in found.unlike))
