@@ -57,6 +57,14 @@ def test_the_smallest_difference_over_seeds_is_shown_about_four_times_in_five(si
     assert 0.72 <= shown <= 0.9
 
 
+def test_where_nothing_could_be_shown_no_difference_of_100_points_is_named() -> None:
+    found = power_over_seeds(SeedsDifference(-0.13, 1e-6, (4e-2, 1e-2), (1e-6, 1e-6), (1, 1)), 10_000)
+    assert found.smallest == 1
+    assert found.verdict.startswith(
+        "10,000 images such as these, with 2 seeds, show no difference, however large, four times in five; "
+    )
+
+
 def test_more_seeds_and_images_are_counted() -> None:
     by_seeds = SeedsDifference(0.004, 1e-8, (4e-6, 4e-6), (1e-8, 1e-8), (2, 2))
     found = power_over_seeds(by_seeds, 10_000)

@@ -372,6 +372,8 @@ def test_curves_and_gaps_in_one_line(evidence: Evidence) -> None:
         "Gap between training and validation accuracy of the perceptron: "
         "10.0 points at 100 and 2.1 points at 400 images"
     )
+    repeated = [replace(cell, runs=cell.runs * 2) for cell in gaps]
+    assert overfitting_title(repeated).endswith(f"2.1 points at 400 images (seed {repeated[0].first.seed})")
 
 
 def test_the_time_is_that_of_the_histories(evidence: Evidence) -> None:

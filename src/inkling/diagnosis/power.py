@@ -40,6 +40,8 @@ class Power:
             f"{self.n:,} images such as these{with_seeds} show a difference of {points(self.smallest, self.n)} points "
             "four times in five"
         )
+        if self.smallest >= 1:
+            could = f"{self.n:,} images such as these{with_seeds} show no difference, however large, four times in five"
         seen = points(abs(self.difference), self.n)
         if self.difference == 0:
             return f"{could}."

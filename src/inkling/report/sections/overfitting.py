@@ -28,11 +28,12 @@ class OverfittingContent:
 
 def overfitting_title(cells: Sequence[Cell]) -> str:
     """Return the gaps between training and validation in one line."""
+    seed = f" (seed {cells[0].first.seed})" if len(cells[0].runs) > 1 else ""
     gaps, noun = [_gap(cell) for cell in cells], network_noun(cells[0].network)
     if all(cell.first.overfitting.level == "none shown" for cell in cells):
         sizes = and_list([f"{cell.train_size:,}" for cell in cells])
-        return f"No gap between training and validation accuracy of the {noun} is shown at {sizes} images"
-    return f"Gap between training and validation accuracy of the {noun}: {and_list(gaps)} images"
+        return f"No gap between training and validation accuracy of the {noun} is shown at {sizes} images{seed}"
+    return f"Gap between training and validation accuracy of the {noun}: {and_list(gaps)} images{seed}"
 
 
 def _gap(cell: Cell) -> str:
