@@ -114,14 +114,14 @@ def test_groups_in_two_splits_are_a_finding_of_the_check_and_refused_in_training
     values = last_json(done)
     finding = next(each for each in values["findings"] if each["id"] == "groups")
     assert finding["verdict"] == (
-        "3 of 77 groups lie in two splits (00 in train and test, 01 in train and test, 02 in train and test): those of "
-        "6 test images have training images."
+        "3 of 77 groups lie in more than one split (00 in train and test, 01 in train and test, 02 in train and test): "
+        "those of 6 test images have training images."
     )
     assert values["groups"]["trained"] == {"validation": 0, "test": 6}
     assert "Groups across splits" in (tmp_path / "page.html").read_text(encoding="utf-8")
     assert_refused(
         inkling("train", photos, "--groups", csv, "--network", "perceptron", "--out", tmp_path / "run"),
-        "3 groups are in two splits: 00 (in train and test)",
+        "3 groups are in more than one split: 00 (in train and test)",
     )
     written(csv, [f"{name},{name.split('/')[0]}{name[-6:-4]}" for name in names], "file,group")
     values = last_json(inkling("data", "check", photos, "--groups", csv, "--out", tmp_path / "page.html", "--json"))

@@ -343,7 +343,7 @@ def test_a_source_may_give_splits_groups_and_notes() -> None:
     assert [len(part) for _, part in loaded.items()] == [25, 5, 10]
     assert loaded.notes == ("Mind the rows.", "No test picture of a: nothing is measured there. Add some.")
     torn = Pictures("rows", "table", ("a", "b"), plain.files, plain.labels, splits, groups=["x", "y"] * 20)
-    with pytest.raises(DataError, match=r"1 group is in two splits: y \(in train and test\)"):
+    with pytest.raises(DataError, match=r"1 group is in more than one split: y \(in train and test\)"):
         load_pictures(torn)
     lacking = Pictures("rows", "table", ("a", "b", "c"), plain.files, plain.labels)
     with pytest.raises(DataError, match="table: no training picture of c: add some, or remove the class"):

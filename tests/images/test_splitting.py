@@ -33,7 +33,7 @@ def test_a_missing_split_is_a_sixth_of_training() -> None:
     [
         (["train", "holdout"], None, "expected the splits train, validation, test, found holdout"),
         (["test", "validation"], None, "expected pictures for training, found test, validation alone"),
-        (["train", "test"], ["x", "x"], r"1 group is in two splits: x \(in train and test\): put all"),
+        (["train", "test"], ["x", "x"], r"1 group is in more than one split: x \(in train and test\): put all"),
         (None, ["x", "y"], "2 groups of pictures cannot be split in 3: at least 3 groups are needed"),
         (None, None, "too few pictures to split"),
     ],

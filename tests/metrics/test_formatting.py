@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inkling.metrics.formatting import percent, percent_interval, points, points_interval
+from inkling.metrics.formatting import mean_probability, percent, percent_interval, points, points_interval
 from inkling.metrics.intervals import Interval
 
 
@@ -47,3 +47,16 @@ def test_intervals_and_points() -> None:
     assert points(-0.00001, 10_000) == "−0.001"
     assert points(-0.0, 360) == "0.0"
     assert points_interval(Interval(-0.0049, 0.0129), 360) == "[−0.5, 1.3]"
+
+
+@pytest.mark.parametrize(
+    ("value", "n", "said"),
+    [
+        (0.99999999995, 360, "above 99.9%"),
+        (0.99999, 10_000, "above 99.99%"),
+        (0.97512, 360, "97.5%"),
+        (1.0, 9, "100.0%"),
+    ],
+)
+def test_a_mean_probability_has_the_digits_of_its_images_and_is_not_all(value: float, n: int, said: str) -> None:
+    assert mean_probability(value, n) == said

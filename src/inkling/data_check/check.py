@@ -129,7 +129,7 @@ class DataCheck:
         torn, count = self.torn, len(self.torn.groups)
         names = some([f"{group} in {and_list(within)}" for group, within in torn.groups.items()])
         parts = [f"{torn.trained[split]:,} {split} images" for split in ("test", "validation") if torn.trained[split]]
-        verdict = f"{_of(count, torn.of, 'groups')} {'lies' if count == 1 else 'lie'} in two splits ({names})"
+        verdict = f"{_of(count, torn.of, 'groups')} {'lies' if count == 1 else 'lie'} in more than one split ({names})"
         verdict += f": those of {and_list(parts)} have training images." if parts else "."
         advice = (
             "Put all pictures of a group into one split: accuracy on groups that a network was trained on does not "

@@ -14,7 +14,7 @@ from scipy.optimize import brentq
 from scipy.stats import binom, skew
 from scipy.stats import t as student
 
-from inkling.metrics.formatting import percent, points
+from inkling.metrics.formatting import mean_probability, percent, points
 from inkling.metrics.intervals import Interval
 from inkling.metrics.reliability import BINS, ReliabilityBin, expected_calibration_error, reliability_bins
 from inkling.metrics.scores import accuracy, brier_scores, check_predictions, cross_entropies
@@ -62,6 +62,11 @@ class Calibration:
         return "off in both directions" if self.ece > self.ece_limit + 1e-9 else "none shown"
 
     @property
+    def rates(self) -> str:
+        """Mean confidence and accuracy, in words."""
+        return f"mean confidence {mean_probability(self.confidence, self.n)}, accuracy {percent(self.accuracy, self.n)}"
+
+    @property
     def detectable_said(self) -> str:
         """What these images could have shown, for a sentence that says that they show nothing."""
         if self.detectable is None:
@@ -90,10 +95,7 @@ class CalibrationDiagnosis:
     def verdict(self) -> str:
         """One sentence."""
         before = self.before
-        numbers = (
-            f"mean confidence {percent(before.confidence, before.n)}, accuracy {percent(before.accuracy, before.n)} "
-            f"(ECE {before.ece:.3f}, n = {before.n:,}"
-        )
+        numbers = f"{before.rates} (ECE {before.ece:.3f}, n = {before.n:,}"
         if before.level in ("overconfident", "underconfident"):
             slightly = "slightly " if abs(before.confidence - before.accuracy) < SLIGHT_GAP else ""
             first = f"The model is {slightly}{before.level}: {numbers})"

@@ -123,8 +123,8 @@ def _check_groups(parts: Mapping[str, NDArray[np.intp]], groups: Sequence[str] |
         )
         listed = some([f"{group} (in {and_list(within)})" for group, within in splits.items()])
         raise TornGroupsError(
-            f"{where}: {len(splits):,} group{'s are' if len(splits) > 1 else ' is'} in two splits: {listed}: put all "
-            "pictures of a group into one split",
+            f"{where}: {len(splits):,} group{'s are' if len(splits) > 1 else ' is'} in more than one split: {listed}: "
+            "put all pictures of a group into one split",
             torn,
         )
 

@@ -27,6 +27,24 @@ def percent(value: float, n: int, sign: str = "%", digits: int | None = None) ->
     return rounded(100 * value, _digits(n) if digits is None else digits, (0.0, 100.0)) + sign
 
 
+def mean_probability(value: float, n: int) -> str:
+    """Return the mean of n probabilities in percent, with the digits that n carries.
+
+    It is no count, so no digit beyond those is evidence: where it would read 100% and is not, it is "above 99.9%".
+
+    Parameters
+    ----------
+    value : float
+        0..1.
+    n : int
+        Images.
+    """
+    digits = _digits(n)
+    if value < 1 and round(100 * value, digits) == 100:
+        return f"above {100 - 10**-digits:.{digits}f}%"
+    return percent(value, n)
+
+
 def digits_apart(first: float, second: float, n: int) -> int:
     """Return how many digits after the point two fractions of n images take in percent to read apart.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
@@ -11,6 +12,9 @@ from inkling.figures.pictures import photo_uri, png_uri
 from inkling.metrics import formatting
 from inkling.networks.catalogue import network_noun
 from inkling.pages.glossary import glossary_link, link_terms
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+"""Control characters but tab and line breaks: HTML does not allow them, and a terminal that shows a page obeys them."""
 
 
 @cache
@@ -31,6 +35,7 @@ def environment(package: str, beside: str | None = None) -> Environment:
         loader=ChoiceLoader(loaders),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_without_controls,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -38,6 +43,13 @@ def environment(package: str, beside: str | None = None) -> Environment:
     environment.filters.update(percent=formatting.percent, seconds=formatting.seconds, terms=link_terms)
     environment.globals.update(formatting=formatting, glossary_link=glossary_link)
     return environment
+
+
+def _without_controls(value: Any) -> Any:
+    """Return what is put into a page without control characters, as names of classes and files may hold them."""
+    if not isinstance(value, str) or not _CONTROL.search(value):
+        return value
+    return type(value)(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", value))
 
 
 def keep_hyphens(html: str) -> str:

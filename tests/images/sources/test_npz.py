@@ -88,7 +88,7 @@ def test_groups_of_splits(tmp_path: Path) -> None:
     apart = save(tmp_path / "a.npz", **named, train_who=np.arange(40) // 4, who_test=np.arange(8) // 4 + 100)
     assert len(load_npz(apart, options=LoadOptions(groups="who")).validation) in (4, 8)
     torn = save(tmp_path / "b.npz", **named, train_who=np.arange(40) // 4, who_test=np.arange(8) // 4)
-    with pytest.raises(DataError, match=r"2 groups are in two splits: 0 \(in train and test\), 1"):
+    with pytest.raises(DataError, match=r"2 groups are in more than one split: 0 \(in train and test\), 1"):
         load_npz(torn, options=LoadOptions(groups="who"))
     lacking = save(tmp_path / "c.npz", **named, train_who=np.arange(40) // 4)
     with pytest.raises(DataError, match=r"no array is called 'who_test'.*: --groups names the array"):

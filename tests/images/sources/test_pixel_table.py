@@ -108,7 +108,7 @@ def test_splits_and_groups_are_columns(tmp_path: Path) -> None:
     assert splits.options.groups == "who"
     lines[0][-1] = "g1-0"
     write(path, [header, *lines])
-    with pytest.raises(DataError, match="1 group is in two splits: g1-0"):
+    with pytest.raises(DataError, match="1 group is in more than one split: g1-0"):
         load_images(path, options=LoadOptions(groups="who"))
     lines[3][-2] = "tset"
     write(path, [header, *lines])

@@ -9,7 +9,6 @@ from typing import Any
 from inkling.diagnosis.calibration import CalibrationDiagnosis, diagnose_calibration
 from inkling.diagnosis.risk_coverage import RiskCoverage, risk_coverage
 from inkling.figures.calibration import CoverageDisplay, ReliabilityDisplay
-from inkling.metrics.formatting import percent
 from inkling.networks.catalogue import network_noun
 from inkling.report.drawing import Drawing
 from inkling.report.evidence import Evidence
@@ -31,18 +30,16 @@ Calibrations = Mapping[str, NetworkCalibration]
 def calibration_title(diagnosis: CalibrationDiagnosis, network: str) -> str:
     """Return whether a network is shown to be miscalibrated."""
     measured = diagnosis.before
-    rates = (
-        f"mean confidence {percent(measured.confidence, measured.n)}, accuracy {percent(measured.accuracy, measured.n)}"
-    )
     if measured.level == "none shown":
         # Not "is well calibrated": on a few images hardly anything could be shown.
         return (
-            f"No miscalibration of the {network_noun(network)} is shown on {measured.n:,} images: {rates}; "
+            f"No miscalibration of the {network_noun(network)} is shown on {measured.n:,} images: {measured.rates}; "
             f"{measured.detectable_said}"
         )
-    if measured.level == "off in both directions":
-        return f"The {network_noun(network)} is overconfident on some images and underconfident on others: {rates}"
-    return f"The {network_noun(network)} is {measured.level}: {rates}"
+    off = measured.level
+    if off == "off in both directions":
+        off = "overconfident on some images and underconfident on others"
+    return f"The {network_noun(network)} is {off}: {measured.rates}"
 
 
 def _gather(evidence: Evidence) -> Calibrations:
