@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from inkling.errors import DataError
 from inkling.metrics.intervals import Interval
@@ -42,7 +42,7 @@ def clustered_interval(successes: _Counts, totals: _Counts) -> Interval:
     else:
         between = groups / (groups - 1) * float(((right - p * trials) ** 2).sum()) / n**2
         worth = p * (1 - p) / max(between, p * (1 - p) / n)
-    z = float(student.ppf(0.975, groups - 1))
+    z = float(stdtrit(groups - 1, 0.975))
     centre = (p + z**2 / (2 * worth)) / (1 + z**2 / worth)
     reach = z * (p * (1 - p) / worth + (z / (2 * worth)) ** 2) ** 0.5 / (1 + z**2 / worth)
     return Interval(max(0.0, centre - reach), min(1.0, centre + reach))

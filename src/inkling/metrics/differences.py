@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean, variance
 
-from scipy import stats
+from scipy.special import ndtri, stdtrit
 
 
 def reach_of_seeds(first: Sequence[float], second: Sequence[float]) -> float:
@@ -23,7 +23,7 @@ def reach_of_seeds(first: Sequence[float], second: Sequence[float]) -> float:
     if total == 0:
         return 0.0
     freedom = total**2 / sum(each**2 / (count - 1) for each, count in variances)
-    return float(stats.t.ppf(0.975, freedom) * total**0.5)
+    return float(stdtrit(freedom, 0.975) * total**0.5)
 
 
 def means_differ(first: Sequence[float], second: Sequence[float], n: int) -> bool:
@@ -42,5 +42,5 @@ def means_differ(first: Sequence[float], second: Sequence[float], n: int) -> boo
     means = fmean(first), fmean(second)
     # Half a mistake at least, so that two perfect scores have a variance.
     of_images = sum(max(mean * (1 - mean), 0.5 / n) / n for mean in means)
-    reach = (reach_of_seeds(first, second) ** 2 + stats.norm.ppf(0.975) ** 2 * of_images) ** 0.5
+    reach = (reach_of_seeds(first, second) ** 2 + ndtri(0.975) ** 2 * of_images) ** 0.5
     return bool(abs(means[0] - means[1]) > reach)

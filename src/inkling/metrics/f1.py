@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from inkling.metrics.intervals import Interval, exact_ends
 
@@ -67,7 +67,7 @@ def macro_f1_interval(matrix: NDArray[np.int64]) -> Interval | None:
     deviations = np.sqrt(np.maximum(np.diag(covariances), np.finfo(float).tiny))
     correlations = covariances / np.outer(deviations, deviations)
     np.fill_diagonal(correlations, 1.0)
-    delta = float(norm.ppf(0.975) * _covariances(matrix)[np.ix_(present, present)].sum() ** 0.5)
+    delta = float(ndtri(0.975) * _covariances(matrix)[np.ix_(present, present)].sum() ** 0.5)
     low, high = (max(delta, float(ends @ correlations @ ends) ** 0.5) / k for ends in (below, above))
     return Interval(max(0.0, macro - low), min(1.0, macro + high))
 

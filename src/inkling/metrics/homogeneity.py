@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest, fisher_exact
 
 from inkling.errors import DataError
 
@@ -90,6 +89,8 @@ def highest_proportion_p(counts: Sequence[float], totals: Sequence[int]) -> tupl
         raise DataError(f"expected two samples with a trial at least, found {len(present)}")
     highest = int(present[np.argmax(events[present] / trials[present])])
     fewest = int(np.floor(events[highest]))
+    from scipy.stats import fisher_exact
+
     p = 0.0
     for other in present[present != highest]:
         most = int(np.ceil(events[other]))
@@ -111,6 +112,8 @@ def most_frequent_p(most: int, second: int) -> float:
     most, second : int
         The two largest counts.
     """
+    from scipy.stats import binomtest
+
     return float(binomtest(most, most + second).pvalue) if most else 1.0
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import ndtr
-from scipy.stats import chi2
 
 from inkling.metrics.intervals import Interval
 
@@ -160,6 +159,8 @@ def seeds_difference(a: Sequence[NDArray[Any]], b: Sequence[NDArray[Any]]) -> Se
 @lru_cache(maxsize=256)
 def _variances(freedom: float, more: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return freedom / chi^2 on `freedom` + `more` degrees of freedom, and its probabilities (NODES,)."""
+    from scipy.stats import chi2
+
     low, high = np.log(chi2.ppf(1e-10, freedom + more)), np.log(chi2.isf(1e-10, freedom + more))
     values = np.exp(np.linspace(low, high, NODES))
     chances = chi2.pdf(values, freedom + more) * values

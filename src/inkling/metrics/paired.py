@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import ndtr, ndtri
-from scipy.stats import binom
+from scipy.special import bdtr, ndtr, ndtri
 
 from inkling.metrics.intervals import Interval
 
@@ -96,5 +95,6 @@ def mid_p(only_a_right: int | NDArray[np.int64], only_b_right: int | NDArray[np.
     """
     telling = np.asarray(only_a_right) + np.asarray(only_b_right)
     fewer = np.minimum(only_a_right, only_b_right)
-    values: NDArray[Any] = 2 * binom.cdf(fewer, telling, 0.5) - binom.pmf(fewer, telling, 0.5)
+    below = np.where(fewer > 0, bdtr(np.maximum(fewer - 1.0, 0), telling, 0.5), 0.0)
+    values: NDArray[Any] = bdtr(np.asarray(fewer, float), telling, 0.5) + below
     return np.minimum(1.0, np.where(2 * fewer == telling, 1.0, values))
