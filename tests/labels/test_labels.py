@@ -27,7 +27,8 @@ from inkling.labels.out_of_fold import out_of_fold, train_to_the_end
 from inkling.labels.rating import rate_by_training
 from inkling.labels.review import RatedLabels, write_review
 from inkling.networks.catalogue import build_network
-from inkling.training.loop import measure, train
+from inkling.training.loop import train
+from inkling.training.measuring import measure
 from inkling.training.recipes.registry import recipe
 
 SETTINGS = recipe("reference", epochs=3)

@@ -22,7 +22,8 @@ from inkling.networks.numpy.perceptron import Perceptron
 from inkling.networks.on_features import OnFeatures
 from inkling.networks.protocols import State, Trainable, weights_only
 from inkling.training.examples import FeatureDataset
-from inkling.training.loop import EpochRecord, measure, train, train_on
+from inkling.training.loop import EpochRecord, train, train_on
+from inkling.training.measuring import measure
 from inkling.training.schedules import ScheduleSettings
 from inkling.training.settings import TrainingSettings
 

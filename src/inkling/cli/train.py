@@ -150,7 +150,7 @@ def train(
     baseline = max(splits.validation.class_counts.values()) / run.data.validation
     kept = percent(values["validation_accuracy"], run.data.validation)
     rows = table("", "accuracy", "95% interval", "n")
-    for split, n in (("train", run.data.train), ("validation", run.data.validation)):
+    for split, n in (("train", values["train_measured"] or run.data.train), ("validation", run.data.validation)):
         accuracy = values[f"{split}_accuracy"]
         interval = wilson_interval(round(accuracy * n), n)
         rows.add_row(split, percent(accuracy, n), percent_interval(interval, n), f"{n:,}")

@@ -115,9 +115,10 @@ def diagnose_overfitting(history: Sequence[Mapping[str, Any]], n_train: int, n_v
     Parameters
     ----------
     history : sequence of mappings
-        One per epoch, with "train_accuracy", "validation_accuracy" and "validation_loss".
+        One per epoch, with "train_accuracy", "validation_accuracy" and "validation_loss"; "train_measured", where it
+        is there, is the number of images behind the first.
     n_train, n_validation : int
-        Images behind each accuracy.
+        Images behind each accuracy, where the history does not say.
 
     Returns
     -------
@@ -147,6 +148,7 @@ def diagnose_overfitting(history: Sequence[Mapping[str, Any]], n_train: int, n_v
     losses = [float(epoch["validation_loss"]) for epoch in history]
     lowest = min(range(len(losses)), key=losses.__getitem__)
     train, validation = history[kept]["train_accuracy"], history[kept]["validation_accuracy"]
+    n_train = history[kept].get("train_measured") or n_train
     gap = train - validation
     interval = _gap_interval(
         round(train * n_train), n_train, round(validation * n_validation), n_validation, len(history)

@@ -1,6 +1,6 @@
 """Confidence intervals of proportions, of their differences, and of means.
 
-Quantiles come from `scipy.special`: every command computes an interval, and `scipy.stats` takes half a second to import.
+Quantiles come from `scipy.special`: every command needs an interval, and importing `scipy.stats` takes half a second.
 """
 
 from __future__ import annotations

@@ -168,7 +168,7 @@ def _run(run: Run) -> RunEvidence:
         seed=run.settings.seed,
         history=history,
         best_epoch=overfitting.kept_epoch,
-        train=_accuracy(overfitting.train_accuracy, data.train),
+        train=_accuracy(overfitting.train_accuracy, overfitting.n_train),
         validation=_accuracy(overfitting.validation_accuracy, data.validation),
         test=Accuracy(evaluation.accuracy, evaluation.n, evaluation.accuracy_interval),
         evaluation=evaluation,

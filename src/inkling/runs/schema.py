@@ -107,6 +107,7 @@ class Results(msgspec.Struct, frozen=True):
     validation_accuracy: Fraction
     validation_loss: NotNegative
     temperature: Positive
+    train_measured: Count | None = None  # training images behind loss and accuracy; of runs that do not say, all
     weights_sha256: Sha256 | None = None  # of weights.safetensors; a run made before it was recorded has none
 
 
@@ -155,6 +156,7 @@ class Epoch(msgspec.Struct, frozen=True):
     evaluation_seconds: NotNegative
     best: bool
     last: bool
+    train_measured: Count | None = None  # training images behind loss and accuracy; of runs that do not say, all
 
 
 class CheckpointInfo(msgspec.Struct, frozen=True):

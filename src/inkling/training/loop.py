@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from inkling.errors import TrainingError
 from inkling.images.dataset import Splits
 from inkling.images.progress import Progress
-from inkling.metrics.scores import mean_cross_entropy
 from inkling.networks.prediction import predict_in_parts
 from inkling.networks.protocols import Classifier, State, Trainable, weights_only
 from inkling.training.batches import MiniBatches
 from inkling.training.examples import Examples
 from inkling.training.features import Learning, prepare_learning
+from inkling.training.measuring import loss_and_accuracy, measure, sample_to_measure
 from inkling.training.progress import FEATURES, MEASURING, TEACHER, TRAINING, EpochProgressCallback, ProgressMeter
 from inkling.training.schedules import rate_at
 from inkling.training.selection import EpochScore, patience_is_over
@@ -76,6 +76,9 @@ class EpochRecord:
     train_loss : float
         Of the weights at the end of the epoch, on the training images as they are.
     train_accuracy : float
+    train_measured : int
+        Training images behind these two: all of them, or a fixed stratified sample of a large set
+        (`training.measuring`).
     validation_loss : float
     validation_accuracy : float
     train_seconds : float
@@ -93,6 +96,7 @@ class EpochRecord:
     running_loss: float
     train_loss: float
     train_accuracy: float
+    train_measured: int
     validation_loss: float
     validation_accuracy: float
     train_seconds: float
@@ -153,7 +157,7 @@ def train(
         Called with an `EpochProgress` a few times a second at most, between training steps and while measuring.
     observe : callable, optional
         Called after each epoch, before its record, with its number and the probabilities of the training images,
-        float32 (N, K), as the training loss is measured on.
+        float32 (N, K). The training loss is then measured on all of them, however many.
 
     Raises
     ------
@@ -201,6 +205,8 @@ def train_on(
     images = len(training) + (0 if validation is None else len(validation))
     told = meter.stage(course.epoch + 1, FEATURES, images)
     learning = prepare_learning(network, batches, training, validation, told)
+    measured = learning.training if observe else sample_to_measure(learning.training)
+    images = len(measured) + (0 if validation is None else len(validation))
     if start:
         network.load_state(start.network)
     while not course.finished(settings):
@@ -212,11 +218,11 @@ def train_on(
             stepped = time.perf_counter()
             with np.errstate(over="ignore", invalid="ignore"):
                 told = meter.stage(epoch, MEASURING, images)
-                probabilities = predict_in_parts(learning.network, learning.training.images, told)
-                train_loss, train_accuracy = _loss_and_accuracy(learning.training.labels, probabilities)
+                probabilities = predict_in_parts(learning.network, measured.images, told)
+                train_loss, train_accuracy = loss_and_accuracy(measured.labels, probabilities)
                 loss = accuracy = math.nan
                 if learning.validation is not None:
-                    told = meter.stage(epoch, MEASURING, images, len(training))
+                    told = meter.stage(epoch, MEASURING, images, len(measured))
                     loss, accuracy = measure(learning.network, learning.validation, told)
         if not (math.isfinite(train_loss) and (math.isfinite(loss) or validation is None)):
             raise TrainingError(diverged(epoch, ", at its end", rate))
@@ -229,6 +235,7 @@ def train_on(
             running_loss=running_loss,
             train_loss=train_loss,
             train_accuracy=train_accuracy,
+            train_measured=len(measured),
             validation_loss=loss,
             validation_accuracy=accuracy,
             train_seconds=stepped - began,
@@ -310,12 +317,3 @@ def _train_epoch(learning: Learning, epoch: int, progress: Progress) -> tuple[fl
     for step in steps:
         losses += step.finite_loss() * step.images
     return losses / n, steps[-1].learning_rate
-
-
-def measure(network: Classifier, dataset: Examples, progress: Progress | None = None) -> tuple[float, float]:
-    """Return the mean cross-entropy (nats) and the accuracy (fraction) of a network on a data set."""
-    return _loss_and_accuracy(dataset.labels, predict_in_parts(network, dataset.images, progress))
-
-
-def _loss_and_accuracy(labels: NDArray[np.int64], probabilities: NDArray[np.float32]) -> tuple[float, float]:
-    return mean_cross_entropy(labels, probabilities), float(np.mean(probabilities.argmax(axis=1) == labels))
