@@ -57,6 +57,10 @@ def train(
             "--dynamics", help="Record how each training image is learnt: which are hard, ambiguous or mislabelled."
         ),
     ] = False,
+    snapshots: Annotated[
+        bool,
+        typer.Option("--snapshots", help="Keep the weights of every epoch, for the page of inkling serve."),
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the run.  [default: runs/SOURCE-NETWORK-RECIPE-SIZE-seedSEED]")
     ] = None,
@@ -103,7 +107,7 @@ def train(
     settings, network_options = apply_variant(settings, choices.one_value_each(given), chosen.name)
     plan = RunPlan(
         source, chosen.name, settings, train_size, device, teacher, corrections, options, network_options,
-        dynamics=dynamics,
+        dynamics=dynamics, snapshots=snapshots,
     )  # fmt: skip
     out = out or Path("runs") / "-".join(
         [splits.name, choices.file_name(chosen.name), recipe, str(train_size or "all"), *(set_ or []), f"seed{seed}"]

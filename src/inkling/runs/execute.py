@@ -22,13 +22,14 @@ from inkling.images.sources.registry import load_images
 from inkling.metrics.temperature import fit_temperature
 from inkling.networks.catalogue import build_network
 from inkling.networks.prediction import predict_in_parts
-from inkling.networks.protocols import Network
+from inkling.networks.protocols import Network, Preparable
 from inkling.runs.dynamics import DynamicsRecorder
 from inkling.runs.environment import machine, versions
 from inkling.runs.ledger import record_training
 from inkling.runs.lock import folder_lock
 from inkling.runs.run import Predictions, Run
 from inkling.runs.schema import DataInfo
+from inkling.runs.snapshots import SnapshotKeeper
 from inkling.training.batches import check_teacher
 from inkling.training.loop import EpochRecord, TrainingState, train
 from inkling.training.progress import EpochProgressCallback, ProgressMeter
@@ -93,6 +94,7 @@ class RunPlan:
     network_options: Mapping[str, Any] = field(default_factory=dict)  # of the network's builder, such as `hidden`
     variant: Mapping[str, str] = field(default_factory=dict)  # what a study varied in it: setting -> value
     dynamics: bool = False  # whether the probabilities of the training images over the epochs are kept
+    snapshots: bool = False  # whether the weights of every epoch are kept
 
     def load_images(self, progress: LoadObserver | None = None) -> Splits:
         """Return all images of the source, corrected."""
@@ -165,9 +167,12 @@ def train_run(
             run.keep_corrections(plan.corrections)
         teaching = teacher.network if teacher else None
         recorder = DynamicsRecorder(run, start.epoch if start else 0) if plan.dynamics else None
+        snapshots = SnapshotKeeper(run, start.epoch if start else 0) if plan.snapshots else None
+        if snapshots and not start and not isinstance(network, Preparable):  # which only training makes ready
+            snapshots.keep(0, network.state())
         records = train(network, splits, plan.settings, start, teacher=teaching, progress=progress, observe=recorder)
         with closing(records):
-            state = yield from _recorded(records, run, start)
+            state = yield from _recorded(records, run, start, snapshots)
         if recorder:
             recorder.keep(splits.train.labels)
         finish_run(run, state, network, splits, ProgressMeter(progress, plan.settings.epochs))
@@ -218,6 +223,7 @@ def _recorded(
     records: Generator[EpochRecord, None, None],
     run: Run,
     start: TrainingState | None,
+    snapshots: SnapshotKeeper | None = None,
 ) -> Generator[EpochRecord, None, TrainingState]:
     """Yield records of training, each written down first; return the state at their end."""
     state = start
@@ -227,6 +233,8 @@ def _recorded(
             run.append_history(record)
             # Now and not when it is saved: whatever ends the loop may come in the middle of the next epoch.
             state = record.state
+            if snapshots:
+                snapshots.keep(record.epoch, state.network)
             if time.monotonic() - saved_at >= CHECKPOINT_SECONDS:
                 saved_best = _save(run, state, saved_best)
                 saved_epoch, saved_at = state.epoch, time.monotonic()

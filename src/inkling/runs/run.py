@@ -7,6 +7,7 @@ checkpoint.safetensors      the last epoch, to resume from; checkpoint.json says
 predictions.safetensors     labels and probabilities on validation and test, of the best epoch
 robustness.safetensors      what `inkling stress` measured, if it did
 dynamics.safetensors        training dynamics, where they were asked for (runs/dynamics.py)
+snapshots/                  the weights of every epoch, where they were asked for (runs/snapshots.py)
 corrections.csv             the corrections of labels it was trained with, if any
 data.npz                    the images, of a run that was made of an estimator (runs/trained_elsewhere.py)
 test_ledger.jsonl           a line for each look at its test predictions (runs/ledger.py)
