@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from command_line import assert_refused, inkling, last_json
-from inkling.data_check.check import DataCheck, check_data
+from inkling.data_check.check import check_data
+from inkling.data_check.findings import DataCheck
 from inkling.data_check.page import SHOWN, render_data_page, write_data_page
 from inkling.data_check.picture_files import measure_files, why_unreadable
 from inkling.diagnosis.duplicates import MOST_COMPARED

@@ -16,7 +16,7 @@ import inkling.diagnosis
 from inkling.diagnosis.accuracy import evaluate, evaluate_predictions
 from inkling.diagnosis.calibration import diagnose_calibration, measure_calibration
 from inkling.diagnosis.comparison import compare_over_seeds, compare_predictions
-from inkling.diagnosis.data_size import compare_sizes
+from inkling.diagnosis.data_size_effect import compare_sizes
 from inkling.diagnosis.deletion import deletion_test
 from inkling.diagnosis.label_errors import diagnose_labels, find_label_errors
 from inkling.diagnosis.label_noise import without_noise

@@ -19,7 +19,8 @@ from inkling.diagnosis.accuracy import evaluate_predictions
 from inkling.diagnosis.calibration import diagnose_calibration, measure_calibration
 from inkling.diagnosis.class_misses import ClassMisses, misses_per_class
 from inkling.diagnosis.comparison import compare_over_seeds, compare_predictions
-from inkling.diagnosis.data_size import compare_sizes, fit_learning_curve
+from inkling.diagnosis.data_size import fit_learning_curve
+from inkling.diagnosis.data_size_effect import compare_sizes
 from inkling.diagnosis.label_errors import LabelDiagnosis
 from inkling.diagnosis.mistakes import Mistake
 from inkling.metrics.formatting import seconds

@@ -17,7 +17,7 @@ from inkling.cli.console import Json, Output, Quiet, table
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from inkling.data_check.check import DataCheck
+    from inkling.data_check.findings import DataCheck
     from inkling.images.dataset import Splits
     from inkling.images.splitting import TornGroups
 

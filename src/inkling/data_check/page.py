@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inkling.data_check.check import DataCheck
+from inkling.data_check.findings import DataCheck
 from inkling.diagnosis import (
     altered_copies,
     class_balance,

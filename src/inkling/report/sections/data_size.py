@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from inkling.diagnosis.class_data_size import ClassCurve, ClassDataSize, fit_class_curves
-from inkling.diagnosis.data_size import DataSizeEffect, LearningCurve, compare_sizes, fit_learning_curve
+from inkling.diagnosis.class_curve import ClassCurve
+from inkling.diagnosis.class_data_size import ClassDataSize, fit_class_curves
+from inkling.diagnosis.data_size import LearningCurve, fit_learning_curve
+from inkling.diagnosis.data_size_effect import DataSizeEffect, compare_sizes
 from inkling.figures.data_size import LearningCurveBySizeDisplay
 from inkling.images.naming import and_list
 from inkling.metrics.formatting import percent, training_images
