@@ -294,7 +294,8 @@ def test_axe_finds_nothing_and_no_request_leaves(
         assert browser.get_log("browser") == []
         notes = [json.loads(note["message"])["message"] for note in browser.get_log("performance")]
         asked = [note["params"]["request"]["url"] for note in notes if note["method"] == "Network.requestWillBeSent"]
-        assert asked == [page.as_uri()]
+        # The worker that trains is made of the page's own script: a blob, which no network ever sees.
+        assert [address for address in asked if not address.startswith("blob:")] == [page.as_uri()]
 
 
 def test_names_stay_text(browser: Any, photos: tuple[Run, Path]) -> None:

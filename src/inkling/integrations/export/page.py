@@ -2,6 +2,7 @@
 
 What computes is in the file too (page_engine.py). The file holds weights, class names, facts and two test answers; no
 image of the data is in it, and its Content-Security-Policy lets no request leave it.
+The panels of pages/playground.py are in it too, with the bundled digits that a perceptron is trained on in the page.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from inkling.integrations.export.parity import Parity
 from inkling.integrations.export.protocol import Draft
 from inkling.metrics.formatting import percent, percent_interval
 from inkling.networks.catalogue import network_noun
+from inkling.pages.playground import SCRIPTS, WORKER_SOURCE, digits_for_training
 from inkling.pages.script import script
 from inkling.pages.templating import environment
 from inkling.runs.run import variant_label
@@ -104,7 +106,8 @@ def _render(model: LeavingModel, engine: Engine, path: DrawingPath, parity: Pari
     }
     pages = environment("inkling.integrations.export")
     colours = {"light": variables(dark=False), "dark": variables(dark=True)}
-    style = pages.get_template("page.css").render(colours) + pages.get_template("page_export.css").render()
+    sheets = ("page.css", "playground.css", "page_export.css")
+    style = "".join(pages.get_template(sheet).render(colours) for sheet in sheets)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
     draws = shape[2] == 1
     noun = network_noun(public_name(model.runs[0])) if len(model.runs) == 1 else f"mean of {len(model.runs)} networks"
@@ -140,8 +143,17 @@ def _render(model: LeavingModel, engine: Engine, path: DrawingPath, parity: Pari
         policy=engine.policy,
         style=style,
         style_source=f"'sha256-{digest}'",
-        script=script("pages/elements.js", *scripts),
+        digits=json.dumps(digits_for_training()),
+        worker_source=WORKER_SOURCE,
+        traced=_is_perceptron(engine, shape),
+        script=script("pages/elements.js", *SCRIPTS, *scripts),
     )
+
+
+def _is_perceptron(engine: Engine, shape: tuple[int, int, int]) -> bool:
+    """Whether the page computes one perceptron of grey images in steps, as isPerceptron of evidence.js asks."""
+    kinds = [[step["kind"] for step in network["steps"]] for network in engine.networks]
+    return shape[2] == 1 and kinds == [["dense", "sigmoid", "dense"]]
 
 
 def _confidence(model: LeavingModel) -> str:

@@ -7,26 +7,6 @@ const PAUSE = 250; // milliseconds without a stroke before evidence is computed
 
 const $ = (id) => document.getElementById(id);
 
-function percent(p) {
-  if (p >= 0.9995) return ">\u00a099.9%";
-  return p < 0.0005 ? "<\u00a00.1%" : `${(100 * p).toFixed(1)}%`;
-}
-
-// Blue below zero, white at zero, red above (ColorBrewer's RdBu), strongest at `limit`.
-function colourOf(value, limit) {
-  const ends = value > 0 ? [[247, 247, 247], [214, 96, 77], [103, 0, 31]] : [[247, 247, 247], [67, 147, 195], [5, 48, 97]];
-  const place = Math.min(1, Math.abs(value) / limit || 0) * 2, from = Math.min(1, Math.floor(place));
-  return ends[from].map((level, c) => level + (place - from) * (ends[from + 1][c] - level));
-}
-
-function paint(canvas, width, height, colour) {
-  canvas.width = width;
-  canvas.height = height;
-  const shown = new ImageData(width, height);
-  for (let i = 0; i < width * height; i++) shown.data.set([...colour(i), 255], 4 * i);
-  canvas.getContext("2d").putImageData(shown, 0, 0);
-}
-
 class Page {
   constructor(model) {
     this.model = model;
@@ -37,6 +17,7 @@ class Page {
     this.draws = model.shape[2] === 1;
     this.pixels = null; // of the image that is answered
     this.version = 0; // of the image: what is computed of an older one is dropped
+    this.watch = () => {}; // is given the image once nothing is drawn for a while
     this.listPictures();
     if (this.draws) this.listenToPen();
     this.listRows();
@@ -218,6 +199,7 @@ class Page {
       $("confidence").textContent = this.draws ? "Draw, or give a picture." : "Give a picture.";
       $("spoken").textContent = "";
       this.showRows(names.map(() => null), names.map((_, k) => k));
+      this.watch(null);
       return;
     }
     const order = names.map((_, k) => k).sort((a, b) => values[b] - values[a]);
@@ -231,6 +213,7 @@ class Page {
     $("strongest").textContent = "";
     this.pause = setTimeout(() => {
       $("spoken").textContent = `${names[order[0]]}, ${percent(values[order[0]])}`;
+      this.watch(pixels);
       this.explain(pixels, version);
     }, PAUSE);
   }
@@ -291,6 +274,24 @@ async function differs(model) {
   return most;
 }
 
+// A perceptron for the panel that traces it, with one bundled digit of each class as the model is given pictures.
+function perceptronOf(model, { side, validation }) {
+  const [{ steps: [first, , last], pixel_scale: scale }] = model.networks, names = model.class_names;
+  const turned = ({ weights, inputs, outputs }) =>
+    Float64Array.from({ length: inputs * outputs }, (_, i) => weights[(i % outputs) * inputs + Math.floor(i / outputs)]);
+  const network = {
+    inputs: first.inputs, hidden: first.outputs, classes: last.outputs,
+    W1: turned(first), b1: Float64Array.from(first.bias), W2: turned(last), b2: Float64Array.from(last.bias),
+  };
+  const examples = Array.from({ length: 10 }, (_, k) => {
+    const levels = validation.levels[validation.labels.indexOf(k)];
+    const rgba = Uint8Array.from({ length: 4 * levels.length }, (_, i) => (i % 4 === 3 ? 255 : levels[i >> 2]));
+    const label = names.indexOf(String(k));
+    return { name: `a bundled ${k}`, pixels: imageOfPicture(rgba, side, side, model), label: label < 0 ? null : label };
+  });
+  return { network, scale, shape: model.shape, names, examples };
+}
+
 async function start() {
   const holder = $("model"), model = JSON.parse(holder.dataset.model);
   model.predict = await openNetwork(model, holder.dataset);
@@ -298,8 +299,13 @@ async function start() {
   const difference = await differs(model);
   if (!(difference <= model.tolerance)) throw new Error(`its answers to test images differ by ${difference.toExponential(1)}`);
   document.body.classList.remove("waiting");
-  const page = new Page(model);
+  const page = new Page(model), digits = JSON.parse(holder.dataset.digits);
+  const training = await trainHere($("train"), digits);
+  const trace = isPerceptron(model) ? traceOneStep($("trace"), perceptronOf(model, training.digits)) : null;
+  if (trace) page.watch = (pixels) => trace.draw(pixels);
   return Object.freeze({
+    trace,
+    training,
     model,
     page,
     difference,
