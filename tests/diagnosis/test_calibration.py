@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from PIL import Image
 
 from command_line import assert_refused, inkling, last_json
@@ -18,6 +20,7 @@ from inkling.diagnosis.risk_coverage import risk_coverage
 from inkling.errors import DataError
 from inkling.figures.displays import CoverageDisplay, ReliabilityDisplay
 from inkling.images.sources.digits import load_digits
+from inkling.metrics.formatting import percent
 from inkling.metrics.temperature import at_temperature, fit_temperature
 from inkling.runs.execute import RunPlan, train_run
 from inkling.runs.run import Run
@@ -192,7 +195,22 @@ def test_displays_show_the_numbers() -> None:
     assert (ax.get_xlim(), ax.get_ylim()) == ((0, 0.5), (0.001, 1))
     line = ax.lines[0]
     assert line.get_ydata()[0] == pytest.approx(curve.at(0).error)
-    assert any(text.get_text() == f"a tenth rejected: {100 * curve.at(0.1).error:.3g}%" for text in ax.texts)
+    all_images, tenth = (percent(point.error, point.kept) for point in (curve.at(0), curve.at(0.1)))
+    assert ax.get_xlabel().endswith(f"\npoints: all images {all_images}, a tenth rejected {tenth}")
+    assert [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "o"] == [0, curve.at(0.1).rejected]
+
+
+@pytest.mark.parametrize("accuracy", [0.2, 0.6, 0.98])
+def test_no_two_labels_of_a_coverage_figure_overlap(accuracy: float) -> None:
+    rng = np.random.default_rng(0)
+    labels = (rng.random(1000) > accuracy).astype(np.int64)
+    confidence = rng.uniform(0.51, 0.99, 1000)
+    curve = risk_coverage(labels, np.stack([confidence, 1 - confidence], axis=1).astype(np.float32))
+    ax = CoverageDisplay.from_risk_coverage(curve).plot(title="perceptron").axes[0]
+    ax.figure.canvas.draw()
+    words = [text for text in ax.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    boxes = [text.get_window_extent() for text in words if text.get_window_extent().width]
+    assert [a for a, b in combinations(boxes, 2) if a.overlaps(b)] == []
 
 
 @pytest.mark.parametrize("reach", [0.12, 0.21, 0.35, 0.5])

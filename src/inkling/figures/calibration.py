@@ -13,7 +13,6 @@ from inkling.diagnosis.calibration import Calibration, CalibrationDiagnosis
 from inkling.diagnosis.risk_coverage import RiskCoverage, SelectivePoint
 from inkling.figures.display import Display
 from inkling.figures.style import (
-    INK,
     MUTED,
     NETWORK_COLOURS,
     RULE,
@@ -23,6 +22,7 @@ from inkling.figures.style import (
     new_axes,
     style_axes,
 )
+from inkling.metrics.formatting import percent
 
 
 @dataclass(frozen=True)
@@ -137,9 +137,15 @@ class CoverageDisplay(Display):
         reach : float, optional
             Of the horizontal axis, likewise.
         """
-        ax = new_axes(360, 270) if ax is None else ax
+        ax = new_axes(360, 290) if ax is None else ax
         low, high = limits or self.limits
-        style_axes(ax, "rejected, % of images, the least confident first", "error, % of those kept (log scale)", title)
+        # Below the axis: beside points of nearly the same error the words would lie on each other and on the curve.
+        said = [
+            f"{words} {percent(point.error, point.kept)}"
+            for words, point in (("all images", self.curve.at(0)), ("a tenth rejected", self.curve.at(0.1)))
+        ]
+        x_label = f"rejected, % of images, the least confident first\npoints: {', '.join(said)}"
+        style_axes(ax, x_label, "error, % of those kept (log scale)", title)
         logarithmic_axis(ax, low, high, percent=True)
         ax.set_xlim(0, reach or self.reach)
         ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 * x:.3g}%"))
@@ -150,13 +156,8 @@ class CoverageDisplay(Display):
         above = [min(high, point.error_interval.high) for point in drawn]
         ax.fill_between(x, below, above, color=self.colour, alpha=0.18, linewidth=0)
         ax.plot(x, [max(low, point.error) for point in drawn], color=self.colour, linewidth=1.9, zorder=3)
-        for rejected, place in ((0.0, (8, 4)), (0.1, (8, 6))):
-            point = self.curve.at(rejected)
-            y = max(low, point.error)
-            ax.plot([point.rejected], [y], "o", color=self.colour, markersize=5, zorder=4, clip_on=False)
-            words = "all images" if not rejected else "a tenth rejected"
-            ax.annotate(
-                f"{words}: {100 * point.error:.3g}%", (point.rejected, y), place, textcoords="offset points", color=INK,
-                fontsize=TEXT - 0.5, ha="right" if point.rejected > 0.6 * ax.get_xlim()[1] else "left",
+        for point in (self.curve.at(0), self.curve.at(0.1)):
+            ax.plot(
+                [point.rejected], [max(low, point.error)], "o", color=self.colour, markersize=5, zorder=4, clip_on=False
             )  # fmt: skip
         return figure_of(ax)
