@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from inkling.diagnosis.copy_clusters import cluster_copies
 from inkling.diagnosis.duplicates import NEAR
@@ -19,7 +20,7 @@ from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.sources.digits import load_digits
 from inkling.images.splitting import stratified_folds
 from inkling.labels import out_of_fold as folding
-from inkling.labels.kept_together import kept_together
+from inkling.labels.kept_together import find_ties, kept_together
 from inkling.labels.out_of_fold import out_of_fold
 from inkling.networks.protocols import Network
 from inkling.training.recipes.registry import recipe
@@ -96,6 +97,37 @@ def test_a_class_of_copies_alone_is_let_go() -> None:
     labels = np.ones(60, np.int64)
     labels[[0, 10, 20]] = 0
     assert together(kept_together(ImageDataset(images, labels, ("a", "b")), 5)) == set()
+
+
+def photos(n: int, side: int = 64) -> Bytes:
+    rng = np.random.default_rng(0)
+    smooth = [gaussian_filter(rng.normal(size=(n, side, side, 3)), (0, s, s, 0)) * 40 * s for s in (1, 2, 4, 8)]
+    return np.clip(120 + np.sum(smooth, axis=0), 0, 255).astype(np.uint8)
+
+
+def test_a_mirrored_copy_is_kept_together_and_let_go_before_a_near_one() -> None:
+    images = photos(60)
+    images[40], images[50] = images[3][:, ::-1], nearly(images[[3]])[0]
+    found = find_ties(dataset(images), 5)
+    assert together(found.numbers) == {frozenset({3, 40, 50})}
+    assert found.how == "exact, near and altered copies in one fold"
+    # Were they all of their class, it could not be learnt; then the near copy alone is kept, and the mirrored one not.
+    labels = np.ones(60, np.int64)
+    labels[[3, 40, 50]] = 0
+    found = find_ties(ImageDataset(images, labels, ("a", "b")), 5)
+    assert together(found.numbers) == {frozenset({3, 50})}
+    assert (
+        found.how
+        == "exact, near and altered copies in one fold, except among 3 images: too many alike, or all of a class"
+    )
+
+
+def test_why_altered_copies_are_not_sought_is_said() -> None:
+    groups = tuple(str(i // 2) for i in range(60))
+    assert find_ties(dataset(noise(60), groups), 5).how == (
+        "exact and near copies and groups in one fold; altered copies not sought: images of 48 pixels a side or more "
+        "are needed"
+    )
 
 
 @settings(max_examples=40)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,19 +10,40 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from inkling.diagnosis.altered_copies import find_altered_copies, why_not_sought
 from inkling.diagnosis.copy_clusters import cluster_copies
 from inkling.diagnosis.duplicates import MOST_COMPARED, NEAR
 from inkling.images.dataset import ImageDataset
-from inkling.images.progress import Progress
+from inkling.images.naming import and_list
+from inkling.images.progress import Progress, paced
 
 
-def kept_together(images: ImageDataset, folds: int, progress: Progress | None = None) -> NDArray[np.intp]:
-    """Return numbers that are equal for images that belong into one fold.
+@dataclass(frozen=True, eq=False)
+class Ties:
+    """Which images belong into one fold, and for what reason."""
+
+    numbers: NDArray[np.intp]  # (N,), equal for images that belong into one fold
+    sought: tuple[str, ...]  # kinds of copies
+    not_sought: str  # why altered copies are not; empty where they are
+    let_go: int  # images that are not kept with all their copies, which are too many, or all images of a class
+    grouped: bool
+
+    @property
+    def how(self) -> str:
+        """What is kept together, in words."""
+        said = f"{and_list(self.sought)} copies{' and groups' if self.grouped else ''} in one fold"
+        said += f", except among {self.let_go:,} images: too many alike, or all of a class" if self.let_go else ""
+        return f"{said}; altered copies not sought: {self.not_sought}" if self.not_sought else said
+
+
+def find_ties(images: ImageDataset, folds: int, progress: Progress | None = None) -> Ties:
+    """Find the images that belong into one fold.
 
     Images of one group always do. Copies do unless they are no few copies: where those that hang together, with the
     groups that they are of, would fill more than half a fold (pictures of one scene, all nearly the same), or are all
-    images of a class, near copies are let go, and if that is not enough exact ones too. Near copies are sought among
-    `MOST_COMPARED` images at most.
+    images of a class, altered copies are let go, then near ones, and if that is not enough exact ones too. Near copies
+    are sought among `MOST_COMPARED` images at most, altered ones where `why_not_sought` has nothing against it: on one
+    core a minute for 10,000 photos, four where all show one scene.
 
     Parameters
     ----------
@@ -29,23 +51,37 @@ def kept_together(images: ImageDataset, folds: int, progress: Progress | None = 
     folds : int
     progress : callable, optional
         Called with (images compared, images) a few times a second at most.
-
-    Returns
-    -------
-    ndarray of intp, shape (N,)
-        0..G-1, each of them there.
     """
     n = len(images)
-    alone = np.arange(n)
-    groups = _numbered(np.asarray(images.groups)) if images.groups else alone
-    exact = _joined(groups, cluster_copies(images.images))
-    near = cluster_copies(images.images, NEAR, progress) if n <= MOST_COMPARED else alone
-    together = _joined(exact, near)
+    groups = _numbered(np.asarray(images.groups)) if images.groups else np.arange(n)
+    layers = {"exact": _joined(groups, cluster_copies(images.images))}
+    if n <= MOST_COMPARED:
+        layers["near"] = _joined(layers["exact"], cluster_copies(images.images, NEAR, progress))
+    not_sought = why_not_sought(images.image_shape, n)
+    if not not_sought:
+        layers["altered"] = _joined(layers["near"], _altered(images, progress))
+    coarsest, *finer = reversed(layers.values())
+    together = coarsest
     # Each of these is finer than the one before, so what is let go breaks up without touching the rest.
-    for finer in (exact, groups):
+    for layer in (*finer, groups):
         let_go = _too_many(together, images.labels, n / (2 * folds))
-        together = _numbered(np.where(let_go, n + finer, together))
-    return together
+        together = _numbered(np.where(let_go, n + layer, together))
+    apart = int((np.bincount(together)[together] < np.bincount(coarsest)[coarsest]).sum())
+    return Ties(together, tuple(layers), not_sought, apart, bool(images.groups))
+
+
+def kept_together(images: ImageDataset, folds: int, progress: Progress | None = None) -> NDArray[np.intp]:
+    """Return numbers (N,) from 0 that are equal for images that belong into one fold, as `find_ties` has them."""
+    return find_ties(images, folds, progress).numbers
+
+
+def _altered(images: ImageDataset, progress: Progress | None) -> NDArray[np.intp]:
+    """Return numbers (N,) that are equal for altered copies of one picture."""
+    pairs = find_altered_copies([images.images], paced(progress))
+    ends = [pair.later for pair in pairs], [pair.earlier for pair in pairs]
+    links = coo_array((np.ones(len(pairs), np.int8), ends), shape=(len(images), len(images)))
+    _, clusters = connected_components(links, directed=False)
+    return np.asarray(clusters, np.intp)
 
 
 def _too_many(together: NDArray[np.intp], labels: NDArray[np.int64], largest: float) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from inkling.images.corrections import correct
 from inkling.images.dataset import Splits
 from inkling.images.naming import and_list
 from inkling.images.progress import Progress
-from inkling.labels.kept_together import kept_together
+from inkling.labels.kept_together import Ties, find_ties
 from inkling.labels.out_of_fold import FoldProgress, check_folds, out_of_fold, train_to_the_end
 from inkling.labels.review import RatedLabels
 from inkling.networks.prediction import predict_in_parts
@@ -87,24 +87,24 @@ def rate_by_training(
     smaller = splits.with_train_size(size, settings.seed)
     seeds = tuple(seeds) or (settings.seed,)
     of_split = smaller.train if split == "train" else dict(splits.items())[split]
-    together = None
+    ties: Ties | None = None
     if split == "train":
         check_folds(smaller.train, folds)
-        together = kept_together(smaller.train, folds, searching)  # once for all seeds
+        ties = find_ties(smaller.train, folds, searching)  # once for all seeds
     rated = []
     for place, seed in enumerate(seeds):
         told = _after(progress, place * (folds if split == "train" else 1))
         seeded = replace(settings, seed=seed)
         if split == "train":
-            rated.append(out_of_fold(smaller, network, seeded, folds, device, told, together))
+            rated.append(out_of_fold(smaller, network, seeded, folds, device, told, ties.numbers if ties else None))
         else:
             trained = train_to_the_end(smaller, network, seeded, device, progress=told)
             rated.append(trained.predict_proba(of_split.images))
     how = f"{network}, recipe {settings.recipe}, {settings.epochs} epochs, "
     how += f"seed {seeds[0]}" if len(seeds) == 1 else f"the mean of the seeds {and_list([str(seed) for seed in seeds])}"
-    if split == "train":
+    if ties is not None:
         indices = splits.train.stratified_indices(size, settings.seed)
-        how += f", trained on the other {folds - 1} of {folds} folds"
+        how += f", trained on the other {folds - 1} of {folds} folds ({ties.how})"
     else:
         indices = np.arange(len(of_split))
         how += f", on {size:,} training images"
