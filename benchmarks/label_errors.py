@@ -20,7 +20,7 @@ from cleanlab.rank import get_label_quality_scores
 
 from images import mnist_images
 from inkling import Splits, find_label_errors, recipe
-from inkling.labels.out_of_fold import out_of_fold, train_to_the_end
+from inkling.labels.out_of_fold import rate_folds, train_to_the_end
 from inkling.runs.environment import machine, versions
 from planted_labels import KINDS, plant
 
@@ -59,9 +59,10 @@ def main() -> None:
         settings = recipe(options.recipe, options.network, n - n // FOLDS, epochs=options.epochs, seed=seed)
         splits, planted = plant(mnist.with_train_size(n, seed), options.kind, planted_labels, seed)
         began = time.perf_counter()
-        probabilities = out_of_fold(splits, options.network, settings, FOLDS)
+        rated = rate_folds(splits, options.network, settings, FOLDS)
+        probabilities = rated.held_out
         seconds = time.perf_counter() - began
-        ranked = find_label_errors(splits.train.labels, probabilities)
+        ranked = find_label_errors(splits.train.labels, probabilities, over_epochs=rated.over_epochs)
         flagged = {found.index for found in ranked if found.flagged}
         orders = {"inkling labels": np.array([found.index for found in ranked])}
         for score in SCORES:

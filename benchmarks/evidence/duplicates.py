@@ -16,7 +16,7 @@ from inkling import ImageDataset, Splits, find_duplicates, find_label_errors, lo
 from inkling.diagnosis.duplicates import NEAR, Duplicates
 from inkling.images.sources.downloads import data_folder
 from inkling.images.splitting import stratified_folds
-from inkling.labels.out_of_fold import out_of_fold, train_to_the_end
+from inkling.labels.out_of_fold import rate_folds, train_to_the_end
 from inkling.training.settings import TrainingSettings
 
 Pictures = NDArray[np.uint8]  # (N, H, W, 3), or of one picture (H, W, 3)
@@ -105,8 +105,10 @@ def _recalls(effort: Effort, seed: int) -> tuple[float, float]:
     settings = recipe("reference", epochs=5 if effort.quick else 60, batch_size=16, seed=seed)
     planted_splits = replace(splits, train=planted)
     recalls = []
-    for rated in (out_of_fold(planted_splits, "perceptron", settings), _in_any_fold(planted_splits, settings)):
-        ranked = find_label_errors(planted.labels, rated, count=len(wrong))
+    together = rate_folds(planted_splits, "perceptron", settings)
+    in_any_fold = _in_any_fold(planted_splits, settings)
+    for rated, over_epochs in ((together.held_out, together.over_epochs), (in_any_fold, None)):
+        ranked = find_label_errors(planted.labels, rated, len(wrong), over_epochs)
         recalls.append(float(np.isin(wrong, [error.index for error in ranked]).mean()))
     return recalls[0], recalls[1]
 

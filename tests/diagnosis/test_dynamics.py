@@ -69,7 +69,8 @@ def test_planted_wrong_labels_are_hard_and_called_mislabelled() -> None:
     called = found.hard_or_mislabelled()
     assert len(called) >= 20
     assert np.isin(called, wrong).mean() >= 0.9
-    assert f"{len(called)} of 1,077 training images are hard or mislabelled" in found.verdict
+    assert f"{len(called)} of 1,077 training images are hard: over 40 epochs" in found.verdict
+    assert "so are right ones where classes overlap" in found.verdict, "of which wrong labels are not told apart"
     display = DataMapDisplay.from_diagnosis(found)
     assert display.mislabelled.sum() == len(called)
     assert display.plot(title="Digits").axes[0].get_legend() is not None
@@ -135,6 +136,7 @@ def test_from_the_command_to_the_report_and_the_review_of_labels(tmp_path: Path)
     for suspect in found["suspects"]:
         (place,) = np.flatnonzero(indices == suspect["index"])
         assert suspect["score"] == pytest.approx(learnt.mean[place, int(suspect["label"])])
+    assert "look wrong" not in found["verdict"] + (tmp_path / "review/labels.html").read_text(encoding="utf-8")
     assert inkling(*words, "--out", plain).returncode == 0
     assert_refused(inkling("labels", "digits", "--run", plain, "--out", tmp_path / "no"), "--dynamics")
     with pytest.raises(RunError, match="train with --dynamics"):

@@ -23,7 +23,8 @@ from inkling.images.sources.digits import load_digits
 from inkling.images.sources.registry import load_images
 from inkling.images.splitting import stratified_folds
 from inkling.labels import out_of_fold as folding
-from inkling.labels.out_of_fold import out_of_fold, train_to_the_end
+from inkling.labels.kept_together import kept_together
+from inkling.labels.out_of_fold import out_of_fold, rate_folds, train_to_the_end
 from inkling.labels.rating import rate_by_training
 from inkling.labels.review import RatedLabels, write_review
 from inkling.networks.catalogue import build_network
@@ -215,6 +216,35 @@ def test_the_same_seed_gives_the_same_probabilities_and_another_one_others(tiny_
     assert not np.array_equal(first, out_of_fold(tiny_splits, "perceptron", replace(SETTINGS, seed=1), folds=2))
 
 
+def test_the_mean_over_the_epochs_is_half_of_networks_that_have_not_seen_the_image(tiny_splits: Splits) -> None:
+    rated = rate_folds(tiny_splits, "perceptron", SETTINGS, folds=3)
+    np.testing.assert_array_equal(rated.held_out, out_of_fold(tiny_splits, "perceptron", SETTINGS, folds=3))
+    np.testing.assert_allclose(rated.over_epochs.sum(axis=1), 1, rtol=1e-5)
+    fold_of = stratified_folds(tiny_splits.train.labels, 3, SETTINGS.seed, kept_together(tiny_splits.train, 3))
+    expected = np.zeros_like(rated.over_epochs)
+    for fold in range(3):
+        own = fold_of == fold
+        parts = replace(tiny_splits, train=tiny_splits.train.subset(~own))
+        network = build_network("perceptron", parts.train.image_shape, parts.train.n_classes, SETTINGS.seed)
+        for _ in train(network, parts, SETTINGS):
+            weights = np.where(own, 1 / 2, 1 / 4)[:, None]  # one network has not seen the image, two have
+            expected += weights * network.predict_proba(tiny_splits.train.images) / SETTINGS.epochs
+    np.testing.assert_allclose(rated.over_epochs, expected, atol=1e-6)
+
+
+def test_the_mean_over_the_epochs_ranks_and_does_not_count() -> None:
+    truth = np.random.default_rng(0).integers(0, 4, 2000)
+    labels = np.where(np.arange(2000) < 100, (truth + 1) % 4, truth)
+    held_out, over_epochs = noisy(truth, 1, 2.0), noisy(truth, 2, 3.0)
+    alone, found = diagnose_labels(labels, held_out), diagnose_labels(labels, held_out, over_epochs)
+    assert replace(found, errors=()) == replace(alone, errors=())
+    first = [error.index for error in found.errors[:100]]
+    assert first == [error.index for error in find_label_errors(labels, over_epochs)[:100]]
+    assert all(error.score == held_out[error.index, error.label] for error in found.errors)
+    with pytest.raises(DataError):
+        find_label_errors(labels, held_out, over_epochs=over_epochs[1:])
+
+
 def test_folds_that_cannot_be(tiny_splits: Splits) -> None:
     for folds in (1, 61):
         with pytest.raises(SettingsError, match=r"2\.\.60"):
@@ -314,6 +344,8 @@ def test_several_seeds_are_averaged_and_say_how_many_agree(tmp_path: Path) -> No
     np.testing.assert_array_equal(rated.probabilities, np.mean(each, axis=0))
     expected = sum((one.argmax(axis=1) != smaller.train.labels).astype(int) for one in each)
     np.testing.assert_array_equal(rated.otherwise, expected)
+    over_epochs = [rate_folds(smaller, "perceptron", replace(settings, seed=seed), 2).over_epochs for seed in (0, 1)]
+    np.testing.assert_array_equal(rated.over_epochs, np.mean(over_epochs, axis=0))
 
 
 def test_test_images_are_judged_by_a_run(tmp_path: Path) -> None:

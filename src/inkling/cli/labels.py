@@ -43,7 +43,7 @@ def labels(
     seed: choices.Seed = 0,
     seeds: Annotated[
         str | None,
-        typer.Option(help="Train with each of these seeds, as 0,1,2, and average their probabilities: finds more."),
+        typer.Option(help="Train with each of these seeds, as 0,1,2, average, and say how many of them agree."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the gallery and the file.  [default: labels/SOURCE-SPLIT]")

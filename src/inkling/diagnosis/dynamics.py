@@ -1,14 +1,14 @@
-"""Training dynamics: which training images are ambiguous, hard or mislabelled, from how they were learnt."""
+"""Training dynamics: which training images are ambiguous or hard (wrong labels are), from how they were learnt."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inkling.diagnosis.label_errors import LabelDiagnosis, diagnose_labels
+from inkling.diagnosis.label_errors import LEARNT, LabelDiagnosis, diagnose_labels
 from inkling.errors import MissingLibraryError
 from inkling.training.dynamics import TrainingDynamics
 
@@ -47,7 +47,10 @@ class DynamicsDiagnosis:
         return [int(index) for index in np.argsort(-self.variability, kind="stable")[:count]]
 
     def hard_or_mislabelled(self) -> list[int]:
-        """Return the images beyond those that the network singles out by itself, most suspect first."""
+        """Return the hard images, those beyond what the network singles out by itself, most suspect first.
+
+        Wrong labels are hard to learn, and so are right ones where classes overlap: neither is told from the other.
+        """
         return [error.index for error in self.mislabelled.errors if error.flagged] if self.mislabelled else []
 
     @property
@@ -64,10 +67,9 @@ class DynamicsDiagnosis:
         if not found.flagged:
             return f"No wrong training labels are shown: {never}{', which can be hard images' if self.never else ''}."
         return (
-            f"{found.flagged:,} of {self.n:,} training images {'is' if found.flagged == 1 else 'are'} hard or "
-            f"mislabelled: over {self.epochs} epochs confident learning singles out {found.singled_out:,}, where a "
-            f"network this often wrong would single out about {found.by_itself:,.0f} (up to {found.by_itself_high:,}) "
-            "though they are right."
+            f"{found.flagged:,} of {self.n:,} training images {'is' if found.flagged == 1 else 'are'} hard: over "
+            f"{self.epochs} epochs confident learning singles out {found.singled_out:,}, where a network this often "
+            f"wrong would single out about {found.by_itself:,.0f} by itself (up to {found.by_itself_high:,}). {LEARNT}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -84,13 +86,12 @@ class DynamicsDiagnosis:
 
 
 def diagnose_dynamics(dynamics: TrainingDynamics) -> DynamicsDiagnosis:
-    """Say which training images were learnt with difficulty, and whether wrong labels show.
+    """Say which training images were learnt with difficulty.
 
     Hard and mislabelled images both have a low confidence. Those that the network's own mistakes do not explain are
-    called hard or mislabelled, by `diagnose_labels` on the mean
-    probabilities over the epochs: most of them are of a network that had not yet memorized the labels, and what it
-    memorized makes the given labels more probable, so that few are
-    called so. Where classes overlap, images with right labels are among them (docs/methods.md).
+    called hard, by `diagnose_labels` on the mean probabilities over the epochs: most of them are of a network that had
+    not yet memorized the labels, and what it memorized makes the given labels more probable, so that few are called so.
+    Where classes overlap, images with right labels are among them (docs/methods.md), so no label is called wrong.
 
     Parameters
     ----------
@@ -106,7 +107,7 @@ def diagnose_dynamics(dynamics: TrainingDynamics) -> DynamicsDiagnosis:
     counts = np.stack([(dynamics.predicted == each).sum(axis=0) for each in range(k)], axis=1)
     mislabelled, unchecked = None, ""
     try:
-        mislabelled = diagnose_labels(dynamics.labels, dynamics.mean)
+        mislabelled = replace(diagnose_labels(dynamics.labels, dynamics.mean), learnt=True)
     except MissingLibraryError as error:
         unchecked = str(error)
     return DynamicsDiagnosis(

@@ -17,6 +17,8 @@ from inkling.metrics.scores import check_predictions
 DRAWS = 100
 """Sets of right labels that are drawn to see how many a network flags by itself."""
 
+LEARNT = "Wrong labels are hard to learn, and so are right ones where classes overlap."
+
 _PRIOR = 1.0
 """Images added to each pair of a label and a true class, so that no pair counts as impossible.
 
@@ -49,11 +51,19 @@ class LabelDiagnosis:
     by_itself: float  # of those, mean number of right labels, the network being as often wrong as it is
     by_itself_high: int  # in 95 of 100 such sets of labels so many right ones are flagged, or fewer
     predicted: int | None = None  # labels that are the most probable class; None where it is not known
+    learnt: bool = False  # whether the network was trained on these images: then right labels are flagged too
 
     @property
     def weak(self) -> bool:
         """Whether most labels are not what the network predicts: then it is no evidence against any of them."""
         return self.predicted is not None and 2 * self.predicted < self.n
+
+    @property
+    def seems(self) -> str:
+        """What the flagged labels are said to be."""
+        if self.learnt:
+            return "was hard to learn" if self.flagged == 1 else "were hard to learn"
+        return "looks wrong" if self.flagged == 1 else "look wrong"
 
     @property
     def flagged(self) -> int:
@@ -74,10 +84,9 @@ class LabelDiagnosis:
         itself = f"{self.by_itself:,.0f} by itself (up to {self.by_itself_high:,})"
         if not self.flagged:
             return f"No wrong labels are shown: {found}, and a network this often wrong singles out about {itself}."
-        return (
-            f"{self.flagged:,} label{' looks' if self.flagged == 1 else 's look'} wrong: {found}, where a network this "
-            f"often wrong would single out about {itself} though they are right."
-        )
+        labels = f"{self.flagged:,} label{'' if self.flagged == 1 else 's'} {self.seems}"
+        wrong = f"{labels}: {found}, where a network this often wrong would single out about {itself}"
+        return f"{wrong}. {LEARNT}" if self.learnt else f"{wrong} though they are right."
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values, the verdict included, the images not."""
@@ -91,7 +100,11 @@ class LabelDiagnosis:
         }
 
 
-def diagnose_labels(labels: NDArray[np.int64], probabilities: NDArray[np.floating[Any]]) -> LabelDiagnosis:
+def diagnose_labels(
+    labels: NDArray[np.int64],
+    probabilities: NDArray[np.floating[Any]],
+    over_epochs: NDArray[np.floating[Any]] | None = None,
+) -> LabelDiagnosis:
     """Say how many labels look wrong beyond those that the network singles out by its own mistakes.
 
     How many right labels it singles out is found by flagging 100 sets of labels of which it is known which are right:
@@ -106,13 +119,15 @@ def diagnose_labels(labels: NDArray[np.int64], probabilities: NDArray[np.floatin
         As they are given, right or wrong; two classes at least.
     probabilities : ndarray of float, shape (N, K)
         Of classifiers that were not trained on these images.
+    over_epochs : ndarray of float, shape (N, K), optional
+        To rank by, as of `find_label_errors`; how many are flagged does not depend on it.
 
     Raises
     ------
     DataError, MissingLibraryError
         As `find_label_errors` does.
     """
-    errors = find_label_errors(labels, probabilities)
+    errors = find_label_errors(labels, probabilities, over_epochs=over_epochs)
     rng = np.random.default_rng(0)
     explained, classes = without_noise(labels, probabilities), probabilities.shape[1]
     counts = []
@@ -123,7 +138,7 @@ def diagnose_labels(labels: NDArray[np.int64], probabilities: NDArray[np.floatin
         flagged = _confident_learning(drawn, probabilities) if len(np.unique(drawn)) > 1 else np.zeros_like(replaced)
         counts.append(int((flagged & ~replaced).sum()))
     high = int(np.quantile(counts, 0.95, method="higher"))
-    predicted = int((probabilities.argmax(axis=1) == labels).sum())
+    predicted = _predicted(labels, probabilities)
     found = LabelDiagnosis(
         (), len(labels), sum(error.flagged for error in errors), float(np.mean(counts)), high, predicted
     )
@@ -132,7 +147,10 @@ def diagnose_labels(labels: NDArray[np.int64], probabilities: NDArray[np.floatin
 
 
 def find_label_errors(
-    labels: NDArray[np.int64], probabilities: NDArray[np.floating[Any]], count: int | None = None
+    labels: NDArray[np.int64],
+    probabilities: NDArray[np.floating[Any]],
+    count: int | None = None,
+    over_epochs: NDArray[np.floating[Any]] | None = None,
 ) -> list[LabelError]:
     """Rank images by how suspect their labels are, most suspect first.
 
@@ -145,7 +163,12 @@ def find_label_errors(
     label is right with probability p[y] C[y, y] / sum over t of p[t] C[t, y] (the noise model of Patrini et al., 2017,
     "Making deep neural networks robust to label noise", CVPR). Self-confidence alone overlooks a class that is often
     labelled as another, since a network learns that: with 30% of the 4s of 3,000 MNIST images labelled 9, it finds
-    0.61 of them among as many first ones, this rank 0.95 (`benchmarks/evidence/label_errors.py`).
+    0.47 of them among as many first ones, this rank 0.94 (`small-cnn`, two drawings).
+
+    With `over_epochs` this is the probability that is ranked by: networks say what an image looks like before they
+    learn its label (Arpit et al., 2017, "A closer look at memorization in deep networks", ICML), so that their mean
+    over the epochs finds more of the wrong labels (`benchmarks/evidence/label_errors.py`).
+    Not so where training is too short: a mean that predicts fewer of the labels than `probabilities` do is left aside.
 
     Parameters
     ----------
@@ -155,6 +178,8 @@ def find_label_errors(
         Of classifiers that were not trained on these images, for a network memorises wrong labels.
     count : int, optional
         At most so many; all images without it.
+    over_epochs : ndarray of float, shape (N, K), optional
+        Probabilities of networks averaged over their epochs, as `labels.out_of_fold.rate_folds` has them.
 
     Raises
     ------
@@ -165,6 +190,8 @@ def find_label_errors(
         If cleanlab is not installed.
     """
     check_predictions(labels, probabilities)
+    if over_epochs is not None:
+        check_predictions(labels, over_epochs)
     if len(np.unique(labels)) < 2:
         raise DataError("wrong labels can be found among two classes or more: all of these images are of one")
     check_cleanlab()
@@ -174,7 +201,10 @@ def find_label_errors(
     others = probabilities.copy()
     others[images, labels] = -1
     suggested = others.argmax(axis=1)
-    right = _right(labels, probabilities)
+    ranked_by = probabilities
+    if over_epochs is not None and _predicted(labels, over_epochs) >= _predicted(labels, probabilities):
+        ranked_by = over_epochs
+    right = _right(labels, ranked_by)
     return [
         LabelError(
             index=int(i),
@@ -187,6 +217,11 @@ def find_label_errors(
         )
         for i in np.lexsort((own, right))[:count]
     ]
+
+
+def _predicted(labels: NDArray[np.int64], probabilities: NDArray[np.floating[Any]]) -> int:
+    """How many labels are the most probable class."""
+    return int((probabilities.argmax(axis=1) == labels).sum())
 
 
 def _confident_learning(labels: NDArray[np.int64], probabilities: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:

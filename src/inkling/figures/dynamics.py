@@ -14,7 +14,7 @@ from inkling.figures.display import Display
 from inkling.figures.style import INK, TEXT, figure_of, network_colour, new_axes, style_axes
 
 MOST_POINTS = 2000
-"""Images drawn at most, beside those that are hard or mislabelled: a seeded sample, so that a page stays small."""
+"""Images drawn at most, beside those that are called hard: a seeded sample, so that a page stays small."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class DataMapDisplay(Display):
         """Draw, into `ax` or a new figure."""
         ax = new_axes(640, 340) if ax is None else ax
         style_axes(ax, "variability over the epochs", "confidence: mean probability of the label", title)
-        for which, colour, name in ((False, 0, "other images"), (True, 1, "hard or mislabelled")):
+        for which, colour, name in ((False, 0, "other images"), (True, 1, "hard")):
             drawn = self.mislabelled == which
             if drawn.any():
                 ax.scatter(

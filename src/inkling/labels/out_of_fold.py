@@ -1,10 +1,12 @@
-"""Probabilities for images that the network has not seen in training: each fold by a network trained on the others."""
+"""Probabilities of training images by cross-validation: each fold is rated by a network that was trained on the others.
+
+Beside them what all of these networks say on average while they learn, which an image's label takes a while to change.
+"""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -23,6 +25,16 @@ from inkling.training.settings import TrainingSettings
 FoldProgress = Callable[[int, EpochProgress], None]
 """Called a few times a second at most with (networks trained so far, how far the epoch of the next one is)."""
 
+AfterEpoch = Callable[[Network, NDArray[np.float32]], None]
+
+
+@dataclass(frozen=True, eq=False)
+class FoldRatings:
+    """What the networks of cross-validation say of N training images."""
+
+    held_out: NDArray[np.float32]  # (N, K), by the network that was not trained on the image, after its last epoch
+    over_epochs: NDArray[np.float32]  # (N, K), mean over all epochs: half of it by that network, half by the others
+
 
 def out_of_fold(
     splits: Splits,
@@ -33,7 +45,23 @@ def out_of_fold(
     progress: FoldProgress | None = None,
     together: NDArray[np.intp] | None = None,
 ) -> NDArray[np.float32]:
-    """Return the probabilities of the training images, each from a network that was trained without it.
+    """Return the probabilities of the training images (N, K), each from a network that was trained without it.
+
+    The `held_out` of `rate_folds`, whose parameters and errors these are.
+    """
+    return rate_folds(splits, network, settings, folds, device, progress, together).held_out
+
+
+def rate_folds(
+    splits: Splits,
+    network: str,
+    settings: TrainingSettings,
+    folds: int = 5,
+    device: str = "auto",
+    progress: FoldProgress | None = None,
+    together: NDArray[np.intp] | None = None,
+) -> FoldRatings:
+    """Rate training images by networks that were trained without them, and by all networks over their epochs.
 
     The images are cut into stratified folds, drawn with the settings' seed; copies of one image are in one fold, so
     that none vouches for the label of another, and so are images of one group (`kept_together`). For every fold a
@@ -56,7 +84,7 @@ def out_of_fold(
 
     Returns
     -------
-    ndarray of float32, shape (N, K)
+    FoldRatings
 
     Raises
     ------
@@ -68,14 +96,22 @@ def out_of_fold(
     """
     training = splits.train
     fold_of = _folds(training, folds, settings.seed, together)
-    probabilities = np.empty((len(training), training.n_classes), np.float32)
+    last, unseen, seen = (np.zeros((len(training), training.n_classes)) for _ in range(3))
     for fold in range(folds):
         held_out = fold_of == fold
+
+        def after_epoch(
+            trained: Network, probabilities: NDArray[np.float32], held_out: NDArray[np.bool_] = held_out
+        ) -> None:
+            unseen[held_out] += trained.predict_proba(training.images[held_out])
+            seen[~held_out] += probabilities
+
         network_of_fold = train_to_the_end(
-            replace(splits, train=training.subset(~held_out)), network, settings, device, fold, progress
+            replace(splits, train=training.subset(~held_out)), network, settings, device, fold, progress, after_epoch
         )
-        probabilities[held_out] = network_of_fold.predict_proba(training.images[held_out])
-    return probabilities
+        last[held_out] = network_of_fold.predict_proba(training.images[held_out])
+    over_epochs = (unseen + seen / (folds - 1)) / (2 * settings.epochs)
+    return FoldRatings(last.astype(np.float32), over_epochs.astype(np.float32))
 
 
 def check_folds(training: ImageDataset, folds: int) -> None:
@@ -109,8 +145,11 @@ def train_to_the_end(
     device: str = "auto",
     fold: int = 0,
     progress: FoldProgress | None = None,
+    after_epoch: AfterEpoch | None = None,
 ) -> Network:
     """Return a network trained on the training images, as it is after its last epoch.
+
+    After every epoch `after_epoch` is called with the network and its probabilities of the training images.
 
     Raises
     ------
@@ -119,7 +158,14 @@ def train_to_the_end(
     """
     fresh = build_network(network, splits.train.image_shape, splits.train.n_classes, settings.seed, device)
     try:
-        (last,) = deque(train(fresh, splits, settings, progress=progress and partial(progress, fold)), maxlen=1)
+        for record in train(
+            fresh,
+            splits,
+            settings,
+            progress=progress and partial(progress, fold),
+            observe=after_epoch and (lambda _, probabilities: after_epoch(fresh, probabilities)),
+        ):
+            last = record
     except TrainingError:
         # Nothing of it is kept, and its learning rate is not asked for here: the loop's own advice would be wrong.
         raise TrainingError(

@@ -14,7 +14,7 @@ from inkling.images.dataset import Splits
 from inkling.images.naming import and_list
 from inkling.images.progress import Progress
 from inkling.labels.kept_together import Ties, find_ties
-from inkling.labels.out_of_fold import FoldProgress, check_folds, out_of_fold, train_to_the_end
+from inkling.labels.out_of_fold import FoldProgress, check_folds, rate_folds, train_to_the_end
 from inkling.labels.review import RatedLabels
 from inkling.networks.prediction import predict_in_parts
 from inkling.runs.dynamics import keeps_dynamics, read_dynamics
@@ -91,12 +91,14 @@ def rate_by_training(
     if split == "train":
         check_folds(smaller.train, folds)
         ties = find_ties(smaller.train, folds, searching)  # once for all seeds
-    rated = []
+    rated, over_epochs = [], []
     for place, seed in enumerate(seeds):
         told = _after(progress, place * (folds if split == "train" else 1))
         seeded = replace(settings, seed=seed)
         if split == "train":
-            rated.append(out_of_fold(smaller, network, seeded, folds, device, told, ties.numbers if ties else None))
+            by_folds = rate_folds(smaller, network, seeded, folds, device, told, ties.numbers if ties else None)
+            rated.append(by_folds.held_out)
+            over_epochs.append(by_folds.over_epochs)
         else:
             trained = train_to_the_end(smaller, network, seeded, device, progress=told)
             rated.append(trained.predict_proba(of_split.images))
@@ -105,10 +107,19 @@ def rate_by_training(
     if ties is not None:
         indices = splits.train.stratified_indices(size, settings.seed)
         how += f", trained on the other {folds - 1} of {folds} folds ({ties.how})"
+        how += "; ranked by the mean of all networks over their epochs"
     else:
         indices = np.arange(len(of_split))
         how += f", on {size:,} training images"
-    return RatedLabels(split, indices, np.mean(rated, axis=0), how, len(seeds), _otherwise(of_split.labels, rated))
+    return RatedLabels(
+        split,
+        indices,
+        np.mean(rated, axis=0),
+        how,
+        len(seeds),
+        _otherwise(of_split.labels, rated),
+        np.mean(over_epochs, axis=0) if over_epochs else None,
+    )
 
 
 def _after(progress: FoldProgress | None, trained: int) -> FoldProgress | None:
@@ -158,7 +169,7 @@ def rate_by_run(
         learnt = read_dynamics(run)
         indices = splits.train.stratified_indices(run.train_size, run.settings.seed)
         by = f"{run.network_name} of the run {run.folder} on its own training images, the mean of its epochs"
-        return RatedLabels(split, indices, learnt.mean, f"{by} (there are {len(learnt.of_label)})")
+        return RatedLabels(split, indices, learnt.mean, f"{by} (there are {len(learnt.of_label)})", learnt=True)
     images = dict(splits.items())[split].images
     by = f"{run.network_name} of the run {run.folder}, trained on {run.train_size:,} images"
     return RatedLabels(split, np.arange(len(images)), predict_in_parts(run.network(device), images, progress), by)

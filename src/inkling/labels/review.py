@@ -26,7 +26,7 @@ NEIGHBOURS = 5
 
 @dataclass(frozen=True, eq=False)
 class RatedLabels:
-    """Images of a split, and the probabilities of a network that was not trained on them."""
+    """Images of a split, and the probabilities of a network: one that was not trained on them, unless `learnt`."""
 
     split: str
     indices: NDArray[np.intp]  # (M,), in the split
@@ -34,6 +34,8 @@ class RatedLabels:
     by: str  # which network, and how, in words
     networks: int = 1  # whose probabilities were averaged
     otherwise: NDArray[np.intp] | None = None  # (M,), of those networks, how many predict another class than the label
+    over_epochs: NDArray[np.floating[Any]] | None = None  # (M, K), to rank by: mean of the networks over their epochs
+    learnt: bool = False  # whether the network was trained on these images
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ def write_review(
     check_folder(folder)
     dataset = dict(splits.items())[rated.split]
     names = dataset.class_names
-    diagnosis = diagnose_labels(dataset.labels[rated.indices], rated.probabilities)
+    found = diagnose_labels(dataset.labels[rated.indices], rated.probabilities, rated.over_epochs)
+    diagnosis = replace(found, learnt=rated.learnt)
     shown = diagnosis.errors[:limit]
     indices = [int(rated.indices[error.index]) for error in shown]
     suspects = tuple(

@@ -1,4 +1,4 @@
-"""Training dynamics: training images that are ambiguous, hard or mislabelled; where a run recorded them."""
+"""Training dynamics: training images that are ambiguous or hard; where a run recorded them."""
 
 from __future__ import annotations
 
