@@ -12,13 +12,15 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from inkling import __version__
 from inkling.server import about, open_inference, v1
+from inkling.server.direct import Direct
 from inkling.server.limits import Limits
 from inkling.server.observing import Log, Observing
 from inkling.server.openapi import components
-from inkling.server.refusals import RefusedError, refusal
+from inkling.server.refusals import RefusedError, gone, refusal
 from inkling.server.security import Guarding
 from inkling.server.served_model import ServedModel
 from inkling.server.service import Service
@@ -45,7 +47,21 @@ class ServerOptions:
     log: Log | None = None
 
 
-def create_app(models: Mapping[str, ServedModel], options: ServerOptions | None = None) -> FastAPI:
+class Application(FastAPI):
+    """FastAPI behind what every request passes first: `front` observes it, guards it, and knows a shorter way."""
+
+    front: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        await self.front(scope, receive, send)
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as FastAPI does."""
+        await super().__call__(scope, receive, send)
+
+
+def create_app(models: Mapping[str, ServedModel], options: ServerOptions | None = None) -> Application:
     """Return the ASGI application that serves models.
 
     Parameters
@@ -67,15 +83,16 @@ def create_app(models: Mapping[str, ServedModel], options: ServerOptions | None 
         yield
         service.close()
 
-    app = FastAPI(
+    app = Application(
         title="Inkling", version=__version__, summary="Image classifiers over HTTP",
         docs_url=None, redoc_url=None, lifespan=lifespan,
     )  # fmt: skip
     app.state.service = service
-    for addresses in (v1, open_inference, about):
-        app.include_router(addresses.router(service))
-    app.add_middleware(Guarding, hosts=options.hosts, token=options.token)
-    app.add_middleware(Observing, metrics=service.metrics, log=options.log)  # the last added is the outermost
+    routers = [addresses.router(service) for addresses in (v1, open_inference, about)]
+    for router in routers:
+        app.include_router(router)
+    direct = Direct(app.answer, routers, service.models)
+    app.front = Observing(Guarding(direct, options.hosts, options.token), service.metrics, options.log)
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _gone)
@@ -108,5 +125,4 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 async def _gone(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    """Answer a client that went away, which hears nothing; the log has it as 408."""
-    return refusal(408, "the client left before its body had arrived")
+    return gone()

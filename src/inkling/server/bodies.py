@@ -49,14 +49,14 @@ async def read_images(request: Request, model: ServedModel, service: Service) ->
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     limits = service.limits
     if media_type in PICTURE_TYPES or media_type.startswith("image/"):
-        body = await read_body(request, limits, limits.body)
+        body = await read_body(request, limits.body)
         return Bodies((await _picture(body, model, service))[None])
     if media_type == "application/json":
         numbers = int(np.prod(model.image_shape))
-        body = await read_body(request, limits, limits.json(numbers))
+        body = await read_body(request, limits.json(numbers))
         return Bodies(pixels_of_json(body, model.image_shape, limits))
     if media_type == "multipart/form-data":
-        return await _form(request, await read_body(request, limits, limits.body), model, service)
+        return await _form(request, await read_body(request, limits.body), model, service)
     raise RefusedError(
         415, f"expected a picture, multipart/form-data or application/json, found Content-Type {media_type[:60]!r}"
     )

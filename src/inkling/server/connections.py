@@ -33,6 +33,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         self._header, self._arriving = 0, 0  # bytes of the header so far, and of what comes now
         self._in_header, self._all_header = True, True  # now, and as long as what comes is parsed
+        self._idle = False  # nothing of another request came yet
         self._refusal: tuple[int, str] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -54,13 +55,22 @@ class Connection(HttpToolsProtocol):
         if self.parser is None or self.transport.is_closing():
             return
         self._arriving, self._all_header = len(data), self._in_header
-        if self._in_header and self._timer is None:
-            self._timer = self.loop.call_later(self.limits.header_seconds, self._too_slow)
         super().data_received(data)
-        if self._all_header and not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._all_header:
             self._header += len(data)
             if self._header > self.limits.header:
                 self._refuse(*self._too_large())
+                return
+        if self._timer is None and not self._idle:  # what is complete by now needs no clock
+            seconds = self.limits.header_seconds if self._in_header else self.limits.body_seconds
+            self._timer = self.loop.call_later(seconds, self._too_slow)
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self._idle = False
 
     def on_headers_complete(self) -> None:
         """Measure the header exactly, where what came may be more than is allowed."""
@@ -78,9 +88,9 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Wait for the next header."""
         super().on_message_complete()
-        self._in_header = True
+        self._forget_timer()
+        self._in_header = self._idle = True
         if self.cycle.response_complete and not self.transport.is_closing():  # answered early: nothing else waits
-            self._forget_timer()
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
@@ -110,16 +120,22 @@ class Connection(HttpToolsProtocol):
         self._timer = None
         if self.transport.is_closing():
             return
-        if self._header:
+        if not self._in_header:
+            self._refuse(408, f"expected the whole body within {self.limits.body_seconds:g} s")
+        elif self._header:
             self._refuse(408, f"expected the whole header within {self.limits.header_seconds:g} s")
         else:
             self.transport.close()
 
     def _refuse(self, status: int, message: str) -> None:
-        if self.cycle is None or self.cycle.response_complete:  # else an answer is being written
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or not cycle.response_started:  # else an answer is being written
             body = msgspec.json.encode(Problem(message))
             head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
             self.transport.write(STATUS_LINE[status] + head + body)
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
         self.transport.close()
 
     def _forget_timer(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect, Request
@@ -64,44 +63,38 @@ class Limits:
             raise RefusedError(413, f"expected {self.images:,} images or fewer in a request, found {n:,}: send several")
 
 
-async def read_body(request: Request, limits: Limits, most: int) -> bytes:
+async def read_body(request: Request, most: int) -> bytes:
     """Return the body of a request.
 
     Parameters
     ----------
     request : Request
-    limits : Limits
     most : int
         Bytes, at most; no more than that is kept.
 
     Raises
     ------
     RefusedError
-        If it is longer, with or without Content-Length, comes too slowly, or is compressed.
+        If it is longer, with or without Content-Length, or is compressed.
     ClientDisconnect
-        If nobody waits for an answer any more.
+        If nobody waits for an answer any more, or it came too slowly, which `connections` finds.
     """
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > most:
-        raise RefusedError(413, f"expected a body of {most:,} bytes or fewer, found Content-Length: {announced[:20]}")
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding.strip().lower() != "identity":
-        raise RefusedError(415, f"expected a body without Content-Encoding, found {encoding[:40]!r}")
+    for name, value in request.scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value) > most:
+            announced = value[:20].decode()
+            raise RefusedError(413, f"expected a body of {most:,} bytes or fewer, found Content-Length: {announced}")
+        if name == b"content-encoding" and value.strip().lower() != b"identity":
+            found = value[:40].decode("ascii", "replace")
+            raise RefusedError(415, f"expected a body without Content-Encoding, found {found!r}")
     parts, size = list[bytes](), 0
-    try:
-        async with asyncio.timeout(limits.body_seconds):
-            while True:
-                message = await request.receive()
-                if message["type"] != "http.request":
-                    raise ClientDisconnect
-                part = message.get("body", b"")
-                size += len(part)
-                if size > most:
-                    raise RefusedError(413, f"expected a body of {most:,} bytes or fewer, found more")
-                if not message.get("more_body", False):
-                    return b"".join([*parts, part]) if parts else part
-                parts.append(part)
-    except TimeoutError:
-        raise RefusedError(
-            408, f"expected the whole body within {limits.body_seconds:g} s, found {size:,} bytes"
-        ) from None
+    while True:
+        message = await request.receive()
+        if message["type"] != "http.request":
+            raise ClientDisconnect
+        part = message.get("body", b"")
+        size += len(part)
+        if size > most:
+            raise RefusedError(413, f"expected a body of {most:,} bytes or fewer, found more")
+        if not message.get("more_body", False):
+            return b"".join([*parts, part]) if parts else part
+        parts.append(part)

@@ -17,7 +17,7 @@ from inkling.server.metrics import Metrics
 from inkling.server.refusals import refusal
 
 Log = Callable[[dict[str, Any]], None]
-"""Takes one event as JSON values."""
+"""Takes one event: what msgspec encodes as JSON."""
 
 FACTS = "inkling.facts"
 """Key of the scope: what a handler adds to the line of its request."""
@@ -40,11 +40,6 @@ def json_lines(stream: IO[bytes]) -> Log:
             return
 
     return log
-
-
-def now() -> str:
-    """Return the time, as events have it: ISO 8601, UTC."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 class Observing:
@@ -90,6 +85,11 @@ class Observing:
             seconds = time.perf_counter() - begun
             self.metrics.request(getattr(scope.get("route"), "path", OTHER), status, seconds)
             if self.log is not None:
-                event = {"time": now(), "event": "request", "id": request_id.decode(), "method": scope["method"]}
+                event = {
+                    "time": datetime.now(UTC),
+                    "event": "request",
+                    "id": request_id.decode(),
+                    "method": scope["method"],
+                }
                 event.update(path=scope["path"], status=status, milliseconds=round(1000 * seconds, 3), **facts)
                 self.log(event)

@@ -152,7 +152,7 @@ def _add_model(routes: APIRouter, service: Service, prefix: str) -> None:
         length = request.headers.get(LENGTH_HEADER)
         limits = service.limits
         most = limits.body if length is not None else limits.json(int(np.prod(model.image_shape)))
-        asked, binary = split_body(await read_body(request, limits, most), length)
+        asked, binary = split_body(await read_body(request, most), length)
         images = read_images_of(asked, binary, model.image_shape, limits)
         wanted = wanted_outputs(asked)
         probabilities = await service.predict(request, model, images, model.temperature)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -54,8 +55,21 @@ class JSON(Response):
         """Return JSON."""
         return msgspec.json.encode(content)
 
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        """Set the headers; most answers have these two alone."""
+        if headers:
+            super().init_headers(headers)
+        else:
+            length = str(len(self.body)).encode()
+            self.raw_headers = [(b"content-length", length), (b"content-type", b"application/json")]
+
 
 def refusal(status: int, message: str) -> Response:
     """Return the response that refuses a request."""
     headers = {"www-authenticate": "Bearer"} if status == 401 else {"retry-after": "1"} if status == 429 else None
     return JSON(Problem(message), status, headers)
+
+
+def gone() -> Response:
+    """Return the response to a client that went away: it hears nothing, and the log has the status."""
+    return refusal(408, "the client left before its body had arrived")

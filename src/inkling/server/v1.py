@@ -163,8 +163,9 @@ def router(service: Service) -> APIRouter:
     @routes.post("/predict", summary="Classify pictures", responses=described, openapi_extra=extra)
     async def predict(request: Request) -> Response:
         """Send one picture as the body, several as a form, or pixels as nested arrays of JSON."""
-        model = service.model(request.query_params.get("model"))
-        options = options_of(request.query_params, model)
+        asked = request.query_params if request.scope["query_string"] else QueryParams()
+        model = service.model(asked.get("model"))
+        options = options_of(asked, model)
         bodies = await read_images(request, model, service)
         probabilities = await service.predict(request, model, bodies.images, options.temperature)
         names, found = model.class_names, []
