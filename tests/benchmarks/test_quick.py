@@ -28,6 +28,7 @@ PRINTS = {
     "photos": r"2 images of each class: test 0\.\d{4} \(n = 360\)",
     "picture_quality": r"blur of 3 pixels \| [01]\.\d{3} \| [01]\.\d{3} \|",
     "photo_loading": r"20 JPEG files of 640x480 pixels, \d+ kB each, to 224x224x3: first load \d+\.\d s .* \d\.\d\d s",
+    "serving_load": r"\| cnn \| 64 \| FastAPI \| [\d,]+ \| .* \| 0 of [\d,]+ \|",
     "sklearn_fit": r"processor seconds: .* fit takes \d+\.\d\dx the command's time \[\d+\.\d\d, \d+\.\d\d\]",
     "prediction_speed": r"cnn, 256 images: .* \d+\.\d\dx inkling's time|onnxruntime is not installed",
     "time_to_accuracy": r"\(a\) PyTorch example +\d+\.\d\d ± \d+\.\d\d s, test accuracy [01]\.\d{4}",

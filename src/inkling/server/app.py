@@ -18,7 +18,7 @@ from inkling import __version__
 from inkling.server import about, open_inference, v1
 from inkling.server.direct import Direct
 from inkling.server.limits import Limits
-from inkling.server.observing import Log, Observing
+from inkling.server.observing import Log, Observing, failed
 from inkling.server.openapi import components
 from inkling.server.refusals import RefusedError, gone, refusal
 from inkling.server.security import Guarding
@@ -96,6 +96,7 @@ def create_app(models: Mapping[str, ServedModel], options: ServerOptions | None 
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(Exception, _failed)
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -122,6 +123,10 @@ async def _http(request: Request, error: Exception) -> Response:
     response = refusal(raised.status_code, said.get(raised.status_code, str(raised.detail)))
     response.headers.update(raised.headers or {})
     return response
+
+
+async def _failed(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    return failed(request.scope)
 
 
 async def _gone(request: Request, error: Exception) -> Response:  # noqa: ARG001

@@ -1,7 +1,8 @@
 """What waits for one model is predicted together: the requests that arrived while it was busy are the next batch.
 
 There is no window of time to wait in: an idle model starts at once, and a busy one finds more at a time the more is
-asked of it. A batch that takes no longer than handing it to a thread and back is predicted where the requests are read.
+asked of it. Batches of a few milliseconds are predicted where the requests are read: a thread would be handed them and
+hand them back through the lock of the interpreter, which costs more than it gains. Longer ones have a thread.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 MOST = 64
 """Images of several requests in one batch, at most; one request may hold more."""
 
-AT_ONCE = 0.001
-"""Seconds of a batch that is not handed to a thread."""
+AT_ONCE = 0.005
+"""Seconds of a batch that is not handed to a thread; and what batches of small requests are kept to, where one image
+takes less."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,13 @@ class Cost:
     def seconds(self, n: int) -> float:
         """Return the expected seconds of a batch of n images."""
         return self.call + self.image * n
+
+    @property
+    def batch(self) -> int:
+        """Images of several requests in one batch, at most."""
+        if self.seconds(1) > AT_ONCE or self.seconds(MOST) <= AT_ONCE:
+            return MOST
+        return int((AT_ONCE - self.call) / self.image)
 
 
 def measure_cost(predict: Predict, image_shape: tuple[int, int, int]) -> Cost:
@@ -103,7 +112,7 @@ class Batcher:
 
     def _next(self) -> None:
         batch, n = list[tuple[NDArray[np.uint8], asyncio.Future[NDArray[np.float32]]]](), 0
-        while self._waiting and (not batch or n + len(self._waiting[0][0]) <= MOST):
+        while self._waiting and (not batch or n + len(self._waiting[0][0]) <= self._cost.batch):
             images, answer = self._waiting.popleft()
             self._images -= len(images)
             if not answer.done():  # nobody waits for what was cancelled

@@ -19,6 +19,10 @@ _LINGER = 5.0
 at once, it could lose the answer."""
 
 
+_UNDER_WAY = 0.25
+"""Seconds for a request to arrive that was sent before the server stopped."""
+
+
 class _HeaderTooLargeError(Exception):
     """Raised within the parser, which stops at it."""
 
@@ -101,6 +105,17 @@ class Connection(HttpToolsProtocol):
         if self.cycle.more_body and not self._in_header and not self.transport.is_closing():
             self._unset_keepalive_if_required()
             self._timer = self.loop.call_later(_LINGER, self.transport.abort)
+
+    def shutdown(self) -> None:
+        """Close after the answer that is being made; without one, once no request can be under way any more."""
+        if self.cycle is None or self.cycle.response_complete:
+            self.loop.call_later(_UNDER_WAY, self._leave)
+        else:
+            self.cycle.keep_alive = False
+
+    def _leave(self) -> None:
+        if self._in_header and not self._header and (self.cycle is None or self.cycle.response_complete):
+            self.transport.close()
 
     def timeout_keep_alive_handler(self) -> None:
         """Close; a client that does not read its answer is not waited for."""

@@ -7,13 +7,14 @@ import ipaddress
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 import uvicorn
 from fastapi import FastAPI
 
 from inkling.errors import SettingsError
 from inkling.images.pictures import quiet
-from inkling.server.connections import connection_kind
+from inkling.server.connections import Connection, connection_kind
 from inkling.server.limits import Limits
 
 _LEAVE = 0.25
@@ -26,15 +27,32 @@ _FINISH = 30
 class StoppingServer(uvicorn.Server):
     """Goes on listening for a moment while it stops, so that nobody is cut off between connecting and asking."""
 
-    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
+    def __init__(self, config: uvicorn.Config, kind: type[Connection], stopping: asyncio.Event) -> None:
         super().__init__(config)
-        self._stopping = stopping
+        self.kind, self._stopping = kind, stopping
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what comes, closing each connection after it; then stop listening and finish."""
         self._stopping.set()
         await asyncio.sleep(_LEAVE)
+        copies = [listening.dup() for listening in sockets or []]  # who is connected is not cut off with the others
+        for server in self.servers:
+            server.close()
+        waiting: list[socket.socket] = []
+        for listening in copies:
+            listening.setblocking(False)
+            with listening, suppress(OSError):  # that nobody is left
+                while True:
+                    waiting.append(listening.accept()[0])
+        loop = asyncio.get_running_loop()
+        for connection in waiting:
+            connection.setblocking(False)
+            with suppress(OSError):  # that it left
+                await loop.connect_accepted_socket(self._connection, connection)
         await super().shutdown(sockets)
+
+    def _connection(self) -> Connection:
+        return self.kind(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -85,9 +103,10 @@ def is_open(listening: socket.socket) -> bool:
 def new_server(app: FastAPI, limits: Limits) -> StoppingServer:
     """Return the server of an application, which `run_server` runs."""
     stopping = asyncio.Event()
+    kind = connection_kind(limits, stopping)
     config = uvicorn.Config(
         app,
-        http=connection_kind(limits, stopping),
+        http=kind,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -96,7 +115,7 @@ def new_server(app: FastAPI, limits: Limits) -> StoppingServer:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=_FINISH,
     )
-    return StoppingServer(config, stopping)
+    return StoppingServer(config, kind, stopping)
 
 
 def run_server(server: uvicorn.Server, listening: socket.socket, ready: Callable[[], None] | None = None) -> None:
@@ -110,6 +129,7 @@ def run_server(server: uvicorn.Server, listening: socket.socket, ready: Callable
         Called before the first request is answered; connections wait until then.
     """
     _allow_open_files()
+    listening.listen(2048)
     if ready is not None:
         ready()
     with quiet():

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import IO, Any
 
 import msgspec
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inkling.server.metrics import Metrics
@@ -18,6 +19,9 @@ from inkling.server.refusals import refusal
 
 Log = Callable[[dict[str, Any]], None]
 """Takes one event: what msgspec encodes as JSON."""
+
+ID = "inkling.id"
+"""Key of the scope: the id of the request."""
 
 FACTS = "inkling.facts"
 """Key of the scope: what a handler adds to the line of its request."""
@@ -40,6 +44,11 @@ def json_lines(stream: IO[bytes]) -> Log:
             return
 
     return log
+
+
+def failed(scope: Scope) -> Response:
+    """Return the response to a request at which the program itself failed."""
+    return refusal(500, f"the server failed; its log says why, under the request id {scope[ID]}")
 
 
 class Observing:
@@ -65,7 +74,7 @@ class Observing:
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
         request_id = given if _ID.fullmatch(given) else secrets.token_hex(8).encode()
         facts: dict[str, Any] = {}
-        scope[FACTS] = facts
+        scope[FACTS], scope[ID] = facts, request_id.decode()
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -79,8 +88,7 @@ class Observing:
         except Exception:  # a bug: it is logged here, where the request is known, and the client hears its id
             facts["error"] = traceback.format_exc()
             if not status:
-                message = f"the server failed; its log says why, under the request id {request_id.decode()}"
-                await refusal(500, message)(scope, receive, sending)
+                await failed(scope)(scope, receive, sending)
         finally:
             seconds = time.perf_counter() - begun
             self.metrics.request(getattr(scope.get("route"), "path", OTHER), status, seconds)
@@ -88,7 +96,7 @@ class Observing:
                 event = {
                     "time": datetime.now(UTC),
                     "event": "request",
-                    "id": request_id.decode(),
+                    "id": scope[ID],
                     "method": scope["method"],
                 }
                 event.update(path=scope["path"], status=status, milliseconds=round(1000 * seconds, 3), **facts)
