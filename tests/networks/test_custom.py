@@ -200,8 +200,16 @@ def test_nothing_runs_unasked(tmp_path: Path) -> None:
     [
         ("class Net:\n  def", r"net.py, line 2: SyntaxError"),
         ("import math\n\nimport nowhere_at_all\nclass Net: pass", r"net.py, line 3: ModuleNotFoundError"),
-        ("class Nett: pass", r"no class is called 'Net' \(did you mean 'Nett'\?\): it has Nett"),
-        ("Net = 3", r"it has none"),
+        ("class Nett: pass", r"no class is called 'Net' \(did you mean 'Nett'\?\): the file has Nett"),
+        ("", r"net.py: no class is called 'Net': the file has none; 'inkling new network FILE' writes one"),
+        ("x = 1\nNet = 3", r"net.py, line 2: 'Net' is an object of type int, expected a class: the file has none"),
+        (
+            "class Other: pass\n\ndef Net(x):\n  return x",
+            r"net.py, line 3: 'Net' is a function, expected a class: the file has Other \(line 1\)",
+        ),
+        ("import math, random as Net", r"net.py, line 1: 'Net' is a module"),
+        ("for Net in range(2):\n  pass", r"net.py, line 1: 'Net' is an object of type int"),
+        ("globals()['Net'] = 3", r"net.py: 'Net' is an object of type int"),
         ("raise SystemExit(3)", r"net.py, line 1: SystemExit"),
         ("class Net:\n  def __init__(self):\n    exit()\n  forward = gradients = print", r"line 3: SystemExit"),
         ("\nclass Net:\n  parameters = {}\n  def forward(self, x): return x", r"line 2: Net lacks gradients"),
@@ -251,7 +259,7 @@ def test_what_is_wrong_with_a_file_is_said_with_its_line(tmp_path: Path, text: s
         ("return 0.5,", "return None,", "line 1: .* must return a number as the loss, found NoneType"),
         ("{'W': self.parameters['W']}", "{'W': [[1], [2, 3]]}", "line 1: .* must return arrays by name"),
         ("return x @", "raise ValueError('no')\n        return x @", r"^[^:]*, line 5: ValueError: no$"),
-        ("class Net:", "class Other:", r"no class is called 'Net': it has Other \(line 1\)"),
+        ("class Net:", "class Other:", r"no class is called 'Net': the file has Other \(line 1\)"),
     ],
 )
 def test_what_a_class_returns_is_refused_with_one_line(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -215,16 +215,25 @@ def _executed(name: str, source: str, file: str) -> CustomClass:
         module = known
     kind = getattr(module, wanted, None)
     if not isinstance(kind, type):
-        classes = [
-            what
-            for what, value in vars(module).items()
-            if isinstance(value, type) and value.__module__ == module.__name__
-        ]
-        lines = _lines_of_classes(source)
-        listed = [f"{what} (line {lines[what]})" if what in lines else what for what in classes]
-        there = f"it has {', '.join(listed)}" if classes else "it has none"
-        raise NetworkError(f"{file}: no class is called '{wanted}'{did_you_mean(wanted, classes)}: {there}")
+        raise NetworkError(_no_class(module, wanted, source, file))
     return CustomClass(name, source, file, kind)
+
+
+def _no_class(module: ModuleType, wanted: str, source: str, file: str) -> str:
+    """Return what a file has in the place of the class that is wanted, with lines."""
+    lines = _lines_of_classes(source)
+    classes = [
+        what for what, value in vars(module).items() if isinstance(value, type) and value.__module__ == module.__name__
+    ]
+    listed = ", ".join(f"{what} (line {lines[what]})" if what in lines else what for what in classes)
+    there = f"the file has {listed}" if listed else "the file has none; 'inkling new network FILE' writes one"
+    if wanted in vars(module):
+        kind = type(vars(module)[wanted]).__name__
+        what = f"a {kind}" if kind in ("function", "module") else f"an object of type {kind}"
+        line = _line_of(wanted, source)
+        where = file if line is None else f"{file}, line {line}"
+        return f"{where}: '{wanted}' is {what}, expected a class: {there}"
+    return f"{file}: no class is called '{wanted}'{did_you_mean(wanted, classes)}: {there}"
 
 
 def _made(
@@ -264,6 +273,21 @@ def _at_class(found: CustomClass) -> str:
 def _lines_of_classes(source: str) -> dict[str, int]:
     """Return where the classes of a file begin, by name."""
     return {node.name: node.lineno for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef)}
+
+
+def _line_of(name: str, source: str) -> int | None:
+    """Return where a file gives something a name at its top level, for the last time; None if it cannot be seen."""
+    for statement in reversed(ast.parse(source).body):
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            bound = {statement.name}
+        elif isinstance(statement, ast.Import | ast.ImportFrom):
+            bound = {alias.asname or alias.name.partition(".")[0] for alias in statement.names}
+        else:
+            names = [part for part in ast.walk(statement) if isinstance(part, ast.Name)]
+            bound = {part.id for part in names if isinstance(part.ctx, ast.Store)}
+        if name in bound:
+            return statement.lineno
+    return None
 
 
 def _digest(source: str) -> str:
