@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inkling.cli import choices
 from inkling.cli.console import Json, Output, Quiet, table
+from inkling.errors import NetworkError, SettingsError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +36,10 @@ def gradcheck(
         typer.Option(help="Of FILE.py:CLASS: HxWxC, as 32x32x3.  [default: 28x28x1, else 8x8x1]", metavar="HxWxC"),
     ] = None,
     classes: Annotated[int, typer.Option(help="Of FILE.py:CLASS.", min=2)] = 10,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="An option of FILE.py:CLASS, as hidden=128; repeatable.", metavar="NAME=VALUE"),
+    ] = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -47,12 +53,12 @@ def gradcheck(
 
     output = Output(quiet, json)
     if run is not None and is_custom(run):
-        passed = _check_class(output, run, image_shape, classes)
+        passed = _check_class(output, run, image_shape, classes, _options(run, set_ or []))
     else:
+        if set_:
+            raise SettingsError([f"--set chooses options of FILE.py:CLASS, found {run or 'no class'}: leave it out"])
         opened = None if run is None else Run(run)
         if opened is not None and is_custom(opened.network_name):
-            from inkling.errors import NetworkError
-
             raise NetworkError(
                 f"{run} is a run of {opened.network_name}: check the class itself, "
                 f"inkling gradcheck {opened.network_name}"
@@ -94,8 +100,19 @@ def _check_perceptron(output: Output, run: Path | None) -> bool:
     return passed
 
 
-def _check_class(output: Output, name: str, image_shape: str | None, classes: int) -> bool:
-    from inkling.errors import NetworkError
+def _options(name: str, words: list[str]) -> dict[str, object]:
+    """Return the options of a class that were chosen, whose names are checked where it is made."""
+    from inkling.networks.custom import custom_options
+    from inkling.training.variation import Setting, read_value
+
+    there, given = custom_options(name), choices.one_value_each(choices.varied(words))
+    return {
+        what: read_value(Setting(what, (what,), there[what], of_network=True), word) if what in there else word
+        for what, word in given.items()
+    }
+
+
+def _check_class(output: Output, name: str, image_shape: str | None, classes: int, options: dict[str, object]) -> bool:
     from inkling.networks.custom import build_custom
     from inkling.networks.numpy.class_check import check_class
     from inkling.networks.numpy.subject import UncheckedNetwork
@@ -104,7 +121,7 @@ def _check_class(output: Output, name: str, image_shape: str | None, classes: in
     errors = []
     for shape in shapes:
         try:
-            network = build_custom(name, shape, classes, device="cpu", numpy_network=UncheckedNetwork)
+            network = build_custom(name, shape, classes, device="cpu", numpy_network=UncheckedNetwork, options=options)
             break
         except NetworkError as error:
             errors.append(error)
@@ -157,8 +174,6 @@ def _print(output: Output, check: ClassCheck) -> None:
 
 def _shape(text: str) -> tuple[int, int, int]:
     import re
-
-    from inkling.errors import SettingsError
 
     sizes = re.fullmatch(r"(\d{1,6})x(\d{1,6})x(\d{1,6})", text)
     if sizes is None:
