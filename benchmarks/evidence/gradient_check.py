@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evidence.claim import Claim, Effort, Measured, rate
+from evidence.convolutional_network import ACTIVATIONS, Convolutional
 from inkling.networks.numpy.class_check import check_class
 from inkling.networks.numpy.class_check_result import ClassCheck
 from inkling.networks.numpy.subject import UncheckedNetwork
@@ -94,11 +95,13 @@ class _Network:
         return float(loss), found
 
 
-def _checked(rng: np.random.Generator, network: _Network, inputs: int, classes: int, n: int) -> ClassCheck:
-    images = rng.integers(0, 256, (n, 1, inputs, 1), dtype=np.uint8)
+def _checked(
+    rng: np.random.Generator, network: _Network | Convolutional, shape: tuple[int, int, int], classes: int, n: int
+) -> ClassCheck:
+    images = rng.integers(0, 256, (n, *shape), dtype=np.uint8)
     labels = rng.integers(0, classes, n)
     labels[-1] = (labels[0] + 1) % classes if n > 1 else labels[0]
-    return check_class(UncheckedNetwork(network, (1, inputs, 1), classes), images, labels)
+    return check_class(UncheckedNetwork(network, shape, classes), images, labels)
 
 
 def _right(effort: Effort, dtype: type, scales: tuple[float, ...], batches: tuple[int, int]) -> Measured:
@@ -109,7 +112,7 @@ def _right(effort: Effort, dtype: type, scales: tuple[float, ...], batches: tupl
         sizes = [inputs, *rng.integers(1, 6, rng.integers(0, 3)).tolist(), classes]
         activation = str(rng.choice(list(_ACTIVATIONS)))
         network = _Network(rng, sizes, activation, float(rng.choice(scales)), dtype, _RIGHT)
-        check = _checked(rng, network, inputs, classes, int(rng.integers(*batches)))
+        check = _checked(rng, network, (1, inputs, 1), classes, int(rng.integers(*batches)))
         accused += not check.passed or bool(check.likely)
     return replace(rate(accused, times), reached=accused == 0)
 
@@ -130,6 +133,24 @@ def _right_single_image(effort: Effort) -> Measured:
     return _right(effort, np.float64, (1e-4, 0.3, 3.0, 30.0), (1, 2))
 
 
+def _right_convolutional(effort: Effort) -> Measured:
+    """One or two convolutions of random sizes, every kind of pooling, padding and stride; a third of float32."""
+    rng, times, accused = np.random.default_rng(3), effort.times(1000, 10), 0
+    for time in range(times):
+        shape = (int(rng.integers(4, 7)), int(rng.integers(4, 7)), int(rng.integers(1, 3)))
+        pool, pad, classes = str(rng.choice(["", "max", "average"])), int(rng.integers(0, 2)), int(rng.integers(2, 4))
+        stride = 1 if pool else int(rng.integers(1, 3))
+        count = int(rng.integers(1, 2 + pad))  # two only with padding: the second still finds pixels
+        kernels = tuple((int(rng.integers(1, 3)), int(rng.integers(1, 4))) for _ in range(count))
+        activation, scale = str(rng.choice(list(ACTIVATIONS))), float(rng.choice([0.01, 0.3, 1.0, 3.0]))
+        network = Convolutional(rng, shape, classes, kernels, pool, stride, pad, activation, scale)
+        if time % 3 == 0:
+            network.parameters = {name: array.astype(np.float32) for name, array in network.parameters.items()}
+        check = _checked(rng, network, shape, classes, int(rng.integers(2, 6)))
+        accused += not check.passed or bool(check.likely)
+    return replace(rate(accused, times), reached=accused == 0)
+
+
 def _named(effort: Effort) -> Measured:
     """Networks of two or three layers with one mistake each, at a batch of 7."""
     rng, times, named = np.random.default_rng(2), effort.times(1000, 11), 0
@@ -142,7 +163,7 @@ def _named(effort: Effort) -> Measured:
             sizes[-1] = classes = width
         activation = str(rng.choice(["sigmoid", "tanh"]))
         network = _Network(rng, sizes, activation, 1.0, np.float64, _SLIPS[mistake])
-        check = _checked(rng, network, inputs, classes, 7)
+        check = _checked(rng, network, (1, inputs, 1), classes, 7)
         named += mistake in {found.mistake for found in check.likely} and len(check.likely) <= 2
     return rate(named, times, low=0.95)
 
@@ -152,5 +173,6 @@ CLAIMS = (
     Claim("the same, of float32", "never", _right_single),
     Claim("the same, saturated: weights of 30 to 1,000", "never", _right_saturated),
     Claim("the same, one image, gradients near zero among them", "never", _right_single_image),
+    Claim("the same, convolutional networks", "never", _right_convolutional),
     Claim("the mistake, one of 11, named: alone, or with one that leads to the same gradients", "at least 95%", _named),
 )

@@ -331,7 +331,7 @@ def test_the_command(tmp_path: Path) -> None:
     done = inkling("gradcheck", f"{file}:MyNetwork", "--image-shape", "8x8x1", "--classes", 3)
     assert done.returncode == 1
     assert "Likely: W1 and b1: the derivative of tanh, 1 - f^2, is forgotten" in done.stdout
-    values = json.loads(inkling("gradcheck", f"{file}:MyNetwork", "--json").stdout)
+    values = json.loads(inkling("gradcheck", f"{file}:MyNetwork", "--image-shape", "3x2x1", "--json").stdout)
     assert not values["passed"]
     assert values["likely"][0]["mistake"] == "derivative-forgotten"
     assert values["checks"][0]["name"] == "W1"
@@ -340,6 +340,21 @@ def test_the_command(tmp_path: Path) -> None:
     assert inkling("train", "digits", "--network", f"{file}:MyNetwork", "--epochs", 1, "--out", run).returncode == 0
     assert_refused(inkling("gradcheck", run), "check the class itself")
     assert_refused(inkling("gradcheck", f"{file}:YourNetwork"), "no class is called 'YourNetwork'")
+
+
+def test_options_of_the_class_are_chosen(tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    text = START.replace("hidden=64", "hidden: int, momentum=0.5")
+    assert text != START
+    file.write_text(text)
+    small = (f"{file}:MyNetwork", "--image-shape", "3x2x1")
+    assert_refused(inkling("gradcheck", *small), "choose it by --set hidden=VALUE")
+    chosen = inkling("gradcheck", *small, "--set", "hidden=4", "--set", "momentum=1", "--json")
+    assert json.loads(chosen.stdout)["checks"][0]["shape"] == [6, 4]
+    assert_refused(inkling("gradcheck", *small, "--set", "hidden=many"), "hidden must be a whole number, found 'many'")
+    assert_refused(inkling("gradcheck", *small, "--set", "hiden=4"), "did you mean 'hidden'", "it has hidden, momentum")
+    assert_refused(inkling("gradcheck", *small, "--set", "hidden=4,5"), "hidden has several values: give one")
+    assert_refused(inkling("gradcheck", "--set", "hidden=4"), "--set chooses options of FILE.py:CLASS, found no class")
 
 
 FUNCTION = """
@@ -362,7 +377,8 @@ class Square(torch.autograd.Function):
 class Net(nn.Module):
     def __init__(self, image_shape, n_classes):
         super().__init__()
-        self.one, self.two = nn.Linear(64, 8), nn.Linear(8, n_classes)
+        height, width, channels = image_shape
+        self.one, self.two = nn.Linear(height * width * channels, 6), nn.Linear(6, n_classes)
         self.drop = nn.Dropout(0.5)
 
     def forward(self, x):
@@ -377,8 +393,8 @@ def test_modules_are_checked_with_autograd(tmp_path: Path) -> None:
     def module_checked(text: str) -> ClassCheck:
         file = tmp_path / "net.py"
         file.write_text(text)
-        network: Any = build_custom(f"{file}:Net", (8, 8, 1), 4, device="cpu")
-        images = np.random.default_rng(0).integers(0, 256, (7, 8, 8, 1), dtype=np.uint8)
+        network: Any = build_custom(f"{file}:Net", SHAPE, 4, device="cpu")
+        images = np.random.default_rng(0).integers(0, 256, (7, *SHAPE), dtype=np.uint8)
         return check_module(network, images, LABELS)
 
     assert module_checked(FUNCTION.replace("FACTOR", "2")).passed
@@ -389,5 +405,5 @@ def test_modules_are_checked_with_autograd(tmp_path: Path) -> None:
     assert check.likely[0].names == ("one.weight", "one.bias")
     cut = FUNCTION.replace("FACTOR", "2").replace("self.one(x.flatten(1))", "self.one(x.flatten(1)).detach()")
     assert "cut off by detach()" in module_checked(cut).notices[0]
-    done = inkling("gradcheck", f"{tmp_path / 'net.py'}:Net", "--image-shape", "8x8x1", "--quiet")
+    done = inkling("gradcheck", f"{tmp_path / 'net.py'}:Net", "--image-shape", "3x2x1", "--classes", 4, "--quiet")
     assert done.returncode == 1

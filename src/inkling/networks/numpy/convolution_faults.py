@@ -28,7 +28,7 @@ class Rules:
     kernel_padding: bool = True
     positions: str = "sum"  # over the positions of the kernel: or "mean", "first", "last"
     bias: str = "sum"  # or "mean", "first", "last", "number"
-    pool: str = ""  # as the network does: or "max", "everywhere", "spread", "first"
+    pool: str = ""  # as the network does: or "max", "ties", "everywhere", "spread", "first"
     turn: tuple[int, ...] = ()  # axes of the kernel's gradient that are reversed
     flatten: str = ""  # the order in which the flattened gradient becomes images again
 
@@ -84,7 +84,10 @@ def _pooled_back(chain: ConvolutionChain, f: Array, d: Array, rules: Rules) -> A
     blocks, back = in_blocks(f), np.zeros_like(f)
     how = rules.pool or chain.shape.pool
     if how == "max":
-        share: Array = (blocks == blocks.max(axis=(3, 5), keepdims=True)) * 1.0
+        largest = blocks == blocks.max(axis=(3, 5), keepdims=True)
+        share: Array = largest / largest.sum(axis=(3, 5), keepdims=True)
+    elif how == "ties":
+        share = (blocks == blocks.max(axis=(3, 5), keepdims=True)) * 1.0
     elif how == "first":
         share = np.zeros_like(blocks)
         share[:, :, :, 0, :, 0] = 1
@@ -145,6 +148,8 @@ def _handed_back(chain: ConvolutionChain, number: int, shape: tuple[int, ...], d
 
 _POOLS = {
     "max": {
+        "ties": "max-pooling hands its gradient to every place that has the maximum, where several do: it is that of "
+        "one of them, or shared among them",
         "everywhere": "max-pooling hands its gradient back to every place: it belongs to that of the maximum",
         "spread": "max-pooling hands a quarter of its gradient to every place, as average pooling does: it belongs "
         "to that of the maximum",

@@ -19,6 +19,7 @@ Array = NDArray[np.floating[Any]]
 Result = TypeVar("Result")
 
 _JITTER = 0.1  # of an array's root mean square, or of 1 where it is all zeros
+_REDRAWS = 5  # of the parameters, where all units are dead: none moves the logits then
 
 
 class UncheckedNetwork(NumpyNetwork):
@@ -153,9 +154,10 @@ class Subject:
 def examined(network: NumpyNetwork, x: Array, labels: NDArray[np.int64]) -> Iterator[tuple[Subject, list[str]]]:
     """Give a subject at a generic point, in float64 where the class follows, and what its calls must not do and do.
 
-    Small random numbers are added to the parameters: biases of zero, or a last layer of zeros, hide mistakes. The
-    class is copied with its arrays replaced by float64 ones; where the copy gives other logits (it keeps views of its
-    arrays, or computes in float32), the class itself is examined, and its arrays are put back.
+    Small random numbers are added to the parameters: biases of zero, or a last layer of zeros, hide mistakes. Where
+    that leaves the logits as they are, as of ReLUs that are all dead, the parameters are drawn anew. The class is
+    copied with its arrays replaced by float64 ones; where the copy gives other logits (it keeps views of its arrays, or
+    computes in float32), the class itself is examined, and its arrays are put back.
     """
     globals_before, ours = (np.random.get_state(), random.getstate()), network.parameters  # noqa: NPY002
     kept = {name: array.copy() for name, array in ours.items()}
@@ -163,9 +165,12 @@ def examined(network: NumpyNetwork, x: Array, labels: NDArray[np.int64]) -> Iter
         itself = Subject(network, x, labels)
         said = itself.notices()
         before, twin = itself.logits(), _double(network)
-        _move(itself.arrays)
-        moved = itself.logits()
-        if np.array_equal(before, moved):
+        for redrawn in range(_REDRAWS + 1):
+            _move(itself.arrays, redrawn)
+            moved = itself.logits()
+            if not np.array_equal(before, moved):
+                break
+        else:
             said.append(
                 "no parameter changes the logits when it is changed in place: parameters has to give the arrays that "
                 "forward uses, not copies"
@@ -174,7 +179,7 @@ def examined(network: NumpyNetwork, x: Array, labels: NDArray[np.int64]) -> Iter
         if twin is not None:
             double = Subject(twin, x, labels)
             double.restore, double.draws, double.steady = itself.restore, itself.draws, itself.steady
-            if _follows(double, moved):
+            if _follows(double, moved, redrawn):
                 subject = double
         if subject is itself and not _computes_in_double(itself):
             itself.precision = SINGLE
@@ -186,11 +191,16 @@ def examined(network: NumpyNetwork, x: Array, labels: NDArray[np.int64]) -> Iter
         random.setstate(globals_before[1])
 
 
-def _move(arrays: Mapping[str, Array]) -> None:
-    rng = np.random.default_rng(1)
+def _move(arrays: Mapping[str, Array], redrawn: int) -> None:
+    """Add small random numbers to the parameters; or draw them anew, for a time, as a network of dead units wants."""
+    rng = np.random.default_rng(1 + redrawn)
     for array in arrays.values():
+        noise = rng.standard_normal(array.shape)
+        if redrawn:
+            array[...] = noise / np.sqrt(max(1, len(array))) if array.ndim > 1 else noise
+            continue
         size = float(np.sqrt(np.mean(np.square(array, dtype=np.float64)))) if array.size else 0.0
-        array += (rng.standard_normal(array.shape) * _JITTER * (size or 1.0)).astype(array.dtype)
+        array += (noise * _JITTER * (size or 1.0)).astype(array.dtype)
 
 
 def _double(network: NumpyNetwork) -> NumpyNetwork | None:
@@ -207,10 +217,10 @@ def _double(network: NumpyNetwork) -> NumpyNetwork | None:
     return twin if alike else None
 
 
-def _follows(twin: Subject, logits: Array) -> bool:
+def _follows(twin: Subject, logits: Array, redrawn: int) -> bool:
     """Move a twin as the original was moved; return whether it gives the logits of the original, and in float64."""
     try:
-        _move(twin.arrays)
+        _move(twin.arrays, redrawn)
         found = twin.logits()
     except NetworkError:
         return False
