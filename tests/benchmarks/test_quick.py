@@ -18,6 +18,7 @@ PRINTS = {
     "cnn_accuracy": r"\| perceptron \| distil \| 300 \| [01]\.\d{4} ± 0\.\d{4} \|",
     "cnn_epoch_speed": r"plain PyTorch loop +median \d+\.\d\d s .* \d+\.\d\dx inkling's time",
     "data_size": r"\| 100, 200, 400 \| 0\.\d{4} \[0\.\d{4}, [01]\.\d{4}\] at 800 \| 0\.\d{4} ± 0\.\d{4} \| yes \|",
+    "drawn_digits": r"\| perceptron \| 20 \| .*%.* \| .*%.* \| [+-]\d+\.\d \[.*\] \||is not installed",
     "epoch_speed": r"scikit-learn MLPClassifier +median \d+\.\d{3} s .* \d+\.\d\dx inkling's time",
     "evidence_soak": r"\| the 95% interval of an accuracy holds it, n = 100 \| 94% to 97% \| \d+\.\d% of 50 \|",
     "features_speed": r"ratio: \d+\.\d\d \[\d+\.\d\d, \d+\.\d\d\] over 1 pairs|onnxruntime is not installed",
