@@ -173,7 +173,7 @@ def walks(lines: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
     pixels = {(int(row), int(column)) for row, column in np.argwhere(lines)}
     steps = ((0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, -1), (-1, 1))
     open_ways = {at: [(at[0] + y, at[1] + x) for y, x in steps if (at[0] + y, at[1] + x) in pixels] for at in pixels}
-    found = []
+    found: list[NDArray[np.intp]] = []
     for start in sorted(pixels, key=lambda at: (len(open_ways[at]) != 1, at)):  # from the ends of lines first
         while open_ways[start] or not found:
             walk = [start]
