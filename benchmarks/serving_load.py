@@ -26,7 +26,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -167,8 +167,12 @@ def started(words: list[str], port: int, log: Path) -> Iterator[psutil.Process]:
                     time.sleep(0.1)
             yield psutil.Process(process.pid)
         finally:
+            workers = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
             process.terminate()
             process.wait(60)
+            for worker in workers:  # LitServe leaves its own behind
+                with suppress(psutil.NoSuchProcess):
+                    worker.kill()
 
 
 def processor_seconds(process: psutil.Process) -> float:
