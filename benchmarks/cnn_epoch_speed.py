@@ -18,7 +18,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from images import mnist_images
-from inkling import recipe
+from inkling import ImageDataset, recipe
 from inkling.networks.catalogue import build_network
 from inkling.networks.torch.modules import CONVOLUTIONAL
 from inkling.runs.environment import machine, versions
@@ -35,39 +35,10 @@ def main() -> None:
     options = parser.parse_args()
     rounds = 1 if options.quick else options.rounds
     train_images = mnist_images(options.quick).train
-    loader = DataLoader(
-        TensorDataset(
-            torch.tensor(train_images.images).permute(0, 3, 1, 2).contiguous().float() / 255,
-            torch.tensor(train_images.labels),
-        ),
-        batch_size=100,
-        shuffle=True,
-    )
-    settings = recipe("reference", options.network)
-
-    def ours(seed: int) -> float:
-        network = build_network(options.network, train_images.image_shape, train_images.n_classes, seed)
-        network.configure(settings.optimizer)
-        began = time.perf_counter()
-        for _ in take_steps(network, MiniBatches(train_images, settings), 1, lambda _: 0.001):
-            pass
-        return time.perf_counter() - began
-
-    def plain(seed: int) -> float:
-        torch.manual_seed(seed)
-        network = CONVOLUTIONAL[options.network](train_images.image_shape, train_images.n_classes)
-        optimizer, criterion = torch.optim.Adam(network.parameters(), lr=0.001), nn.CrossEntropyLoss()
-        began = time.perf_counter()
-        for x, y in loader:
-            optimizer.zero_grad()
-            criterion(network(x), y).backward()
-            optimizer.step()
-        return time.perf_counter() - began
-
     seconds: dict[str, list[float]] = {"inkling": [], "plain PyTorch loop": []}
     for round_ in range(rounds):
-        seconds["inkling"].append(ours(round_))
-        seconds["plain PyTorch loop"].append(plain(round_))
+        seconds["inkling"].append(our_epoch(options.network, train_images, round_))
+        seconds["plain PyTorch loop"].append(plain_epoch(options.network, train_images, round_))
     print(
         f"one epoch of {options.network}, {len(train_images):,} images, batch 100; {rounds} rounds in turn; "
         f"{versions()}; {machine()['processor']}, {torch.get_num_threads()} threads"
@@ -78,6 +49,32 @@ def main() -> None:
             f"{name:20s} median {statistics.median(values):.2f} s [{min(values):.2f}, {max(values):.2f}]"
             f"   {statistics.median(ratios):.2f}x inkling's time [{min(ratios):.2f}, {max(ratios):.2f}]"
         )
+
+
+def our_epoch(name: str, images: ImageDataset, seed: int) -> float:
+    """Return the seconds of the training steps of one epoch of Inkling."""
+    settings = recipe("reference", name)
+    network = build_network(name, images.image_shape, images.n_classes, seed)
+    network.configure(settings.optimizer)
+    began = time.perf_counter()
+    for _ in take_steps(network, MiniBatches(images, settings), 1, lambda _: 0.001):
+        pass
+    return time.perf_counter() - began
+
+
+def plain_epoch(name: str, images: ImageDataset, seed: int) -> float:
+    """Return the seconds of one epoch of a plain PyTorch loop over a DataLoader, its tensors made beforehand."""
+    tensors = torch.tensor(images.images).permute(0, 3, 1, 2).contiguous().float() / 255, torch.tensor(images.labels)
+    loader = DataLoader(TensorDataset(*tensors), batch_size=100, shuffle=True)
+    torch.manual_seed(seed)
+    network = CONVOLUTIONAL[name](images.image_shape, images.n_classes)
+    optimizer, criterion = torch.optim.Adam(network.parameters(), lr=0.001), nn.CrossEntropyLoss()
+    began = time.perf_counter()
+    for x, y in loader:
+        optimizer.zero_grad()
+        criterion(network(x), y).backward()
+        optimizer.step()
+    return time.perf_counter() - began
 
 
 if __name__ == "__main__":
