@@ -22,8 +22,7 @@ lint: install
 	$(BIN)/lint-imports
 
 bench: install
-	$(BIN)/python benchmarks/epoch_speed.py
-	$(BIN)/python benchmarks/perceptron_accuracy.py
+	$(BIN)/python benchmarks/bench.py
 
 install: .venv/dev-installed
 
