@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from command_line import assert_refused, inkling
 from inkling.cli.console import Output, table
+from inkling.cli.progress import Meter
 
 NAMES = ("ok\x1b[31m", "two\nlines", "bell\x07", "c1\x9b31m", "[bold]x[/]", ":cat:", "plain ü 日本")
 SHOWN = ("ok\\x1b[31m", "two\\nlines", "bell\\x07", "c1\\x9b31m", "[bold]x[/]", ":cat:", "plain ü 日本")
@@ -28,3 +30,15 @@ def test_lines_show_names_and_do_not_obey_them(capsys: pytest.CaptureFixture[str
     shown = [name.replace("two\\nlines", "two\nlines") for name in SHOWN]  # a text may have lines
     for said in capsys.readouterr():
         assert said.splitlines() == "\n".join(shown).split("\n")
+
+
+def test_a_refusal_shows_names_and_does_not_obey_them() -> None:
+    done = inkling("evaluate", "no\x1b[31mrun")
+    assert_refused(done, "no\\x1b[31mrun")
+    assert "\x1b" not in done.stderr
+
+
+def test_progress_shows_names_and_does_not_obey_them() -> None:
+    meter = Meter(2, "a\x1b[31m")
+    meter.update(1, "b\x07")
+    assert (meter.what, meter.detail) == ("a\\x1b[31m", "b\\x07")

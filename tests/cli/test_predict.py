@@ -170,6 +170,15 @@ def test_no_cell_is_a_formula(run: Path, tmp_path: Path) -> None:
     assert row["file"] == "'=cmd().png"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="file names hold no control characters there")
+def test_no_cell_is_an_escape_sequence(run: Path, tmp_path: Path) -> None:
+    (file,) = _save(tmp_path, 1)
+    evil = file.rename(tmp_path / "a\x1b[31mb<script>.png")
+    done = inkling("predict", run, evil.name, "--format", "csv", cwd=tmp_path)
+    (row,) = csv.DictReader(io.StringIO(done.stdout))
+    assert row["file"] == "a\\x1b[31mb<script>.png"
+
+
 def test_paths_come_from_standard_input(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = _save(tmp_path / "new", 3)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(f"{files[2]}\n\n{files[0]}\n".encode())))

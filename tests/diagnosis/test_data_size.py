@@ -217,6 +217,8 @@ def test_a_study_of_three_sizes_reports_its_curve(tmp_path: Path) -> None:
     done = run_study(plan, tmp_path / "study")
     assert [row[1] for row in done.table()] == ["training images", "50", "100", "300"]
     assert f"<td>{done.cells[0].test_accuracy}</td>" in done._repr_html_()
+    named = replace(done, cells=(replace(done.cells[0], network="a\x1b[31mb<script>"),))
+    assert "<td>a\\x1b[31mb&lt;script&gt;</td>" in named._repr_html_()
     content = gather(tmp_path / "study")["data-size"]
     assert not content.size_effects
     found = content.learning_curves["perceptron"]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from command_line import TRAIN_DIGITS, assert_refused, inkling, last_json
 from inkling.errors import DataError, RunError
-from inkling.images.corrections import Suspect, correct, describe, to_csv
+from inkling.images.corrections import Suspect, correct, describe, read_corrections, to_csv
 from inkling.images.dataset import ImageDataset, Splits
 from inkling.images.sources.digits import load_digits
 from inkling.images.sources.registry import load_images
@@ -51,6 +51,22 @@ def test_confirmed_labels_replace_those_of_the_source(tiny_splits: Splits, write
         assert np.array_equal(before.images, after.images)
     assert changed.fingerprint != tiny_splits.fingerprint
     assert describe(path) == {"file": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "labels": 2}
+
+
+def test_a_class_named_by_an_escape_sequence_is_written_out_and_known_again(tiny_splits: Splits, write: Write) -> None:
+    evil = "a\x1b[31mb<script>"
+    names = (evil, *tiny_splits.train.class_names[1:])
+    train, validation, test = (replace(part, class_names=names) for _, part in tiny_splits.items())
+    splits = replace(tiny_splits, train=train, validation=validation, test=test)
+    to_evil = int(np.flatnonzero(train.labels != 0)[0])
+    label = names[train.labels[to_evil]]
+    path = write(to_csv([Suspect("train", to_evil, f"{evil}/1.png", label, evil, 0.1, evil)]))
+    assert "\x1b" not in path.read_text()
+    assert correct(splits, path).train.labels[to_evil] == 0
+    (row,) = read_corrections(path, names)
+    assert (row.suggested, row.correct_label) == (evil, evil)
+    path = write(to_csv([Suspect("train", 0, "", names[train.labels[0]], evil, 0.1, names[1])]))
+    assert correct(splits, path).train.labels[0] == 1
 
 
 def test_corrected_images_keep_their_files(tiny_splits: Splits, write: Write) -> None:

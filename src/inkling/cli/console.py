@@ -15,13 +15,10 @@ from rich.text import Text
 
 from inkling.cli.progress import Meter, ProgressScreen, Watcher
 from inkling.cli.streams import writing_output
-from inkling.images.naming import shown
+from inkling.images.naming import shown, without_controls
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, all else on stderr.")]
-
-_CONTROLS = {code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) != "\n"}
-"""Characters that a terminal obeys instead of showing them; names of files and classes may hold any."""
 
 PIPE_WIDTH = 200
 """Columns of a table where stdout is no terminal: nothing is cut off there."""
@@ -50,7 +47,7 @@ class Output:
     def note(self, *texts: str) -> None:
         """Say something on the way."""
         for text in texts:
-            self.messages.print(text.translate(_CONTROLS), markup=False)
+            self.messages.print(without_controls(text), markup=False)
 
     def result(self, values: Any, *lines: str | Table) -> None:
         """Print the result: `values` with --json, `lines` without (the first only with --quiet)."""
@@ -62,7 +59,7 @@ class Output:
                 if isinstance(line, Table):
                     self.results.print(line)
                 else:
-                    self.results.print(line.translate(_CONTROLS), markup=False)
+                    self.results.print(without_controls(line), markup=False)
 
     def stream(self, what: str, parts: Callable[[Watcher], Iterable[str]]) -> None:
         """Print a long result as it is made; progress is shown until then, or beside it where it goes elsewhere.

@@ -62,7 +62,7 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG00
 
 def _interrupted(what: str = "") -> int:
     between = "" if what[:1] in ("", ";") else " "
-    sys.stderr.write(f"inkling: interrupted{between}{what}\n")
+    _say(f"interrupted{between}{what}")
     return INTERRUPTED
 
 
@@ -76,5 +76,11 @@ def _usage_error(error: Any) -> int:
 
 
 def _fail(message: str) -> int:
-    sys.stderr.write("inkling: " + " ".join(message.split()) + "\n")
+    _say(" ".join(message.split()))
     return MENDABLE
+
+
+def _say(text: str) -> None:
+    from inkling.images.naming import without_controls
+
+    sys.stderr.write(f"inkling: {without_controls(text)}\n")

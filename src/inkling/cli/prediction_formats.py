@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from inkling.cli.console import PIPE_WIDTH, table
-from inkling.images.naming import shown
+from inkling.images.naming import shown, without_controls
 from inkling.storage.spreadsheets import no_formula
 
 if TYPE_CHECKING:
@@ -99,15 +99,15 @@ class Csv(PredictionFormat):
                     *("file", "label", "probability", "next", "next_probability", "inverted"),
                     *([] if self.extras.sets is None else ["set"]),
                     *(["unlike", "familiarity_p_value"] if self.extras.unlike else []),
-                    *(f"p({name})" for name in self.class_names),
+                    *(f"p({without_controls(name)})" for name in self.class_names),
                 ]
             )
         for row in rows:
             (label, first_probability), (other, second) = row.prediction.ranked[:2]
             writer.writerow(
                 [
-                    *(no_formula(str(row.prediction.file)), no_formula(label), _number(first_probability)),
-                    *(no_formula(other), _number(second), _truth(row.prediction.inverted)),
+                    *(_cell(str(row.prediction.file)), _cell(label), _number(first_probability)),
+                    *(_cell(other), _number(second), _truth(row.prediction.inverted)),
                     *([] if self.extras.sets is None else [no_formula(json.dumps(row.values["set"]))]),
                     *(
                         [_truth(row.values["unlike"]), _number(row.values["familiarity_p_value"])]
@@ -175,6 +175,11 @@ FORMATS: dict[str, type[PredictionFormat]] = {"table": Table, "csv": Csv, "jsonl
 
 def _json(row: Row) -> str:
     return json.dumps(row.values, allow_nan=False)
+
+
+def _cell(text: str) -> str:
+    """Return a text that neither a spreadsheet nor a terminal obeys."""
+    return no_formula(without_controls(text))
 
 
 def _number(value: Any) -> str:

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.text import Text
 
+from inkling.images.naming import without_controls
+
 FIRST_PACE = (0.02, 10.0)
 """A pace is taken from this fraction of the task or these seconds on: the first steps, which load and warm up, are
 slower than the rest by orders of magnitude."""
@@ -30,7 +32,7 @@ class Meter:
     """
 
     def __init__(self, total: float, what: str) -> None:
-        self.total, self.what, self.done, self.detail = total, what, 0.0, ""
+        self.total, self.what, self.done, self.detail = total, without_controls(what), 0.0, ""
         self.began = self._latest = time.monotonic()
         self._start = (self.began, 0.0)  # seconds and steps from which the pace is taken
 
@@ -40,7 +42,7 @@ class Meter:
 
     def update(self, done: float, detail: str = "", total: float | None = None) -> None:
         """Say that `done` steps of `total` (by default those given before) are done, and a word about the last."""
-        self.done, self.detail, self._latest = done, detail, time.monotonic()
+        self.done, self.detail, self._latest = done, without_controls(detail), time.monotonic()
         if total is not None:
             self.total = total
 
@@ -176,11 +178,13 @@ class _LiveMeter(Meter):
     def __init__(self, bars: Progress, total: float, what: str) -> None:
         super().__init__(total, what)
         self.bars = bars
-        self.task = bars.add_task(what, total=total or None, detail="", percent="", time_left=self.time_left)
+        self.task = bars.add_task(self.what, total=total or None, detail="", percent="", time_left=self.time_left)
 
     def update(self, done: float, detail: str = "", total: float | None = None) -> None:
         super().update(done, detail, total)
-        self.bars.update(self.task, completed=done, total=self.total or None, detail=detail, percent=f"{self.percent}%")
+        self.bars.update(
+            self.task, completed=done, total=self.total or None, detail=self.detail, percent=f"{self.percent}%"
+        )
 
     def remove(self) -> None:
         self.bars.remove_task(self.task)
@@ -199,5 +203,5 @@ class _PlainMeter(Meter):
         if long_enough and due and not self.printed_end:
             self.printed_at, self.printed_end = now, self.ended
             timing = f"in {duration(now - self.began)}" if self.ended else self.time_left()
-            words = ", ".join(word for word in (detail, timing) if word)
+            words = ", ".join(word for word in (self.detail, timing) if word)
             self.console.print(f"{self.what} {self.percent}%" + (f": {words}" if words else ""), markup=False)

@@ -4,7 +4,8 @@ A row is an image that is suspected: its split and index there, its picture file
 the label suggested, and how probable a network finds the label it has. A person puts the right class into
 `correct_label`; rows where it is empty change nothing.
 
-Names that a spreadsheet would take for a formula are written with an apostrophe in front (`storage.spreadsheets`).
+Names that a spreadsheet would take for a formula are written with an apostrophe in front (`storage.spreadsheets`), and
+control characters, which a terminal obeys, as Python writes them; such names are known again.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from inkling.errors import DataError, did_you_mean
 from inkling.images.dataset import ImageDataset, Splits
+from inkling.images.naming import without_controls
 from inkling.storage.spreadsheets import as_meant, no_formula
 
 
@@ -59,8 +61,14 @@ def pieces(suspects: Sequence[Suspect], class_names: Sequence[str]) -> Pieces:
     return Pieces(_line(_COLUMNS), rows, tuple(_line(("", name))[1:] for name in class_names))
 
 
-def read_corrections(path: Path) -> tuple[Suspect, ...]:
+def read_corrections(path: Path, class_names: Sequence[str] = ()) -> tuple[Suspect, ...]:
     """Return the rows of a corrections file that have a correct label; a score that is no number is not kept.
+
+    Parameters
+    ----------
+    path : Path
+    class_names : sequence of str
+        By which classes are named in the rows, control characters included; without them, as the file writes them.
 
     Raises
     ------
@@ -77,8 +85,10 @@ def read_corrections(path: Path) -> tuple[Suspect, ...]:
             score = float(row.get("score", ""))
         except ValueError:
             score = float("nan")
-        words = (row.get("file", ""), row["label"], row.get("suggested", ""), score, row["correct_label"])
-        rows.append(Suspect(row["split"], int(row["index"]), *words))
+        label, suggested, correct = (
+            _class_named(row.get(column, ""), class_names) for column in ("label", "suggested", "correct_label")
+        )
+        rows.append(Suspect(row["split"], int(row["index"]), row.get("file", ""), label, suggested, score, correct))
     return tuple(rows)
 
 
@@ -126,7 +136,9 @@ def _row(suspect: Suspect) -> str:
 def _line(values: Sequence[str | int]) -> str:
     """Return a line without its end."""
     text = io.StringIO()
-    csv.writer(text).writerow([no_formula(value) if isinstance(value, str) else value for value in values])
+    csv.writer(text).writerow(
+        [no_formula(without_controls(value)) if isinstance(value, str) else value for value in values]
+    )
     return text.getvalue().removesuffix("\r\n")
 
 
@@ -167,14 +179,19 @@ def _check(row: Mapping[str, str], where: str, datasets: Mapping[str, ImageDatas
             f"found '{row['index']}'"
         )
     label, names = dataset.class_names[dataset.labels[index]], dataset.class_names
-    if row["label"] != label:
+    if _class_named(row["label"], names) != label:
         raise DataError(
             f"{where}: {split} image {index} is a '{label}' in the source, the file says '{row['label']}': "
             "it was made for other images"
         )
-    correct_label = row["correct_label"]
+    correct_label = _class_named(row["correct_label"], names)
     if not correct_label:
         return split, index, None
     if correct_label not in names:
         raise DataError(f"{where}: no class is called '{correct_label}'{did_you_mean(correct_label, names)}")
     return split, index, names.index(correct_label)
+
+
+def _class_named(cell: str, names: Sequence[str]) -> str:
+    """Return the class that a cell names, or what else it holds."""
+    return cell if cell in names else next((name for name in names if without_controls(name) == cell), cell)

@@ -8,6 +8,14 @@ from collections.abc import Sequence
 SHOWN = 10
 """Names in a message, at most."""
 
+_CONTROLS = {code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) != "\n"}
+"""Characters that a terminal obeys instead of showing them; names of files and classes may hold any."""
+
+
+def without_controls(text: str) -> str:
+    """Return a text of one line or several with its control characters written as Python does, but for line breaks."""
+    return text.translate(_CONTROLS)
+
 
 def shown(name: str) -> str:
     """Return a name in one line: characters that would break it, or are no Unicode, are written as Python does."""

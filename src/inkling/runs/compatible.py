@@ -67,13 +67,14 @@ def shared_test(a: Run, b: Run) -> SharedTest:
     RunError
         As `common_test_predictions`, and if the source of corrected runs cannot be loaded.
     """
+    names = b.data.class_names
     try:
         labels, (of_a, of_b) = common_test_predictions([a, b])
         return SharedTest(labels, None, (of_a, of_b), 0, 0)
     except RunError:
         if a.data.class_names != b.data.class_names or a.data.test != b.data.test:
             raise
-        rows = [read_corrections(run.corrections) if run.corrections else () for run in (a, b)]
+        rows = [read_corrections(run.corrections, names) if run.corrections else () for run in (a, b)]
         if not any(row.split == "test" for of_run in rows for row in of_run):
             raise
         predictions = [run.predictions("test") for run in (a, b)]
@@ -88,7 +89,6 @@ def shared_test(a: Run, b: Run) -> SharedTest:
                 f"{b.folder}: has other test labels than {a.folder}, and its images are needed to see whether they are "
                 f"the same: {error}"
             ) from None
-    names = list(b.data.class_names)
     said = [{row.index: names.index(row.correct_label) for row in of_run if row.split == "test"} for of_run in rows]
     labels, kept = source.test.labels.copy(), np.ones(len(source.test), bool)
     for index in {*said[0], *said[1]}:

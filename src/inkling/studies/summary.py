@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from inkling.diagnosis.accuracy import Evaluation, evaluate_predictions
+from inkling.images.naming import without_controls
 from inkling.metrics.spread import Spread, spread
 from inkling.runs.run import Run, variant_label
 from inkling.studies.folder import FailedRun, StudyFolder, load_runs
@@ -98,7 +99,7 @@ class Study:
     def _repr_html_(self) -> str:
         heading, *rows = self.table()
         cells = [("th", heading), *(("td", row) for row in rows)]
-        lines = ["".join(f"<{tag}>{escape(word)}</{tag}>" for word in row) for tag, row in cells]
+        lines = ["".join(f"<{tag}>{escape(without_controls(word))}</{tag}>" for word in row) for tag, row in cells]
         return f"<table><tr>{'</tr><tr>'.join(lines)}</tr></table>"
 
 

@@ -83,7 +83,7 @@ def _label_suspects(runs: Sequence[Run], splits: Splits) -> LabelSuspects:
 
 def _form(run: Run, suspects: Sequence[PicturedSuspect], names: Sequence[str]) -> str:
     """What the review writes down: corrections of the source's labels, those that the run had included."""
-    earlier = read_corrections(run.corrections) if run.corrections else ()
+    earlier = read_corrections(run.corrections, names) if run.corrections else ()
     of_test = {row.index: row for row in earlier if row.split == "test"}
     rows = []
     for suspect in suspects:
