@@ -79,11 +79,11 @@ def engine_of(model: LeavingModel, runtime: Path | None = None) -> Engine:
             f"a page takes networks of {LARGEST_ONNX // 10**6} MB of weights at most, this one has "
             f"{weights / 1e6:.0f}: --format onnx takes it"
         )
-    steps = _steps_of(networks) if runtime is None and weights <= LARGEST else None
+    steps = steps_of(networks) if runtime is None and weights <= LARGEST else None
     return _by_steps(model, steps) if steps else _by_onnxruntime(model, find_runtime(runtime))
 
 
-def _steps_of(networks: Sequence[Any]) -> list[Steps] | None:
+def steps_of(networks: Sequence[Any]) -> list[Steps] | None:
     """Return the steps of all networks; None where one has a layer of another kind."""
     if not all(isinstance(network, Stepwise) for network in networks):
         return None
@@ -94,7 +94,7 @@ def _steps_of(networks: Sequence[Any]) -> list[Steps] | None:
 
 
 def _by_steps(model: LeavingModel, networks: Sequence[Steps]) -> Engine:
-    arrays = [array for network in networks for array in _arrays(network.steps)]
+    arrays = [array for network in networks for array in arrays_of(network.steps)]
 
     def predict(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         averaged = np.mean([network.predict_proba(images) for network in networks], axis=0)
@@ -110,7 +110,7 @@ def _by_steps(model: LeavingModel, networks: Sequence[Steps]) -> Engine:
         "This page's own JavaScript",
         ("packed", "steps"),
         "",
-        _described(networks),
+        describe(networks),
         packed,
         sum(array.size for array in arrays),
         sum(multiply_adds(network.steps, model.image_shape) for network in networks),
@@ -146,12 +146,12 @@ def _by_onnxruntime(model: LeavingModel, runtime: WebRuntime) -> Engine:
     )
 
 
-def _arrays(steps: Sequence[Step]) -> list[NDArray[np.float32]]:
+def arrays_of(steps: Sequence[Step]) -> list[NDArray[np.float32]]:
     """All weights, in the order in which the page holds them."""
-    return [array for step in steps for array in (*step.arrays.values(), *_arrays(step.inside))]
+    return [array for step in steps for array in (*step.arrays.values(), *arrays_of(step.inside))]
 
 
-def _described(networks: Sequence[Steps]) -> list[dict[str, Any]]:
+def describe(networks: Sequence[Steps]) -> list[dict[str, Any]]:
     """Return the steps as JSON values, each array as [place of its first number, count]."""
     place = 0
 
