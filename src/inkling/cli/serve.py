@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,6 +74,8 @@ def serve(
     )
     named = name_runs(runs)
     with open_socket(host, port) as listening:
+        if is_open(listening) and options.token is None:
+            options = replace(options, pictures=False)  # of the data, which others may not be meant to see
         models = load_models(named, calibrated, device)
         url = url_of(listening)
         if is_open(listening):
@@ -86,7 +89,7 @@ def serve(
                 f"{name} (temperature {model.temperature:.3g}, {model.engine.name})" for name, model in models.items()
             ]
             values = {"url": url, "models": list(models), "calibrated": calibrated, "open": is_open(listening)}
-            output.result(values, f"{url}/docs  serving {', '.join(described)}; stop it by Ctrl-C")
+            output.result(values, f"{url}  serving {', '.join(described)}; stop it by Ctrl-C")
 
         try:
             run_server(new_server(create_app(models, options), limits), listening, ready)

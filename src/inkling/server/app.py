@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from inkling import __version__
-from inkling.server import about, open_inference, v1
+from inkling.server import about, open_inference, page, playground, v1
 from inkling.server.direct import Direct
 from inkling.server.limits import Limits
 from inkling.server.observing import Log, Observing, failed
@@ -39,12 +39,15 @@ class ServerOptions:
         That requests must bring.
     log : callable, optional
         Takes a line for each request.
+    pictures : bool
+        Whether the page shows images of the runs' data.
     """
 
     limits: Limits = field(default_factory=Limits)
     hosts: Iterable[str] = ()
     token: str | None = None
     log: Log | None = None
+    pictures: bool = True
 
 
 class Application(FastAPI):
@@ -91,6 +94,8 @@ def create_app(models: Mapping[str, ServedModel], options: ServerOptions | None 
     routers = [addresses.router(service) for addresses in (v1, open_inference, about)]
     for router in routers:
         app.include_router(router)
+    app.include_router(playground.router(service, options.pictures))
+    app.include_router(page.router())
     direct = Direct(app.answer, routers, service.models)
     app.front = Observing(Guarding(direct, options.hosts, options.token), service.metrics, options.log)
     app.add_exception_handler(RefusedError, _refused)
@@ -101,7 +106,7 @@ def create_app(models: Mapping[str, ServedModel], options: ServerOptions | None 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
-            document["components"] = {"schemas": components(*v1.TYPES, *open_inference.TYPES)}
+            document["components"] = {"schemas": components(*v1.TYPES, *open_inference.TYPES, *playground.TYPES)}
             app.openapi_schema = document
         return app.openapi_schema
 

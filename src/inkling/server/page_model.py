@@ -7,11 +7,17 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from inkling.diagnosis.network_features import makes_feature_maps
-from inkling.images.drawings import FRAME, INK, DrawingPath, measure_drawings
+from inkling.images.drawings import FRAME, DrawingPath, measure_drawings
 from inkling.integrations.export.model import public_name
-from inkling.integrations.export.page import check_image, cover_words, cropping_words, fitting_words, occlusion_squares
 from inkling.integrations.export.page_engine import LARGEST, TOLERANCE, arrays_of, describe, steps_of
+from inkling.integrations.export.page_parts import (
+    CHECKED,
+    calibration_words,
+    check_image,
+    cover_words,
+    occlusion_squares,
+    picture_words,
+)
 from inkling.metrics.formatting import percent, percent_interval
 from inkling.metrics.intervals import wilson_interval
 from inkling.metrics.temperature import at_temperature
@@ -20,8 +26,6 @@ from inkling.networks.protocols import weights_only
 from inkling.networks.steps import Steps, multiply_adds
 from inkling.runs.run import variant_label
 from inkling.server.insight import Insight
-
-_CHECKED = (1, 2)
 
 
 class Check(msgspec.Struct):
@@ -47,7 +51,6 @@ class PageModel(msgspec.Struct):
     check: list[Check]
     maps: bool  # whether it makes feature maps
     cover: str
-    rule: str
     about: str
     facts: list[tuple[str, str]]
 
@@ -73,10 +76,9 @@ def page_model(insight: Insight) -> PageModel:
     temperature = model.calibrated_temperature or model.temperature
     shape = model.image_shape
     adds = sum(multiply_adds(network.steps, shape) for network in steps or ())
-    checked = np.stack([check_image(seed, shape) for seed in _CHECKED])
+    checked = np.stack([check_image(seed, shape) for seed in CHECKED])
     probabilities = at_temperature(model.classifier.predict_proba(checked), temperature)
     name = public_name(run)
-    fitting = fitting_words(run)
     draws = shape[2] == 1
     facts = [
         ("Network", variant_label(name, run.variant)),
@@ -85,14 +87,14 @@ def page_model(insight: Insight) -> PageModel:
         ("Confidence", _confidence(insight, temperature)),
         ("Computed by", "This page's own JavaScript" if steps else f"The server ({model.engine.name})"),
         *((("Drawings", path.rule),) if draws else ()),
-        ("Pictures", fitting if path.kind != INK else cropping_words()),
+        ("Pictures", picture_words(run, path)),
     ]
     return PageModel(
         name=model.name, noun=network_noun(name), class_names=model.class_names, shape=shape, fit=data.options.fit,
         drawing=path.to_dict(), temperature=temperature, networks=describe(steps or ()),
         occlusion=occlusion_squares(shape, adds), tolerance=TOLERANCE,
-        check=[Check(seed, row) for seed, row in zip(_CHECKED, probabilities.tolist(), strict=True)],
-        maps=makes_feature_maps(insight.network), cover=cover_words(path), rule=path.rule if draws else fitting,
+        check=[Check(seed, row) for seed, row in zip(CHECKED, probabilities.tolist(), strict=True)],
+        maps=bool(insight.network.feature_maps(checked[0])), cover=cover_words(path),
         about=f"Inkling on {data.name}, {len(model.class_names)} classes", facts=facts,
     )  # fmt: skip
 
@@ -102,7 +104,7 @@ def _drawing_path(insight: Insight) -> DrawingPath:
     data = insight.model.run.data
     if data.image_shape[2] == 1 and insight.splits is not None:
         return measure_drawings(insight.splits.train.images)
-    mean = 0.0 if data.appearance is None else 255 * data.appearance.mean("brightness")
+    mean = 0.0 if data.appearance is None else 255 * data.appearance.brightness.mean
     return DrawingPath(FRAME, mean < 127.5, mean)
 
 
@@ -117,11 +119,6 @@ def _accuracy(insight: Insight) -> list[tuple[str, str]]:
 
 
 def _confidence(insight: Insight, temperature: float) -> str:
-    n = insight.model.run.data.validation
     if insight.model.calibrated_temperature is None:
         return "As the network gives it, not calibrated, because the run is not finished"
-    if temperature == 1:
-        return f"Calibrated: temperature 1, because {n:,} validation images show no need of another"
-    return f"Calibrated: temperature {temperature:.3g}, fitted on {n:,} validation images"
-
-
+    return calibration_words(temperature, insight.model.run.data.validation)

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from inkling.errors import RunError
-from inkling.server.insight import Epoch, Insight, Inside, Learning, Nearest
+from inkling.server.insight import Epoch, Inside, Insight, Learning, Nearest
 from inkling.server.limits import read_body
 from inkling.server.openapi import answers
 from inkling.server.page_model import PageModel, page_model, weights_of
@@ -81,7 +81,7 @@ def router(service: Service, pictures: bool = True) -> APIRouter:
 
     async def pixels(request: Request, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
         numbers = int(np.prod(shape))
-        body = await read_body(request, service.limits, numbers)
+        body = await read_body(request, numbers)
         if len(body) != numbers:
             raise RefusedError(400, f"expected {numbers:,} bytes, a pixel's level each, found {len(body):,}")
         return np.frombuffer(body, np.uint8).reshape(shape)
@@ -147,4 +147,3 @@ def router(service: Service, pictures: bool = True) -> APIRouter:
             raise RefusedError(404, str(error)) from None
 
     return routes
-

@@ -15,14 +15,23 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inkling import __version__
 from inkling.diagnosis.run_evaluation import evaluate_runs
 from inkling.figures.style import variables
-from inkling.images.drawings import INK, DrawingPath, measure_drawings
+from inkling.images.drawings import DrawingPath, measure_drawings
 from inkling.integrations.export.model import LeavingModel, public_name
 from inkling.integrations.export.page_engine import TOLERANCE, Engine, engine_of
+from inkling.integrations.export.page_parts import (
+    CHECKED,
+    calibration_words,
+    check_image,
+    cover_words,
+    fitting_words,
+    ink_words,
+    occlusion_squares,
+    picture_words,
+)
 from inkling.integrations.export.parity import Parity
 from inkling.integrations.export.protocol import Draft
 from inkling.metrics.formatting import percent, percent_interval
@@ -32,15 +41,7 @@ from inkling.pages.script import script
 from inkling.pages.templating import environment
 from inkling.runs.run import variant_label
 
-_CHECKED = (1, 2)
-"""Seeds of the images of no meaning whose answers the page compares before it gives any."""
-
-_SQUARES = 7
-"""Squares along the shorter side that are covered in turn to find the evidence; halves overlap in quick networks."""
-_QUICK = 20_000_000
-"""Multiply-adds of a quick one."""
-
-_SCRIPTS = ("picture", "evidence", "drawing")
+_SCRIPTS = ("picture", "evidence", "drawing", "exported")
 """Of every page, beside those of what computes."""
 
 
@@ -74,22 +75,8 @@ class PageFormat:
         return Draft(engine.predict, engine.computed_by, files, engine.tolerance)
 
 
-def check_image(seed: int, image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """Return an image of no meaning, (H, W, C), that the page's script makes of the same seed.
-
-    The upper bytes of a linear congruential generator (Press et al., 1992, Numerical Recipes, section 7.1).
-    """
-    pixels, state = bytearray(), seed
-    for _ in range(int(np.prod(image_shape))):
-        state = (1664525 * state + 1013904223) % 2**32
-        pixels.append(state >> 24)
-    return np.frombuffer(bytes(pixels), np.uint8).reshape(image_shape)
-
-
 def _render(model: LeavingModel, engine: Engine, path: DrawingPath, parity: Parity) -> str:
     shape, names = model.image_shape, model.class_names
-    side = max(2, round(min(shape[:2]) / _SQUARES))
-    side = min(side, *shape[:2])
     values = {
         "class_names": list(names),
         "shape": list(shape),
@@ -97,11 +84,11 @@ def _render(model: LeavingModel, engine: Engine, path: DrawingPath, parity: Pari
         "drawing": path.to_dict(),
         "temperature": model.temperature,
         "networks": engine.networks,
-        "occlusion": {"side": side, "stride": max(1, side // 2) if engine.multiply_adds <= _QUICK else side},
+        "occlusion": occlusion_squares(shape, engine.multiply_adds),
         "tolerance": TOLERANCE,
         "check": [
             {"seed": seed, "probabilities": model.predict(check_image(seed, shape)[np.newaxis])[0].tolist()}
-            for seed in _CHECKED
+            for seed in CHECKED
         ],
     }
     pages = environment("inkling.integrations.export")
@@ -124,8 +111,8 @@ def _render(model: LeavingModel, engine: Engine, path: DrawingPath, parity: Pari
         draws=draws,
         words=max(map(len, names)) > 2,
         shape=shape,
-        rule=path.rule if draws else _fitting(model),
-        cover=_cover(path),
+        rule=path.rule if draws else fitting_words(model.runs[0]),
+        cover=cover_words(path),
         occlusion=values["occlusion"],
         facts=(
             ("Network", f"{labels}: {engine.parameters:,} parameters, {engine.multiply_adds:,} multiply-adds an image"),
@@ -133,8 +120,8 @@ def _render(model: LeavingModel, engine: Engine, path: DrawingPath, parity: Pari
             ("Trained on", f"{data.train:,} images of {data.name}, {shape[0]}x{shape[1]} pixels"),
             ("Accuracy", f"{accuracy} of {n}, 95% interval {interval}"),
             ("Confidence", _confidence(model)),
-            *((("Drawings", path.rule), ("Ink", _ink(path))) if draws else ()),
-            ("Pictures", _fitting(model) if path.kind != INK else _cropping()),
+            *((("Drawings", path.rule), ("Ink", ink_words(path))) if draws else ()),
+            ("Pictures", picture_words(model.runs[0], path)),
             ("Parity", parity.verdict.replace("the steps", "The steps", 1)),
             ("Made by", f"Inkling {__version__}"),
         ),
@@ -159,29 +146,4 @@ def _is_perceptron(engine: Engine, shape: tuple[int, int, int]) -> bool:
 def _confidence(model: LeavingModel) -> str:
     if not model.calibrated:
         return "As the network gives it, not calibrated (inkling export --calibrated)"
-    images = model.runs[0].data.validation
-    if model.temperature == 1:
-        return f"Calibrated: temperature 1, because {images:,} validation images show no need of another"
-    return f"Calibrated: temperature {model.temperature:.3g}, fitted on {images:,} validation images"
-
-
-def _ink(path: DrawingPath) -> str:
-    words = "light on dark" if path.light_on_dark else "dark on light"
-    return f"Becomes {words}, as the training images are (their mean is {path.mean:.0f} of 255)"
-
-
-def _cover(path: DrawingPath) -> str:
-    if path.kind != INK:
-        return "the mean colour of the image"
-    return "black" if path.light_on_dark else "white"
-
-
-def _cropping() -> str:
-    return "Ink is what stands out from the border, darker or lighter; it goes the way of drawings"
-
-
-def _fitting(model: LeavingModel) -> str:
-    words = {"pad": "borders are added", "crop": "what stands over is cut off", "stretch": "they are distorted"}
-    height, width, _ = model.image_shape
-    fit = model.runs[0].data.options.fit
-    return f"Shrunk to {height}x{width} pixels; where their shape is another, {words[fit]}"
+    return calibration_words(model.temperature, model.runs[0].data.validation)

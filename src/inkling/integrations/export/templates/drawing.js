@@ -1,4 +1,4 @@
-// The page itself: a pen, pictures, and what is shown of an answer.
+// A pen, pictures, and what is shown of an answer: what exported pages and that of a server have in common.
 
 // Of the width of the area: of pens of 5 to 13%, those around this one cost digits drawn 55 to 85% of the area high the
 // least accuracy (validation images of MNIST, benchmarks/drawn_digits.py).
@@ -10,19 +10,33 @@ const $ = (id) => document.getElementById(id);
 
 class Page {
   constructor(model) {
-    this.model = model;
     this.area = $("area");
     this.context = this.area.getContext("2d", { willReadFrequently: true });
-    this.area.width = SIDE;
-    this.area.height = Math.round((SIDE * model.shape[0]) / model.shape[1]);
-    this.draws = model.shape[2] === 1;
+    this.source = null; // what was drawn or given, as imageOf takes it
     this.pixels = null; // of the image that is answered
     this.version = 0; // of the image: what is computed of an older one is dropped
     this.watch = () => {}; // is given the image once nothing is drawn for a while
     this.listPictures();
-    if (this.draws) this.listenToPen();
+    this.listenToPen();
+    this.use(model);
+  }
+
+  // Answers by a model from now on; what is drawn or opened stays, where it fits.
+  use(model) {
+    const height = Math.round((SIDE * model.shape[0]) / model.shape[1]), draws = model.shape[2] === 1;
+    const fits = this.draws === draws && this.area.height === height;
+    this.model = model;
+    this.draws = draws;
     this.listRows();
+    if (fits) return this.give(this.source);
+    this.area.width = SIDE;
+    this.area.height = height;
     this.clear();
+  }
+
+  give(source) {
+    this.source = source;
+    this.answer(source && imageOf(source, this.model));
   }
 
   // --- drawing ------------------------------------------------------------------------------------------------
@@ -35,7 +49,7 @@ class Page {
     };
     let last = null, pointer = null; // a second finger draws nothing
     area.addEventListener("pointerdown", (event) => {
-      if (event.button || last) return;
+      if (event.button || last || !this.draws) return;
       event.preventDefault();
       area.focus({ preventScroll: true });
       pointer = event.pointerId;
@@ -58,6 +72,7 @@ class Page {
     }
     const pen = { place: [area.width / 2, area.height / 2], down: false };
     area.addEventListener("keydown", (event) => {
+      if (!this.draws) return;
       const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
       if (event.key === " ") {
         pen.down = !pen.down;
@@ -98,7 +113,7 @@ class Page {
       this.frame = null;
       const { width, height } = area, rgba = context.getImageData(0, 0, width, height).data;
       const ink = Float32Array.from({ length: width * height }, (_, i) => rgba[4 * i + 3]);
-      this.answer(imageOfDrawing(ink, width, height, this.model.drawing, this.model.shape));
+      this.give({ ink, width, height });
     });
   }
 
@@ -108,7 +123,7 @@ class Page {
     this.picture = false;
     this.context.clearRect(0, 0, this.area.width, this.area.height);
     this.say("");
-    this.answer(null);
+    this.give(null);
   }
 
   // --- pictures -----------------------------------------------------------------------------------------------
@@ -155,11 +170,11 @@ class Page {
     this.context.drawImage(sheet.canvas, (this.area.width - width * zoom) / 2, (this.area.height - height * zoom) / 2,
       width * zoom, height * zoom);
     const rgba = sheet.getImageData(0, 0, width, height).data;
-    const image = imageOfPicture(rgba, width, height, this.model);
+    const source = { rgba, width, height };
     const turned = isTurned(rgba, width, height, this.model) ? ", dark and light exchanged" : "";
-    this.say(image ? `${file.name || "Pasted picture"}, ${bitmap.width}x${bitmap.height} pixels${turned}`
+    this.say(imageOf(source, this.model) ? `${file.name || "Pasted picture"}, ${bitmap.width}x${bitmap.height} pixels${turned}`
       : "Nothing stands out in this picture: there is no answer.");
-    this.answer(image);
+    this.give(source);
   }
 
   // --- the answer ---------------------------------------------------------------------------------------------
@@ -168,8 +183,13 @@ class Page {
     $("status").textContent = text;
   }
 
+  failure(error) {
+    return `This browser cannot run the network: ${error.message}.`;
+  }
+
   listRows() {
     const names = this.model.class_names, rows = Math.min(names.length, SHOWN);
+    $("classes").replaceChildren();
     this.rows = Array.from({ length: rows }, () => {
       const row = make("li"), parts = ["name", "bar", "value"].map((kind) => make("span", { class: kind }));
       parts[1].append(make("i"));
@@ -188,7 +208,7 @@ class Page {
     try {
       values = pixels && await model.predict(pixels);
     } catch (error) {
-      this.say(`This browser cannot run the network: ${error.message}.`);
+      this.say(this.failure(error));
     }
     if (version !== this.version || (pixels && !values)) return;
     this.milliseconds = performance.now() - before;
@@ -292,34 +312,3 @@ function perceptronOf(model, { side, validation }) {
   });
   return { network, scale, shape: model.shape, names, examples };
 }
-
-async function start() {
-  const holder = $("model"), model = JSON.parse(holder.dataset.model);
-  model.predict = await openNetwork(model, holder.dataset);
-  holder.remove(); // megabytes of text
-  const difference = await differs(model);
-  if (!(difference <= model.tolerance)) throw new Error(`its answers to test images differ by ${difference.toExponential(1)}`);
-  document.body.classList.remove("waiting");
-  const page = new Page(model), digits = JSON.parse(holder.dataset.digits);
-  const training = await trainHere($("train"), digits);
-  const trace = isPerceptron(model) ? traceOneStep($("trace"), perceptronOf(model, training.digits)) : null;
-  if (trace) page.watch = (pixels) => trace.draw(pixels);
-  return Object.freeze({
-    trace,
-    training,
-    model,
-    page,
-    difference,
-    predict: model.predict,
-    drawing: (ink, width, height) => imageOfDrawing(ink, width, height, model.drawing, model.shape),
-    picture: (rgba, width, height) => imageOfPicture(rgba, width, height, model),
-    occlusion: (pixels, k) => occlusion(model, pixels, k),
-    units: (pixels, k, other) => unitContributions(model, pixels, k, other),
-  });
-}
-
-// For tests, and for whoever opens the console: pixels are numbers 0..255 in the order row, column, channel.
-globalThis.inkling = start();
-globalThis.inkling.catch((error) => {
-  $("status").textContent = `This browser cannot run the network: ${error.message}.`;
-});

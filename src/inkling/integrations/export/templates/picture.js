@@ -160,6 +160,12 @@ function isTurned(rgba, width, height, { shape, drawing }) {
   return mean < 127.5 !== drawing.light_on_dark;
 }
 
+// What was drawn, {ink, width, height}, or given, {rgba, width, height}, as an image of the model's shape.
+function imageOf({ ink, rgba, width, height }, model) {
+  if (ink) return imageOfDrawing(ink, width, height, model.drawing, model.shape);
+  return imageOfPicture(rgba, width, height, model);
+}
+
 // A picture, rgba without transparency, becomes an image of the model's shape; null where nothing is in it.
 function imageOfPicture(rgba, width, height, model) {
   const [high, wide, channels] = model.shape, path = model.drawing;
