@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +103,12 @@ Serve = Callable[..., str]
 @pytest.fixture
 def serve(models: dict[str, ServedModel]) -> Iterator[Serve]:
     """serve(**options of ServerOptions): the address of a server of its own."""
-    from contextlib import ExitStack
-
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(serving(models, ServerOptions(**options)))
+
+
+@pytest.fixture(scope="module")
+def serve_models() -> Iterator[Serve]:
+    """serve_models(models, **options of ServerOptions): the address of a server of those models."""
+    with ExitStack() as stack:
+        yield lambda served, **options: stack.enter_context(serving(served, ServerOptions(**options)))

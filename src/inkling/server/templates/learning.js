@@ -137,7 +137,7 @@ class LearningPanel {
     $("learn-answers").hidden = !all.length;
     this.examples.forEach(({ label, item, answer }, i) => {
       const best = all[i].indexOf(Math.max(...all[i])), name = this.model.class_names[best];
-      answer.textContent = `${name === label ? "" : "not "}${name}, ${percent(all[i][best])}`;
+      answer.textContent = `${name === label ? "" : "wrong: "}${name}, ${percent(all[i][best])}`;
       item.classList.toggle("wrong", name !== label);
     });
   }

@@ -38,7 +38,7 @@ class Looking {
       return item;
     }));
     const others = pictures.filter(({ label }) => label !== answer).length, n = pictures.length;
-    const labelled = others ? `${others} of these ${n} carry another label than the answer (underlined).` : `All ${n} carry the label of the answer, ${answer}.`;
+    const labelled = others ? `${others} of these ${n} ${others === 1 ? "carries" : "carry"} another label than the answer (underlined).` : `All ${n} carry the label of the answer, ${answer}.`;
     $("nearest-words").textContent = missing || `${labelled} Most similar first, of ${searched.toLocaleString("en")} training images, compared pixel by pixel.`;
   }
 
