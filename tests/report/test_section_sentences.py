@@ -35,7 +35,7 @@ from inkling.report.sections.class_scores import class_scores_title
 from inkling.report.sections.comparison import NetworkComparison, best_network, better_title, decisive
 from inkling.report.sections.confusions import confusion_title, most_confused
 from inkling.report.sections.curves import curves_title
-from inkling.report.sections.data_size import DataSize, data_size_title, more_images
+from inkling.report.sections.data_size import DataSize, data_size_title, more_images, on_validation
 from inkling.report.sections.labels import LabelSuspects, suspects_title
 from inkling.report.sections.misses import misses_title
 from inkling.report.sections.mistakes import PicturedMistake, mistakes_title
@@ -353,7 +353,17 @@ def test_curves_and_gaps_in_one_line(evidence: Evidence) -> None:
         replace(cell, runs=tuple(of_accuracy(cell, mean + d) for d in (0, 0.001, -0.001)))
         for cell, mean in ((small, 0.9), (large, 0.96))
     ]
-    assert curves_title(seeds, 360).startswith("More training images lower the perceptron's validation error: 10.0%")
+    assert curves_title(seeds, 360) == (
+        "More training images lower the perceptron's validation error: 10.0% at 100, 4.0% at 400 (means over seeds "
+        "compared, n = 360 validation images)"
+    )
+    labels = np.zeros(1000, np.int64)
+    same = compare_sizes(100, [named(900)] * 3, 400, [named(901)] * 3, labels)
+    said = on_validation(same, seeds, 360)
+    assert "the mean errors is significant; on these 1,000 test images, compared image by image, it is not" in said
+    assert "do not contradict each other" in said
+    helped = compare_sizes(100, [named(900)] * 3, 400, [named(950)] * 3, labels)
+    assert on_validation(helped, seeds, 360) == ""
     assert "do not significantly change" in curves_title([seeds[0], replace(seeds[0], train_size=400)], 360)
     none = [
         replace(cell, runs=(replace(cell.first, overfitting=replace(cell.first.overfitting, level="none shown")),))

@@ -41,6 +41,7 @@ def curves_title(cells: Sequence[Cell], n_validation: int) -> str:
     before, after = ([run.validation.value for run in cell.runs] for cell in (small, large))
     if min(len(before), len(after)) == 1:
         return f"Validation error of the {noun}, by training images: {errors} (one run each)"
+    errors += f" (means over seeds compared, n = {n_validation:,} validation images)"
     if not means_differ(before, after, n_validation):
         return f"More training images do not significantly change the {noun}'s validation error: {errors}"
     verb = "lower" if of_large < of_small else "raise"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -15,10 +15,11 @@ from inkling.diagnosis.data_size import LearningCurve, fit_learning_curve
 from inkling.diagnosis.data_size_effect import DataSizeEffect, compare_sizes
 from inkling.figures.data_size import LearningCurveBySizeDisplay
 from inkling.images.naming import and_list
+from inkling.metrics.differences import means_differ
 from inkling.metrics.formatting import percent, training_images
 from inkling.networks.catalogue import network_noun
 from inkling.report.drawing import Drawing
-from inkling.report.evidence import Evidence
+from inkling.report.evidence import Cell, Evidence
 from inkling.report.section import Answer, Section
 from inkling.runs.compatible import common_test_predictions
 from inkling.runs.run import Run
@@ -111,6 +112,23 @@ def size_effect(effect: DataSizeEffect, network: str) -> str:
     return f"{start}{'' if effect.shown else ', not a significant difference'}.{alone}"
 
 
+def on_validation(effect: DataSizeEffect, cells: Sequence[Cell], n_validation: int) -> str:
+    """Return why the learning curves say otherwise of the validation error than `size_effect` of the test error."""
+    before, after = ([run.validation.value for run in cell.runs] for cell in (cells[0], cells[-1]))
+    if effect.seeds == 1 or min(len(before), len(after)) == 1:
+        return ""
+    differ = means_differ(before, after, n_validation)
+    if differ == effect.shown:
+        return ""
+    validation, test = ("is", "is not") if differ else ("is not", "is")
+    return (
+        f"On the {n_validation:,} validation images, which also chose the epoch of each run, the difference of the "
+        f"mean errors {validation} significant; on these {effect.comparison.n:,} test images, compared image by "
+        f"image, it {test}: other images and another test, so the two do not contradict each other. What is not "
+        "significant is not shown to be equal."
+    )
+
+
 def more_images(content: DataSize | None, network: str) -> str:
     """Return whether more training images would help, as far as the training sizes there are can say."""
     if content and network in content.learning_curves:
@@ -181,7 +199,10 @@ def _draw(content: DataSize, evidence: Evidence, drawing: Drawing) -> dict[str, 
         display = LearningCurveBySizeDisplay.from_curves(curves, [evidence.colour(name) for name in curves])
         label = f"Test error against training images, measured and fitted: {', '.join(curves)}"
         figure = drawing.svg("data-size", display.plot(), label)
-    effects = {name: size_effect(effect, name) for name, effect in content.size_effects.items()}
+    effects = {}
+    for name, effect in content.size_effects.items():
+        otherwise = on_validation(effect, evidence.cells_of(name), evidence.n_validation)
+        effects[name] = " ".join(filter(None, [size_effect(effect, name), otherwise]))
     return {"title": data_size_title(content), "figure": figure, "effects": effects, "classes": _rows(content.classes)}
 
 
