@@ -75,7 +75,9 @@ def test_nothing_is_found_where_nothing_is_wrong() -> None:
     rng = np.random.default_rng(0)
     check = check_data(splits_of(np.stack([noise(rng) for _ in range(120)])))
     assert counts(check) == {}
-    assert check.verdict == "Nothing to mend was found in made."
+    assert (
+        check.verdict == "Nothing to mend was found in made by what was looked at."
+    )  # not files, which there are none of
     assert all(finding.advice == "" for finding in check.findings)
     assert {finding.id for finding in check.findings} == {
         "leaks", "conflicts", "repeats", "quality", "balance", "shortcuts"
@@ -271,6 +273,8 @@ def test_what_it_prints(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0] == "To look at in digits: copies across splits."
     assert "No shortcut found by border and brightness: " in done.stdout
+    said = " ".join(done.stdout.split())
+    assert "It predicts the class better than chance, but saves fewer than 20% of the errors of guessing." in said
     assert "Not looked at: unreadable files" in done.stdout
     assert str(tmp_path / "page.html") in done.stdout
     shown = inkling("data", "show", "digits")

@@ -79,7 +79,7 @@ class DataCheck:
         """One sentence: what there is to look at."""
         topics = [finding.topic.lower() for finding in self.findings if finding.count]
         if not topics:
-            return f"Nothing to mend was found in {self.name}."
+            return f"Nothing to mend was found in {self.name}{' by what was looked at' if self.not_checked else ''}."
         return f"To look at in {self.name}: {', '.join(topics)}."
 
     def to_dict(self) -> dict[str, Any]:

@@ -95,10 +95,15 @@ class Shortcuts:
         best = self.tested[0]
         names = _all_of([shortcut.quantity for shortcut in self.tested])
         subject = "it" if len(self.tested) == 1 else f"the best, {best.quantity},"
+        little = (
+            f" It predicts the class better than chance, but saves fewer than {NOTABLE:.0%} of the errors of guessing."
+            if best.shown
+            else ""
+        )
         return (
             f"No shortcut found by {names}: {subject} is right for {percent(best.accuracy, best.n)} of the "
             f"training images, always guessing the most frequent class for {percent(best.baseline, best.n)} "
-            f"(n = {best.n:,})."
+            f"(n = {best.n:,}).{little}"
         )
 
     def to_dict(self) -> dict[str, Any]:
