@@ -115,7 +115,8 @@ def test_the_torch_files_need_pytorch_alone_and_load_with_weights_only(
     np.save(tmp_path / "images.npy", TEST)
     script = (
         "import sys; sys.modules['inkling'] = None; import numpy as np; from mean_loader import load; "
-        "predict, about = load('mean.pt'); np.save('answers.npy', predict(np.load('images.npy')).numpy())"
+        "predict, about = load('mean.pt'); images = np.load('images.npy'); images.flags.writeable = False; "
+        "np.save('answers.npy', predict(images).numpy())"
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", script], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

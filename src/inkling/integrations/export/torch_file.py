@@ -38,7 +38,7 @@ def load(file, where="cpu"):
 
     @torch.inference_mode()
     def predict(images):
-        images, weights = torch.as_tensor(images, device=where), saved["weights"]
+        images, weights = torch.asarray(images, device=where, copy=True), saved["weights"]
         p = torch.stack([network(weights[network.__name__], images) for network in NETWORKS]).mean(0)
         t = saved["temperature"]
         return p if t == 1 else torch.softmax(p.clamp_min(torch.finfo(p.dtype).tiny).log() / t, dim=1)
