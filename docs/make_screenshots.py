@@ -1,11 +1,13 @@
-"""Screenshots of the upper part of a report, or of an exported page that something was drawn on, light and dark.
+"""Screenshots of the upper part of a report, or of a page that something was drawn on, light and dark.
 
     python docs/make_screenshots.py REPORT [OUTDIR]
     python docs/make_screenshots.py --page PAGE [OUTDIR]
+    python docs/make_screenshots.py --served URL [OUTDIR]
 
 REPORT is a report.html, or the folder of a study or run, whose report is then made anew. PAGE is what `inkling export
---format page` wrote of a run on digits. The README shows those in docs/images, which is the default of OUTDIR. Needs
-chromium, chromedriver and selenium.
+--format page` wrote of a run on digits, URL the address of `inkling serve` of two such runs, the first with feature
+maps. The README shows those in docs/images, which is the default of OUTDIR. Needs chromium, chromedriver and
+selenium.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from inkling.report.page import write_report
 SHOTS = {"desktop": (1280, 1600, False), "desktop-dark": (1280, 1600, True)}
 """Name: width and height in CSS pixels, and whether the reader prefers dark pages."""
 PAGE_SHOTS = {"page": (1280, 1100, False), "page-dark": (1280, 1100, True)}
+SERVED_SHOTS = {"served": (1280, 1500, False), "served-dark": (1280, 1500, True)}
 LARGEST = 400_000
 """Bytes of a picture, at most."""
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -85,6 +88,11 @@ def draw(browser: webdriver.Chrome) -> None:
     browser.execute_script("document.activeElement.blur(); scrollTo(0, 0)")
 
 
+def _is_looked_into(browser: webdriver.Chrome) -> bool:
+    """Whether the page of a server shows what it asked the server for."""
+    return all(browser.find_elements("css selector", part) for part in ("#nearest-list li", "#stages canvas"))
+
+
 def shrink(png: bytes) -> bytes:
     """Return the picture with as many colours as fit into the largest size."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
@@ -99,8 +107,10 @@ def shrink(png: bytes) -> bytes:
 def main() -> None:
     """Write the pictures."""
     parser = argparse.ArgumentParser(description="Screenshots of the upper part of a report or an exported page.")
-    parser.add_argument("--page", action="store_true", help="REPORT is an exported page to draw on")
-    parser.add_argument("report", type=Path, metavar="REPORT", help="report.html, or the folder of a study or run")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--page", action="store_true", help="REPORT is an exported page to draw on")
+    kind.add_argument("--served", action="store_true", help="REPORT is the address of a server, whose page is drawn on")
+    parser.add_argument("report", metavar="REPORT", help="report.html, or the folder of a study or run")
     parser.add_argument(
         "outdir", type=Path, metavar="OUTDIR", nargs="?", default=Path(__file__).with_name("images"), help="%(default)s"
     )
@@ -109,14 +119,19 @@ def main() -> None:
     browser = open_browser()
     try:
         with tempfile.TemporaryDirectory() as folder:
-            made = Path(folder) / "report.html"
-            page = write_report(arguments.report, made) if arguments.report.is_dir() else arguments.report
-            shots = PAGE_SHOTS if arguments.page else SHOTS
+            made, given = Path(folder) / "report.html", Path(arguments.report)
+            page = write_report(given, made) if given.is_dir() else given
+            address = arguments.report if arguments.served else page.resolve().as_uri()
+            shots = SERVED_SHOTS if arguments.served else PAGE_SHOTS if arguments.page else SHOTS
             for name, (width, height, dark) in shots.items():
                 emulate(browser, width, height, dark, scale=1.5)
-                browser.get(page.resolve().as_uri())
-                if arguments.page:
+                browser.get(address)
+                if arguments.served:
+                    browser.execute_async_script("inkling.then(arguments[arguments.length - 1])")
+                if arguments.page or arguments.served:
                     draw(browser)
+                if arguments.served:
+                    WebDriverWait(browser, 30).until(_is_looked_into)
                 shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
                 path = arguments.outdir / f"{name}.png"
                 path.write_bytes(shrink(base64.b64decode(shot["data"])))

@@ -113,12 +113,17 @@ def test_a_token_is_asked_for_all_but_the_page(serve: Callable[..., str]) -> Non
     assert post(url, "nearest", bytes(64)).status_code == 401
 
 
-def test_images_that_are_gone_are_said_to_be(colours_run: Path, tmp_path: Path) -> None:
+def test_what_is_gone_is_said_to_be(colours_run: Path, tmp_path: Path, serve_models: Callable[..., str]) -> None:
     moved = tmp_path / "moved"
     shutil.copytree(colours_run, moved)
     info = json.loads((moved / "run.json").read_text())
     info["data"]["source"] = str(tmp_path / "gone")
     (moved / "run.json").write_text(json.dumps(info))
-    insight = Insight(load_models(name_runs([str(moved)]))["moved"])
+    (moved / "history.jsonl").unlink()
+    served = load_models(name_runs([str(moved)]))
+    refused = get(serve_models(served), "playground/models/moved/epochs")
+    assert refused.status_code == 404
+    assert "history.jsonl: missing" in refused.json()["error"]
+    insight = Insight(served["moved"])
     assert page_model(insight).drawing["kind"] == "frame"
     assert "cannot be loaded here" in insight.nearest(np.zeros((6, 4, 3), np.uint8)).missing

@@ -47,6 +47,8 @@ class _OneAfterTheOther:
         try:
             async with self._turn:
                 return await asyncio.to_thread(work, *values)
+        except RunError as error:  # a file of the run is not there, or damaged since the server began
+            raise RefusedError(404, str(error)) from None
         finally:
             self._waiting -= 1
 
@@ -141,9 +143,6 @@ def router(service: Service, pictures: bool = True) -> APIRouter:
         asked, number = insight(request), request.path_params["epoch"]
         if not (number.isascii() and number.isdecimal() and len(number) < 9):
             raise RefusedError(404, f"expected the number of an epoch, found {number[:40]!r}")
-        try:
-            return JSON(await work.run(asked.epoch, int(number)))
-        except RunError as error:
-            raise RefusedError(404, str(error)) from None
+        return JSON(await work.run(asked.epoch, int(number)))
 
     return routes
