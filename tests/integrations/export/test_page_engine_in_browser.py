@@ -128,6 +128,7 @@ def test_the_policy_lets_no_text_run_and_nothing_out(own: tuple[Run, Path]) -> N
     policy = html.unescape(found[1])
     assert re.fullmatch(
         r"default-src 'none'; script-src 'sha256-[\w+/=]+' blob: 'wasm-unsafe-eval'; style-src 'sha256-[\w+/=]+'; "
+        r"worker-src blob:; "
         r"base-uri 'none'; form-action 'none'",
         policy,
     )
