@@ -110,7 +110,7 @@ def test_a_review_by_keys_and_clicks_is_read_back(browser: Any, page: Path, spli
     browser.get(page.as_uri())
     assert "6 of 8 reviewed" in status(browser), "kept by the browser"
     got = download(browser, tmp_path)
-    suspects = read_corrections(got)
+    suspects = read_corrections(got, NAMES)
     assert len(suspects) == 5, "unsure changes nothing"
     corrected = correct(splits, got).train.labels
     for row in suspects:

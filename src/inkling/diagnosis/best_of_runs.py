@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import quad
-from scipy.stats import binomtest, norm
+from scipy.stats import norm
 
 from inkling.errors import DataError
 from inkling.metrics.formatting import percent, percent_interval
-from inkling.metrics.intervals import Interval, wilson_interval
+from inkling.metrics.intervals import Interval, exact_ends, wilson_interval
 
 
 @dataclass(frozen=True)
@@ -102,12 +102,12 @@ def best_of_runs(correct: NDArray[np.bool_], runs: int | None = None) -> BestOfR
     if of < known:
         raise DataError(f"the best of runs: runs must be {known} or more, as many as are given, found {of}")
     best = int(correct.sum(axis=1).max())
-    ends = binomtest(best, n).proportion_ci(confidence_level=1 - 0.05 / of, method="exact")
+    low, high = exact_ends(np.array([best]), np.array([n]), 1 - 0.05 / of)
     # The accuracy p of equal runs of which the best is expected where it is: p + z sqrt(p (1 - p) / n), which is how
     # Wilson's lower end is defined.
     equal = wilson_interval(best, n, 2 * float(norm.cdf(expected_maximum(of))) - 1).low
     inflation = max(0.0, best / n - equal)
-    return BestOfRuns(of, known, best / n, n, Interval(float(ends.low), float(ends.high)), inflation)
+    return BestOfRuns(of, known, best / n, n, Interval(float(low[0]), float(high[0])), inflation)
 
 
 @cache
