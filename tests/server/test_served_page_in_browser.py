@@ -108,7 +108,7 @@ def test_the_other_network_is_looked_into_with_the_drawing_kept(browser: Any, tw
     look_into(browser, "perceptron")
     until(browser, lambda: len(browser.find_elements("css selector", "#unit-list li")) == 8)
     assert "perceptron" in text(browser, "title")
-    assert not browser.find_element("id", "inside").is_displayed()
+    until(browser, lambda: not browser.find_element("id", "inside").is_displayed())
     until(browser, lambda: ask(browser, "Boolean(found.trace().values())"))
     assert "trained with --snapshots" in text(browser, "learn-missing")
     assert not browser.find_element("id", "player").is_displayed()
