@@ -140,10 +140,7 @@ def _single(effort: Effort) -> Measured:
     images, and 7% of them are called unlike.
     """
     splits, networks = _images(effort), effort.times(40)
-    both = (splits.validation, splits.test)
-    pool = ImageDataset(
-        np.concatenate([of.images for of in both]), np.concatenate([of.labels for of in both]), splits.test.class_names
-    )
+    pool = _pool(splits)
     called = []
     for seed in range(networks):
         order = np.random.default_rng(seed).permutation(len(pool))
@@ -152,19 +149,13 @@ def _single(effort: Effort) -> Measured:
         known = mixed.with_train_size(300 if effort.quick else 1000, seed).train
         familiarity = learn_familiarity(_features(network, known.images), _features(network, mixed.validation.images))
         called.append(float(np.mean(familiarity.p_values(_features(network, mixed.test.images)) <= 0.05)))
-    mean = float(np.mean(called))
-    error = float(np.std(called)) / networks**0.5
-    shown = f"{mean:.1%} on average of {networks} networks, {min(called):.1%} to {max(called):.1%}"
-    return Measured(shown, mean <= 0.05 + 2 * error)
+    return _on_average(called)
 
 
 def _single_by_features(effort: Effort) -> Measured:
     """As `_single`, of convolutional networks, what they see asked too."""
     splits, networks = mnist_images(effort.quick), effort.times(20)
-    both = (splits.validation, splits.test)
-    pool = ImageDataset(
-        np.concatenate([of.images for of in both]), np.concatenate([of.labels for of in both]), splits.test.class_names
-    )
+    pool = _pool(splits)
     called = []
     for seed in range(networks):
         order = np.random.default_rng(seed).permutation(len(pool))
@@ -172,9 +163,21 @@ def _single_by_features(effort: Effort) -> Measured:
         network, familiarity = _familiar(mixed, seed, effort)
         new = network_features(network, mixed.test.images)
         called.append(float(np.mean(familiarity.p_values(new) <= 0.05)))
-    mean, error = float(np.mean(called)), float(np.std(called)) / networks**0.5
-    shown = f"{mean:.1%} on average of {networks} networks, {min(called):.1%} to {max(called):.1%}"
-    return Measured(shown, effort.quick or mean <= 0.05 + 2 * error)
+    return _on_average(called)
+
+
+def _pool(splits: Splits) -> ImageDataset:
+    """Validation and test images together."""
+    both = (splits.validation, splits.test)
+    images, labels = (np.concatenate([getattr(of, part) for of in both]) for part in ("images", "labels"))
+    return ImageDataset(images, labels, splits.test.class_names)
+
+
+def _on_average(called: list[float]) -> Measured:
+    """The rate of each network; reached where their mean is not above 5% by more than chance."""
+    mean, error = float(np.mean(called)), float(np.std(called)) / len(called) ** 0.5
+    shown = f"{mean:.1%} on average of {len(called)} networks, {min(called):.1%} to {max(called):.1%}"
+    return Measured(shown, mean <= 0.05 + 2 * error)
 
 
 def _familiar(splits: Splits, seed: int, effort: Effort) -> tuple[Network, Familiarity]:
