@@ -118,7 +118,8 @@ def check_folds(training: ImageDataset, folds: int) -> None:
     """Raise SettingsError where there cannot be so many folds, DataError where a class has a single image."""
     units, what = (len(set(training.groups)), "groups") if training.groups else (len(training), "images")
     if not 2 <= folds <= units:
-        raise SettingsError([f"folds must lie in 2..{units:,}, the number of {what}, found {folds}"])
+        advice = "use --folds 2 or more" if folds < 2 else f"use fewer --folds, or add {what}"
+        raise SettingsError([f"folds must lie in 2..{units:,}, the number of {what}, found {folds}: {advice}"])
     single = [name for name, count in training.class_counts.items() if count == 1]
     if single:
         raise DataError(f"class '{single[0]}' has one image among those to rate: it needs two at least")
